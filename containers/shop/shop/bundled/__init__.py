@@ -1,0 +1,1 @@
+"""The catalogue this project makes itself: texts from a grammar, photos drawn."""

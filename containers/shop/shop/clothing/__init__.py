@@ -1,0 +1,1 @@
+"""A catalogue from real clothing reviews and real garment photos, paired by class."""

@@ -1,0 +1,25 @@
+"""The product's errors. Each knows the exit code that tells Airflow what to do with it."""
+
+
+class KindlingError(Exception):
+    """Final: a retry would fail the same way."""
+
+    exit_code = 1
+
+
+class ConfigurationError(KindlingError):
+    """A setting, recipe or argument is wrong; the message names file, key and allowed values."""
+
+    exit_code = 2
+
+
+class DataError(KindlingError):
+    """The input is missing, damaged, or too poor to go on with."""
+
+    exit_code = 3
+
+
+class TransientError(KindlingError):
+    """An outside service did not answer; the same call may succeed later (EX_TEMPFAIL)."""
+
+    exit_code = 75

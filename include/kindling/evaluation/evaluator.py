@@ -1,0 +1,139 @@
+"""The one evaluator: every printed quality figure of a model comes from here, with n, interval and data hash."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from kindling.evaluation.bootstrap import Bootstrap
+from kindling.evaluation.controls import (
+    Conflict,
+    Fuse,
+    PhotoControl,
+    conflict,
+    constant,
+    photo_control,
+    random_guess,
+)
+from kindling.evaluation.metrics import (
+    ACCURACY,
+    BRIER,
+    LOG_LOSS,
+    POLARITY,
+    THREE_WAY,
+    CalibrationBin,
+    calibration_edges,
+    calibration_error,
+    class_metrics,
+    confusion,
+    reliability,
+)
+from kindling.evaluation.sample import Sample
+from kindling.evaluation.slices import SliceFigure, figures, slices
+from kindling.records import SENTIMENTS, Estimate, Example
+
+GATED = (THREE_WAY, POLARITY)
+WORST_ROWS = 10
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What each system said about the same rows, [n, 3] each."""
+
+    candidate: np.ndarray
+    baseline: np.ndarray
+    #: None while there is no other champion.
+    champion: np.ndarray | None
+    #: The candidate's text logits [n, 3], its image logits [m, 3] and how it fuses them.
+    text_logits: np.ndarray
+    #: None in a text-only model; otherwise for the rows `pictured` [m].
+    image_logits: np.ndarray | None
+    pictured: np.ndarray
+    fuse: Fuse
+
+
+@dataclass(frozen=True)
+class Mistake:
+    row: int
+    #: Index in SENTIMENTS.
+    answer: int
+    confidence: float
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    rows: int
+    products: int
+    photos: int
+    data_sha256: str
+    #: System -> metric -> figure; systems are candidate, baseline, champion, constant, random.
+    systems: Mapping[str, Mapping[str, Estimate]]
+    #: Sentiment -> precision, recall, F1 of the candidate.
+    classes: Mapping[str, Mapping[str, Estimate]]
+    #: Other system -> metric -> candidate minus other.
+    differences: Mapping[str, Mapping[str, Estimate]]
+    #: System -> [3][3] counts, rows are the truth.
+    confusions: Mapping[str, Sequence[Sequence[int]]]
+    calibration: Sequence[CalibrationBin]
+    #: None where model or holdout has no photos.
+    photo: PhotoControl | None
+    conflict: Conflict | None
+    slices: Sequence[SliceFigure]
+    #: Confident mistakes, the most confident first.
+    worst: Sequence[Mistake]
+
+
+def evaluate(
+    examples: Sequence[Example], niche: Sequence[str], answers: Answers, resamples: int, seed: int
+) -> Evaluation:
+    """All figures of one holdout. DataError when it is empty or has no polar row."""
+    sample, bootstrap, rng = Sample.of(examples), Bootstrap(resamples, seed), np.random.default_rng(seed)
+    systems = {
+        "candidate": answers.candidate, "baseline": answers.baseline, "constant": constant(sample.truth),
+        "random": random_guess(sample.truth, rng),
+    } | ({} if answers.champion is None else {"champion": answers.champion})
+    photo, clash = _photo_figures(sample, answers, bootstrap, rng)
+    return Evaluation(
+        rows=len(sample),
+        products=len(np.unique(sample.products)),
+        photos=len(answers.pictured),
+        data_sha256=sample.sha256,
+        systems={name: _system(name, sample, said, bootstrap) for name, said in systems.items()},
+        classes={label: {metric.name.removeprefix(f"{label}_"): bootstrap.estimate(metric, sample, answers.candidate)
+                         for metric in class_metrics(label, at)} for at, label in enumerate(SENTIMENTS)},
+        differences={
+            name: {metric.name: bootstrap.difference(metric, sample, answers.candidate, said) for metric in GATED}
+            for name, said in systems.items() if name != "candidate"},
+        confusions={name: confusion(sample.truth, systems[name]).tolist() for name in ("candidate", "baseline")},
+        calibration=reliability(sample.truth, answers.candidate),
+        photo=photo,
+        conflict=clash,
+        slices=figures(slices(examples, niche), sample, answers.candidate, answers.baseline, answers.champion, bootstrap),
+        worst=_worst(sample.truth, answers.candidate),
+    )
+
+
+def _system(name: str, sample: Sample, said: np.ndarray, bootstrap: Bootstrap) -> dict[str, Estimate]:
+    metrics = [*GATED, ACCURACY]
+    if name in ("candidate", "champion"):  # The others' probabilities claim no calibration.
+        metrics += [LOG_LOSS, BRIER, calibration_error(calibration_edges(said))]
+    return {metric.name: bootstrap.estimate(metric, sample, said) for metric in metrics}
+
+
+def _photo_figures(
+    sample: Sample, answers: Answers, bootstrap: Bootstrap, rng: np.random.Generator
+) -> tuple[PhotoControl | None, Conflict | None]:
+    if answers.image_logits is None or not len(answers.pictured):
+        return None, None
+    mask = np.isin(np.arange(len(sample)), answers.pictured)
+    text = answers.text_logits[answers.pictured]
+    return (
+        photo_control(sample.where(mask), text, answers.image_logits, answers.fuse, bootstrap, rng),
+        conflict(sample.truth[answers.pictured], text, answers.image_logits, answers.fuse, rng),
+    )
+
+
+def _worst(truth: np.ndarray, said: np.ndarray) -> list[Mistake]:
+    wrong = np.flatnonzero(said.argmax(1) != truth)
+    first = wrong[np.argsort(-said[wrong].max(1), kind="stable")][:WORST_ROWS]
+    return [Mistake(int(row), int(said[row].argmax()), float(said[row].max())) for row in first]

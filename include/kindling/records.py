@@ -1,0 +1,224 @@
+"""What stages hand to one another. Each record class is one table; the store adds run id and stage."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any, ClassVar, Literal
+
+Sentiment = Literal["negative", "neutral", "positive"]
+Condition = Literal["intact", "torn", "stained", "broken"]
+Split = Literal["train", "validation", "golden"]
+Band = Literal["accept", "review", "discard"]
+Origin = Literal["scraped", "synthetic"]
+
+SENTIMENTS: tuple[Sentiment, ...] = ("negative", "neutral", "positive")
+CONDITIONS: tuple[Condition, ...] = ("intact", "torn", "stained", "broken")
+SPLITS: tuple[Split, ...] = ("train", "validation", "golden")
+
+
+def sentiment_of(rating: int) -> Sentiment:
+    """1-2 stars negative, 3 neutral, 4-5 positive."""
+    return "negative" if rating <= 2 else "neutral" if rating == 3 else "positive"
+
+
+@dataclass(frozen=True)
+class Page:
+    """A fetched page as it came: `uri` holds the raw bytes, `sha256` their hash."""
+
+    table: ClassVar[str] = "page"
+    key: ClassVar[str] = "url"
+    url: str
+    sha256: str
+    uri: str
+    status: int
+    fetcher: Literal["http", "browser"]
+    fetched_at: datetime
+
+
+@dataclass(frozen=True)
+class Product:
+    table: ClassVar[str] = "product"
+    key: ClassVar[str] = "product_id"
+    product_id: str
+    name: str
+    category: str
+    url: str
+
+
+@dataclass(frozen=True)
+class Photo:
+    """An image in the object store; `photo_id` is the SHA-256 of its bytes."""
+
+    table: ClassVar[str] = "photo"
+    key: ClassVar[str] = "photo_id"
+    photo_id: str
+    product_id: str
+    kind: Literal["product", "review"]
+    origin: Origin
+    uri: str
+    width: int
+    height: int
+    source_url: str = ""
+    #: Only where known by construction: a synthetic edit, never a scraped photo.
+    condition: Condition | None = None
+    #: The photo this one was edited from.
+    base_photo_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Review:
+    table: ClassVar[str] = "review"
+    key: ClassVar[str] = "review_id"
+    review_id: str
+    product_id: str
+    category: str
+    title: str
+    body: str
+    rating: int
+    origin: Origin
+    photo_id: str | None = None
+    source_url: str = ""
+    page_sha256: str = ""
+    extractor: str = ""
+    author: str = ""
+    published: str = ""
+
+    @property
+    def text(self) -> str:
+        """Title and body as the models read them."""
+        return f"{self.title}. {self.body}" if self.title else self.body
+
+
+@dataclass(frozen=True)
+class DedupeDecision:
+    """Every scraped review gets one: the cluster it is in, whether it stays, and its split."""
+
+    table: ClassVar[str] = "dedupe_decision"
+    key: ClassVar[str] = "review_id"
+    review_id: str
+    cluster_id: str
+    kept: bool
+    #: "unique", "representative", "exact_duplicate", "near_duplicate", "beyond_niche_seeds"
+    reason: str
+    #: Jaccard similarity to the representative, 1.0 for itself.
+    similarity: float
+    split: Split
+    #: False where a golden page shows the same picture: the review is used without its photo.
+    photo_kept: bool = True
+
+
+@dataclass(frozen=True)
+class Synthesis:
+    """How a synthetic review came to be; joins `Review` by `review_id`."""
+
+    table: ClassVar[str] = "synthesis"
+    key: ClassVar[str] = "review_id"
+    review_id: str
+    sentiment: Sentiment
+    method: str
+    #: Real train-split reviews whose sentences or phrases it uses.
+    source_review_ids: tuple[str, ...]
+    condition: Condition | None = None
+    #: False where photo and text disagree on purpose.
+    consistent: bool = True
+
+
+@dataclass(frozen=True)
+class ChallengeVerdict:
+    """One synthetic row's out-of-fold score, P(synthetic), and whether it may be trained on."""
+
+    table: ClassVar[str] = "challenge_verdict"
+    key: ClassVar[str] = "review_id"
+    review_id: str
+    score: float
+    admitted: bool
+    reason: str
+    #: What it counts in training, against 1 for a real row: the weight that it was admitted at.
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class Label:
+    table: ClassVar[str] = "label"
+    key: ClassVar[str] = "review_id"
+    review_id: str
+    sentiment: Sentiment
+    confidence: float
+    band: Band
+    #: Voter name -> probability it gave to `sentiment`.
+    votes: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """A row that went no further, and why. `detail` is small and readable."""
+
+    table: ClassVar[str] = "rejection"
+    key: ClassVar[str] = "row_id"
+    row_id: str
+    reason: str
+    detail: str = ""
+
+
+Record = Page | Product | Photo | Review | DedupeDecision | Synthesis | ChallengeVerdict | Label | Rejection
+RECORD_TYPES: tuple[type, ...] = (
+    Page, Product, Photo, Review, DedupeDecision, Synthesis, ChallengeVerdict, Label, Rejection,
+)
+
+
+@dataclass(frozen=True)
+class Example:
+    """One row of a training or evaluation set: text, photo and truth together."""
+
+    review_id: str
+    product_id: str
+    category: str
+    text: str
+    sentiment: Sentiment
+    rating: int
+    origin: Origin
+    split: Split
+    weight: float = 1.0
+    photo_id: str | None = None
+    photo_uri: str | None = None
+    #: Simulated condition of a synthetic photo; None where unknown.
+    condition: Condition | None = None
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A figure that may be printed: value, sample size, 95 % interval, hash of the data behind it."""
+
+    value: float
+    n: int
+    low: float
+    high: float
+    data_sha256: str
+
+    def __str__(self) -> str:
+        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}] (n={self.n}, data {self.data_sha256[:8]})"
+
+
+@dataclass(frozen=True)
+class StageReport:
+    """What a stage returns, and all that travels through XCom."""
+
+    stage: str
+    run_id: str
+    rows_in: int
+    rows_out: int
+    rejected: Mapping[str, int] = field(default_factory=dict)
+    #: Numbers and short strings; an Estimate is stored as its dict.
+    figures: Mapping[str, Any] = field(default_factory=dict)
+    uris: Mapping[str, str] = field(default_factory=dict)
+    #: Which implementation did the job behind each port.
+    implementation: Mapping[str, str] = field(default_factory=dict)
+    elapsed_s: float = 0.0
+    inputs_sha256: str = ""
+    code_sha256: str = ""
+    #: True when an earlier attempt had already committed and nothing was done.
+    unchanged: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON-ready dict (Estimates and other dataclasses become dicts)."""
+        return asdict(self)

@@ -1,0 +1,298 @@
+"""From the start page through listings to product pages and their next pages, every address once.
+
+The frontier goes by levels: each level's addresses are known and put in order before one of them is fetched, so that
+the result depends neither on concurrency nor on which answer comes first.
+"""
+
+import asyncio
+import hashlib
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, Protocol
+
+from kindling.errors import DataError, TransientError
+from kindling.records import Rejection
+from kindling.scraping import opt_out, sitemap
+from kindling.scraping.fetch import Fetched, Fetcher, FetchError
+from kindling.scraping.findings import Extraction
+from kindling.scraping.robots import Robots
+
+log = logging.getLogger(__name__)
+
+_HTML = ("text/html", "application/xhtml+xml")
+#: Pages of a layout that are drawn before the rest of it is.
+_PROBES = 3
+#: Next pages followed from one listing or product; a list that never ends is a trap.
+_MAX_CHAIN = 1_000
+#: Pages between two lines of progress.
+_TELL_EVERY = 200
+
+
+class Reads(Protocol):
+    """What makes findings of a page: `reader.Reader`, or the bare function in tests."""
+
+    async def read(self, body: bytes, url: str, content_type: str = "") -> Extraction: ...
+
+
+class Renderer(Protocol):
+    """A browser, or what stands in for one in tests."""
+
+    async def render(self, urls: Sequence[str]) -> dict[str, Fetched | FetchError]: ...
+
+
+@dataclass(frozen=True)
+class CrawledPage:
+    """A page that was got: what it holds, and where its raw bytes are."""
+
+    url: str
+    status: int
+    sha256: str
+    uri: str
+    fetcher: Literal["http", "browser"]
+    fetched_at: datetime
+    extraction: Extraction
+
+
+@dataclass(frozen=True)
+class LayoutVerdict:
+    """What drawing a layout's pages brought: `gained` reviews from `drawn` of `lossy` pages."""
+
+    layout: str
+    lossy: int
+    drawn: int
+    gained: int
+
+
+@dataclass(frozen=True)
+class Crawl:
+    """The pages by address, and what could not be had."""
+
+    pages: tuple[CrawledPage, ...]
+    rejections: tuple[Rejection, ...]
+    #: Ids (addresses where no id is known) of products with review pages that were not read.
+    unreached: tuple[str, ...]
+    layouts: tuple[LayoutVerdict, ...]
+    #: Addresses asked for, and those of them that an outage kept back.
+    attempted: int
+    outages: int
+    #: Addresses known but not asked for, since `max_pages` was reached.
+    left: int
+
+
+@dataclass(frozen=True)
+class Site:
+    """What a crawl works with. `store` keeps raw bytes and returns their URI."""
+
+    start_url: str
+    reader: Reads
+    fetcher: Fetcher
+    robots: Robots
+    store: Callable[[bytes], str]
+    #: None where there is no browser.
+    renderer: Renderer | None
+    max_pages: int
+
+
+@dataclass
+class _Chain:
+    """Next pages that hang together: how far it goes, and which reviews it brought."""
+
+    length: int = 1
+    seen: set[tuple[str, str]] = field(default_factory=set)
+
+
+async def crawl(site: Site) -> Crawl:
+    """All reachable pages; TransientError when the start cannot be reached, DataError when it may not be fetched."""
+    if not site.robots.available:
+        raise TransientError(f"{site.start_url}: robots.txt cannot be had ({site.robots.why}), so nothing may be fetched "
+                             "(RFC 9309); check that the shop runs, and try again")
+    if not site.robots.allowed(site.start_url):
+        raise DataError(f"{site.start_url}: robots.txt disallows it; choose another shop, or ask its owner")
+    work = _Work(site)
+    frontier = [site.start_url, *(url for url in await _sitemap_pages(site) if url != site.start_url)]
+    work.known.update(frontier)
+    while frontier:
+        frontier = await work.level(frontier) or await work.draw_lossy()
+    return work.result()
+
+
+class _Work:
+    """The state of one crawl."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._renderer = site.renderer
+        self.known: set[str] = set()
+        self._pages: dict[str, CrawledPage] = {}
+        self._rejections: dict[str, Rejection] = {}
+        self._unreached: set[str] = set()
+        self._chains: dict[str, _Chain] = defaultdict(_Chain)
+        self._judged: set[str] = set()
+        self._verdicts: list[LayoutVerdict] = []
+        self._attempted = self._outages = self._left = self._told = 0
+
+    async def level(self, urls: list[str]) -> list[str]:
+        """Fetch these addresses; returns those that their pages newly lead to."""
+        room = self._site.max_pages - self._attempted
+        self._left += max(0, len(urls) - room)
+        urls = urls[:room]
+        self._attempted += len(urls)
+        await asyncio.gather(*(self._fetch(url) for url in urls))
+        if self._attempted >= self._told + _TELL_EVERY:
+            self._told = self._attempted
+            log.info("fetched %d pages, %d of them with reviews", len(self._pages),
+                     sum(bool(page.extraction.reviews) for page in self._pages.values()))
+        return self._leads([url for url in urls if url in self._pages])
+
+    async def draw_lossy(self) -> list[str]:
+        """Draw what showed signs of more than it held, layout by layout; returns where that newly leads to."""
+        layouts: dict[str, list[str]] = defaultdict(list)
+        for url, page in sorted(self._pages.items()):
+            if page.extraction.lossy and url not in self._judged:
+                layouts[page.extraction.layout].append(url)
+        drawn: list[str] = []
+        for layout, urls in sorted(layouts.items()):
+            self._judged.update(urls)
+            drawn += await self._draw_layout(layout, urls)
+        return self._leads(drawn)
+
+    def result(self) -> Crawl:
+        pages = tuple(page for _, page in sorted(self._pages.items()))
+        return Crawl(
+            pages=pages, rejections=tuple(one for _, one in sorted(self._rejections.items())),
+            unreached=tuple(sorted(self._unreached)), layouts=tuple(self._verdicts),
+            attempted=self._attempted, outages=self._outages, left=self._left,
+        )
+
+    async def _fetch(self, url: str) -> None:
+        try:
+            fetched = await self._site.fetcher.get(url, self._site.robots, _HTML)
+        except FetchError as error:
+            if url == self._site.start_url and error.outage:
+                raise TransientError(f"the shop cannot be reached: {error}") from None
+            self._outages += error.outage
+            self._reject(url, error.reason, error.detail)
+            return
+        await self._keep(url, fetched, "http")
+
+    async def _keep(self, url: str, fetched: Fetched, fetcher: Literal["http", "browser"]) -> None:
+        """Store the page and read it; a page that opts out of AI use is neither."""
+        found = await self._site.reader.read(fetched.body, fetched.url, fetched.content_type)
+        refusal = opt_out.in_headers(fetched.headers) or found.opt_out
+        if refusal:
+            self._reject(url, "ai_opt_out", refusal)
+            return
+        uri = await asyncio.to_thread(self._site.store, fetched.body)
+        digest = hashlib.sha256(fetched.body).hexdigest()
+        self._pages[url] = CrawledPage(url, fetched.status, digest, uri, fetcher, fetched.fetched_at, found)
+        for number, problem in enumerate(found.problems):
+            self._reject(f"{url}#{number}", "parse_error", problem)
+
+    async def _draw_layout(self, layout: str, urls: list[str]) -> list[str]:
+        """Draw a few of the layout's pages; the rest only if those gained something."""
+        urls = sorted(urls, key=lambda url: ("stated_count" not in self._pages[url].extraction.signs, url))
+        probes, rest = urls[:_PROBES], urls[_PROBES:]
+        drawn, gained = await self._draw(probes)
+        if gained:
+            more, gained_more = await self._draw(rest)
+            drawn, gained = drawn + more, gained + gained_more
+        elif not drawn:
+            # Nothing is known of a layout of which no page could be drawn.
+            for url in rest:
+                self._not_reached(url, FetchError(url, "browser" if self._renderer else "browser_needed",
+                                                  "not tried, other pages of its layout could not be drawn"))
+        self._verdicts.append(LayoutVerdict(layout, len(urls), len(drawn), gained))
+        for url in urls:
+            if self._pages[url].extraction.lossy and url not in self._rejections:
+                self._lost(url)
+        return drawn
+
+    async def _draw(self, urls: list[str]) -> tuple[list[str], int]:
+        """Draw and keep these pages; those that could be drawn, and the number of reviews they turned out to hold."""
+        if self._renderer is None:
+            for url in urls:
+                self._not_reached(url, FetchError(url, "browser_needed", "no Chromium: " + self._signs(url)))
+            return [], 0
+        drawn: list[str] = []
+        for url, result in sorted((await self._renderer.render(urls)).items()):
+            if isinstance(result, FetchError):
+                if result.kind == "browser_needed":
+                    self._renderer = None
+                self._not_reached(url, result)
+                continue
+            await self._keep(url, result, "browser")
+            drawn.append(url)
+        return drawn, sum(len(self._pages[url].extraction.reviews) for url in drawn)
+
+    def _not_reached(self, url: str, error: FetchError) -> None:
+        product = self._pages[url].extraction.product
+        self._unreached.add(product.product_id if product else url)
+        self._reject(url, error.reason, error.detail)
+
+    def _lost(self, url: str) -> None:
+        """A page that says it has reviews, none of which could be read with or without a browser."""
+        extraction = self._pages[url].extraction
+        product = extraction.product
+        if product and product.stated_reviews:
+            self._unreached.add(product.product_id)
+            self._reject(url, "parse_error", f"no review found: {self._signs(url)}")
+
+    def _signs(self, url: str) -> str:
+        extraction = self._pages[url].extraction
+        stated = extraction.product.stated_reviews if extraction.product else None
+        return f"{', '.join(extraction.signs)}" + (f", {stated} reviews stated" if stated else "")
+
+    def _leads(self, urls: Sequence[str]) -> list[str]:
+        """Addresses that these pages lead to and that were not known, in the order of the pages."""
+        new: list[str] = []
+        for url in sorted(urls):
+            found = self._pages[url].extraction
+            for other in found.links.others:
+                if other not in self.known and not self._site.robots.allowed(other):
+                    self.known.add(other)
+                    self._reject(other, "robots_disallowed", f"linked from {url}")
+            following = [found.links.next] if found.links.next and self._goes_on(url) else []
+            for target in (*found.links.listings, *found.links.products, *following):
+                if target not in self.known:
+                    self.known.add(target)
+                    if self._site.robots.allowed(target):
+                        new.append(target)
+                    else:
+                        self._reject(target, "robots_disallowed", f"linked from {url}")
+        return new
+
+    def _goes_on(self, url: str) -> bool:
+        """Whether the next page is worth a look: this one brought something new, or will once it is drawn."""
+        found = self._pages[url].extraction
+        chain = self._chains[url]
+        brought = {(review.review_id, review.body) for review in found.reviews} - chain.seen
+        chain.seen |= brought
+        chain.length += 1
+        self._chains[found.links.next] = chain
+        leads = any(one not in self.known for one in (*found.links.listings, *found.links.products))
+        return chain.length <= _MAX_CHAIN and bool(brought or leads or found.lossy)
+
+    def _reject(self, row_id: str, reason: str, detail: str) -> None:
+        self._rejections[row_id] = Rejection(row_id, reason, detail[:500])
+
+
+async def _sitemap_pages(site: Site) -> list[str]:
+    """Pages that the shop's sitemaps name, as far as its own rules let them be fetched."""
+    waiting, done, pages = list(site.robots.sitemaps), set[str](), list[str]()
+    while waiting and len(done) < 50:
+        url = waiting.pop(0)
+        if url in done:
+            continue
+        done.add(url)
+        try:
+            answer = await site.fetcher.get(url, site.robots)
+        except FetchError as error:
+            log.warning("sitemap left out: %s", error)
+            continue
+        found, more = sitemap.locations(answer.body, answer.url)
+        pages += (one for one in found if site.robots.allowed(one))
+        waiting += more
+    return list(dict.fromkeys(pages))

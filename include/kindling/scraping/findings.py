@@ -1,0 +1,84 @@
+"""What was found on one page, as the page has it: uncleaned, unscaled, unjudged."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Method = Literal["json-ld", "microdata", "css"]
+
+
+@dataclass(frozen=True)
+class FoundReview:
+    """A review as stated; `review_id` is the site's own stable id, empty where it has none."""
+
+    body: str
+    method: Method
+    title: str = ""
+    review_id: str = ""
+    #: As stated, on the scale from `worst` to `best`; None where none could be read.
+    rating: float | None = None
+    best: float | None = None
+    worst: float | None = None
+    author: str = ""
+    published: str = ""
+    photo_url: str = ""
+    #: Which rules read it, with their version.
+    extractor: str = ""
+
+
+@dataclass(frozen=True)
+class FoundProduct:
+    """A product as stated. `stated_reviews` is how many reviews the page says there are in all."""
+
+    product_id: str
+    name: str = ""
+    category: str = ""
+    photo_urls: tuple[str, ...] = ()
+    stated_reviews: int | None = None
+    stated_rating: float | None = None
+
+
+@dataclass(frozen=True)
+class Links:
+    """Addresses on the shop's origin, in document order, by what they lead to."""
+
+    next: str = ""
+    listings: tuple[str, ...] = ()
+    products: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """All that one page holds, and what speaks against it."""
+
+    product: FoundProduct | None
+    reviews: tuple[FoundReview, ...]
+    links: Links
+    #: Damage met on the way, in words: a broken JSON-LD block, an item without a body.
+    problems: tuple[str, ...] = ()
+    #: Ratings and counts that structured data and visible text both state; and where they disagree.
+    checked: int = 0
+    conflicts: tuple[str, ...] = ()
+    #: Why there should be reviews on this page although none was found.
+    signs: tuple[str, ...] = ()
+    #: Pages of one template share it.
+    layout: str = ""
+    #: The page's own words against use for AI training; empty where it has none.
+    opt_out: str = ""
+
+    @property
+    def method(self) -> Method | None:
+        """How most of the reviews were read."""
+        methods = [review.method for review in self.reviews]
+        return max(sorted(set(methods)), key=methods.count) if methods else None
+
+    @property
+    def photos(self) -> tuple[str, ...]:
+        """Addresses of the product's and the reviews' photos, each once."""
+        product = self.product.photo_urls if self.product else ()
+        return tuple(dict.fromkeys([*product, *(r.photo_url for r in self.reviews if r.photo_url)]))
+
+    @property
+    def lossy(self) -> bool:
+        """Nothing was found where the page shows that there is something."""
+        return not self.reviews and bool(self.signs)

@@ -1,0 +1,83 @@
+"""Photos of products and reviews: fetched from the shop alone, decoded before they are believed, kept by content."""
+
+import asyncio
+import hashlib
+import io
+import struct
+import warnings
+import zlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from PIL import Image
+
+from kindling.records import Rejection
+from kindling.scraping.fetch import Fetcher, FetchError
+from kindling.scraping.robots import Robots
+from kindling.scraping.urls import same_origin
+
+_SUFFIXES = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp"}
+_MAX_PIXELS = 25_000_000
+#: What Pillow's decoders raise on damaged or hostile bytes.
+_DAMAGE = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, Image.DecompressionBombError)
+
+
+class BrokenPhoto(Exception):
+    """Bytes that are no usable photo, and why."""
+
+
+@dataclass(frozen=True)
+class StoredPhoto:
+    """A photo in the object store; `photo_id` is the SHA-256 of its bytes, width and height in pixels."""
+
+    photo_id: str
+    uri: str
+    width: int
+    height: int
+    source_url: str
+
+
+def inspect(data: bytes) -> tuple[str, int, int]:
+    """(suffix, width, height) of an image that decodes to its last row; BrokenPhoto otherwise."""
+    try:
+        with warnings.catch_warnings(), Image.open(io.BytesIO(data), formats=tuple(_SUFFIXES)) as image:
+            # Pillow warns of large images; the limit here is our own and lower.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            width, height = image.size
+            if width * height > _MAX_PIXELS:
+                raise BrokenPhoto(f"{width} x {height} pixels, at most {_MAX_PIXELS} are taken")
+            image.load()
+            return _SUFFIXES[image.format or ""], width, height
+    except _DAMAGE as error:
+        raise BrokenPhoto(f"does not decode: {(str(error).splitlines() or [type(error).__name__])[0][:200]}") from None
+
+
+async def download(
+    urls: Iterable[str], fetcher: Fetcher, robots: Robots, store: Callable[[bytes, str], str]
+) -> tuple[dict[str, StoredPhoto], list[Rejection]]:
+    """The photos by address, many at once, and a rejection for each that cannot be used."""
+    wanted = sorted(set(urls))
+    results = await asyncio.gather(*(_one(url, fetcher, robots, store) for url in wanted))
+    stored = {url: result for url, result in zip(wanted, results, strict=True) if isinstance(result, StoredPhoto)}
+    return stored, [result for result in results if isinstance(result, Rejection)]
+
+
+async def _one(
+    url: str, fetcher: Fetcher, robots: Robots, store: Callable[[bytes, str], str]
+) -> StoredPhoto | Rejection:
+    if not same_origin(url, fetcher.origin):
+        # A page may name any address, private ones too: only the shop itself is asked.
+        return Rejection(url, "photo_broken", "off the shop's origin, not fetched")
+    try:
+        fetched = await fetcher.get(url, robots, ("image/",))
+        return await asyncio.to_thread(_store, fetched.body, url, store)
+    except FetchError as error:
+        reason = "robots_disallowed" if error.kind == "robots" else "photo_broken"
+        return Rejection(url, reason, error.detail[:500])
+    except BrokenPhoto as error:
+        return Rejection(url, "photo_broken", str(error))
+
+
+def _store(data: bytes, url: str, store: Callable[[bytes, str], str]) -> StoredPhoto:
+    suffix, width, height = inspect(data)
+    return StoredPhoto(hashlib.sha256(data).hexdigest(), store(data, suffix), width, height, url)

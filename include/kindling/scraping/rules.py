@@ -1,0 +1,138 @@
+"""A mapping's CSS rules, applied to a page."""
+
+import re
+from dataclasses import replace
+
+from selectolax.lexbor import LexborHTMLParser, LexborNode
+
+from kindling.scraping.findings import FoundProduct, FoundReview, Links
+from kindling.scraping.mapping import LinkRules, Mapping, ReviewRules, Rule
+from kindling.scraping.rating import parse_rating
+from kindling.scraping.urls import absolute, same_origin
+
+_NOT_SHOWN = "script, style, template, noscript"
+_BREAKS = "br, p, div, li, ul, ol, h1, h2, h3, h4, h5, h6, tr, td, blockquote, section"
+
+
+def products(tree: LexborHTMLParser, mapping: Mapping, url: str) -> FoundProduct | None:
+    """The product by the first layout that fits, with the fields that stand in the same place everywhere."""
+    for rules in mapping.products:
+        item = tree.css_first(rules.item)
+        if item is not None and (product_id := value_of(item, rules.product_id)):
+            return with_page_fields(FoundProduct(product_id, value_of(item, rules.name)), tree, mapping, url)
+    return None
+
+
+def with_page_fields(product: FoundProduct, tree: LexborHTMLParser, mapping: Mapping, url: str) -> FoundProduct:
+    """The product with what it leaves open filled from the page's common fields."""
+    count, rating = stated(tree, mapping)
+    return replace(
+        product,
+        category=product.category or _page_value(tree, mapping.page.category),
+        photo_urls=product.photo_urls or (_all(tree.body, mapping.page.photo, url) if tree.body else ()),
+        stated_reviews=count if product.stated_reviews is None else product.stated_reviews,
+        stated_rating=rating if product.stated_rating is None else product.stated_rating,
+    )
+
+
+def stated(tree: LexborHTMLParser, mapping: Mapping) -> tuple[int | None, float | None]:
+    """How many reviews, and which mean rating, the visible page says that it has."""
+    digits = re.sub(r"[^0-9]", "", _page_value(tree, mapping.page.stated_reviews))
+    rating = parse_rating(_page_value(tree, mapping.page.stated_rating))
+    return int(digits) if 0 < len(digits) < 10 else None, rating.value if rating else None
+
+
+def reviews(tree: LexborHTMLParser, mapping: Mapping, url: str) -> list[FoundReview]:
+    """Reviews of every layout that the mapping knows, in document order within a layout."""
+    return [_review(item, rules, mapping, url) for rules in mapping.reviews for item in tree.css(rules.item)]
+
+
+def visible_ratings(tree: LexborHTMLParser, mapping: Mapping) -> dict[str, float]:
+    """Review id -> rating as people see it, where the mapping says where that is."""
+    found: dict[str, float] = {}
+    for rules in mapping.visible:
+        for item in tree.css(rules.item):
+            rating = parse_rating(value_of(item, rules.rating))
+            if rating:
+                found[value_of(item, rules.review_id)] = rating.value
+    return found
+
+
+def links(tree: LexborHTMLParser, rules: LinkRules, url: str) -> Links:
+    """The page's links on its own origin; those that lead off it are none of the crawl's business."""
+    following = _targets(tree, rules.next, url)
+    listings = _targets(tree, rules.listing, url)
+    found_products = _targets(tree, rules.product, url)
+    taken = {*following, *listings, *found_products, url}
+    return Links(
+        next=next((one for one in following if one != url), ""),
+        listings=listings,
+        products=found_products,
+        others=tuple(one for one in _targets(tree, "a[href]", url) if one not in taken),
+    )
+
+
+def value_of(item: LexborNode, rule: Rule | None) -> str:
+    """The field's text, empty where the rule finds nothing."""
+    if rule is None:
+        return ""
+    node = next(iter(_found(item, rule)), None)
+    if node is None:
+        return ""
+    value = (node.attributes.get(rule.attr) or "") if rule.attr else shown_text(node)
+    if rule.regex:
+        match = re.search(rule.regex, value)
+        return (match[1] or "").strip() if match else ""
+    return value.strip()
+
+
+def shown_text(node: LexborNode) -> str:
+    """The element's words: markup inside a word does not split it, a line break or block does."""
+    for hidden in node.css(_NOT_SHOWN):
+        hidden.decompose()
+    for edge in node.css(_BREAKS):
+        if edge.mem_id != node.mem_id:
+            edge.insert_before(" ")
+            edge.insert_after(" ")
+    return " ".join(node.text().split())
+
+
+def _review(item: LexborNode, rules: ReviewRules, mapping: Mapping, url: str) -> FoundReview:
+    rating = parse_rating(value_of(item, rules.rating))
+    return FoundReview(
+        review_id=value_of(item, rules.review_id),
+        title=value_of(item, rules.title),
+        body=value_of(item, rules.body),
+        rating=rating.value if rating else None,
+        best=rating.best if rating else None,
+        author=value_of(item, rules.author),
+        published=value_of(item, rules.published),
+        photo_url=next(iter(_all(item, rules.photo, url)), ""),
+        method="css",
+        extractor=f"css:{mapping.label}/{rules.name}",
+    )
+
+
+def _page_value(tree: LexborHTMLParser, rule: Rule | None) -> str:
+    return value_of(tree.body, rule) if tree.body else ""
+
+
+def _all(item: LexborNode, rule: Rule | None, url: str) -> tuple[str, ...]:
+    """Addresses in an attribute of every element that the rule finds."""
+    if rule is None:
+        return ()
+    found = (absolute(url, node.attributes.get(rule.attr) or "") for node in _found(item, rule))
+    return tuple(dict.fromkeys(one for one in found if one and one != url))
+
+
+def _found(item: LexborNode, rule: Rule) -> list[LexborNode]:
+    if not rule.css:
+        return [item]
+    return next((nodes for css in rule.css if (nodes := item.css(css))), [])
+
+
+def _targets(tree: LexborHTMLParser, selector: str, url: str) -> tuple[str, ...]:
+    if not selector:
+        return ()
+    found = (absolute(url, node.attributes.get("href") or "") for node in tree.css(selector))
+    return tuple(dict.fromkeys(one for one in found if one and same_origin(one, url)))

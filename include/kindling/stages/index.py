@@ -1,0 +1,165 @@
+"""Index: kept real reviews become a new version of both search legs, checked before anything reads it."""
+
+import hashlib
+import logging
+import re
+from collections.abc import Sequence
+from dataclasses import asdict
+
+import numpy as np
+import torch
+
+from kindling.errors import DataError
+from kindling.modeling.text_tower import Embedder
+from kindling.observe.lineage import sha256_of
+from kindling.recipe import IndexConfig
+from kindling.records import DedupeDecision, Estimate, Label, Rejection, Review
+from kindling.stages.contract import Context, Deps, Outcome
+from kindling.stores.ports import Document, EmbeddingCache, RowStore, VectorIndex, VectorRow
+
+#: Texts embedded between two entries into the cache: what a killed attempt has to do again.
+CHUNK = 1024
+NEIGHBOURS = 10
+RESAMPLES = 1000
+
+log = logging.getLogger(__name__)
+
+
+def run(config: IndexConfig, context: Context, deps: Deps) -> Outcome:
+    """Build beside the version that serves, check counts and recall, swap the alias, drop what is old.
+
+    DataError when a check fails: the alias stays, and the failed version is dropped.
+    """
+    torch.set_num_threads(deps.threads)
+    embedder = Embedder(deps.text_model)
+    documents, rejections = _documents(deps.rows, context.run_id)
+    embeddings, embedded = _embeddings(deps.embeddings, embedder, [one.text for one in documents])
+    version = _version(context.run_id, documents, embedder.model_id)
+    before = deps.alias.current()
+    if before != version or not _complete(deps, version, len(documents)):
+        _build(deps, version, documents, embeddings)
+    try:
+        recall = _checked(config, context, deps, embedder, version, documents)
+    except DataError:
+        if before != version:
+            _drop(deps, version)
+        raise
+    deps.alias.swap(version)
+    log.info("alias moved from %s to %s", before, version)
+    dropped = _retire(deps, version, before, config.keep_versions)
+    return Outcome(
+        rows_in=len(documents) + len(rejections), rows_out=len(documents), rejections=rejections,
+        figures={
+            "version": version, "version_before": before or "", "versions_dropped": len(dropped),
+            f"recall_at_{NEIGHBOURS}": asdict(recall), "embedded": embedded, "from_cache": len(documents) - embedded,
+        },
+        implementation={
+            "keywords": deps.keywords.name, "vectors": deps.vectors.name, "embedder": embedder.model_id},
+    )
+
+
+def _documents(rows: RowStore, run_id: str) -> tuple[list[Document], list[Rejection]]:
+    """Kept real reviews of every split, with their label; without a label there is no sentiment to show."""
+    kept = {decision.review_id for decision in rows.read(DedupeDecision, run_id, kept=True)}
+    labels = {label.review_id: label for label in rows.read(Label, run_id)}
+    documents, rejections = [], []
+    for review in rows.read(Review, run_id, origin="scraped"):
+        if review.review_id not in kept:
+            continue
+        label = labels.get(review.review_id)
+        if label is None:
+            rejections.append(Rejection(review.review_id, "no_label"))
+        elif label.band == "discard":
+            rejections.append(Rejection(review.review_id, "label_discarded", f"confidence {label.confidence:.2f}"))
+        else:
+            documents.append(Document(
+                review.review_id, review.text, review.product_id, review.category, review.rating, label.sentiment))
+    if not documents:
+        raise DataError(f"run {run_id!r} holds no labelled real review to index")
+    return documents, rejections
+
+
+def _embeddings(cache: EmbeddingCache, embedder: Embedder, texts: Sequence[str]) -> tuple[np.ndarray, int]:
+    """float32 [n, D] in the order of the texts, and how many were not in the cache."""
+    keys = [hashlib.sha256(text.encode()).hexdigest() for text in texts]
+    vectors = cache.get(embedder.model_id, sorted(set(keys)))
+    missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in vectors}
+    todo = sorted(missing.items())
+    for start in range(0, len(todo), CHUNK):
+        chunk = todo[start : start + CHUNK]
+        made = dict(zip((key for key, _ in chunk), embedder.encode([text for _, text in chunk]), strict=True))
+        cache.put(embedder.model_id, made)
+        vectors.update(made)
+        log.info("embedded %d of %d new texts", start + len(chunk), len(todo))
+    return np.stack([vectors[key] for key in keys]), len(todo)
+
+
+def _version(run_id: str, documents: Sequence[Document], model: str) -> str:
+    """Named after the run and the content: the same content again is the version that is there."""
+    slug = re.sub(r"[^a-z0-9]+", "-", run_id.lower()).strip("-")[:60] or "run"
+    return f"{slug}-{sha256_of([model, *map(asdict, documents)])[:10]}"
+
+
+def _build(deps: Deps, version: str, documents: Sequence[Document], embeddings: np.ndarray) -> None:
+    deps.keywords.build(version, documents)
+    log.info("%s: keyword leg of %s built", deps.keywords.name, version)
+    deps.vectors.build(version, (
+        VectorRow(document, embedding) for document, embedding in zip(documents, embeddings, strict=True)))
+    log.info("%s: vector leg of %s built", deps.vectors.name, version)
+
+
+def _complete(deps: Deps, version: str, wanted: int) -> bool:
+    return (version in deps.keywords.versions() and deps.keywords.count(version) == wanted
+            and deps.vectors.count(version) == wanted)
+
+
+def _checked(
+    config: IndexConfig, context: Context, deps: Deps, embedder: Embedder, version: str,
+    documents: Sequence[Document],
+) -> Estimate:
+    """Recall of the approximate search; DataError when counts differ or recall is below the bar."""
+    counts = {deps.keywords.name: deps.keywords.count(version), deps.vectors.name: deps.vectors.count(version)}
+    if set(counts.values()) != {len(documents)}:
+        raise DataError(f"index {version}: {len(documents)} reviews went in, counted are {counts}")
+    rng = np.random.default_rng(context.seed)
+    sample = rng.choice(len(documents), min(config.recall_queries, len(documents)), replace=False)
+    queries = embedder.encode([_first_half(documents[at].text) for at in sorted(sample)])
+    values = np.array([_recall(deps.vectors, version, query) for query in queries])
+    means = values[rng.integers(0, len(values), (RESAMPLES, len(values)))].mean(axis=1)
+    low, high = np.quantile(means, [0.025, 0.975])
+    recall = Estimate(float(values.mean()), len(values), float(low), float(high), sha256_of(version))
+    log.info("recall@%d of %s: %s", NEIGHBOURS, version, recall)
+    if recall.value < config.min_recall:
+        raise DataError(f"index {version}: recall@{NEIGHBOURS} {recall} is below {config.min_recall}; "
+                        f"{deps.alias.current() or 'no version'} goes on serving")
+    return recall
+
+
+def _first_half(text: str) -> str:
+    """A query nobody has indexed: a whole review would find itself, and say nothing."""
+    words = text.split()
+    return " ".join(words[: (len(words) + 1) // 2])
+
+
+def _recall(vectors: VectorIndex, version: str, query: np.ndarray) -> float:
+    """Share of the exact nearest that the index finds too; one as near as the last of them counts as it."""
+    exact = vectors.search(version, query, NEIGHBOURS, exact=True)
+    found = vectors.search(version, query, NEIGHBOURS)
+    return sum(hit.score >= exact[-1].score - 1e-6 for hit in found) / len(exact)
+
+
+def _retire(deps: Deps, version: str, before: str | None, keep: int) -> list[str]:
+    """Drop all but `keep` versions: the one that serves, the one before (for going back), then the newest."""
+    oldest_first = dict.fromkeys([*deps.vectors.versions(), *deps.keywords.versions()])
+    by_worth = dict.fromkeys([version, *([before] if before else []), *reversed(oldest_first)])
+    dropped = [one for one in by_worth if one in oldest_first][keep:]
+    for one in dropped:
+        _drop(deps, one)
+    return dropped
+
+
+def _drop(deps: Deps, version: str) -> None:
+    deps.keywords.drop(version)
+    deps.vectors.drop(version)
+
+

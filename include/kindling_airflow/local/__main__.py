@@ -1,0 +1,89 @@
+"""`python -m kindling_airflow.local run|up|down|status`: what `make` calls."""
+
+import argparse
+import errno
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from rich.console import Console
+
+from kindling_airflow.local import commands
+from kindling_airflow.local.errors import Interrupted, SupervisorError
+from kindling_airflow.local.layout import from_environment
+
+EXIT_INTERRUPTED = 130
+WIDTH = 140
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; 0 only if all that it promises is true."""
+    arguments = _parser().parse_args(argv)
+    # A file or a pipe has no width of its own; tables want more than the default 80 columns.
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
+    errors = Console(stderr=True, highlight=False)
+    try:
+        with _ending_signals():
+            layout = from_environment()
+            if arguments.command == "status":
+                return commands.status(console, layout)
+            if arguments.command == "down":
+                return commands.down(console, layout)
+            wanted = commands.Wanted(arguments.recipe, arguments.data or os.environ.get("KINDLING_DATA", ""),
+                                     arguments.niche, arguments.target_size)
+            return (commands.run if arguments.command == "run" else commands.up)(console, layout, wanted)
+    except SupervisorError as error:
+        errors.print(f"make {arguments.command}: {error}", markup=False, soft_wrap=True)
+        return error.exit_code
+    except OSError as error:
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+            raise
+        errors.print(f"make {arguments.command}: the disk is full ({error.filename or 'var'}); make room, or put it "
+                     "on another disk: KINDLING_VAR=…", markup=False, soft_wrap=True)
+        return 1
+    except (KeyboardInterrupt, Interrupted):
+        errors.print(f"make {arguments.command}: interrupted")
+        return EXIT_INTERRUPTED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m kindling_airflow.local", description=__doc__)
+    sub = parser.add_subparsers(dest="command", required=True, metavar="command")
+    for name, text in (("run", "the whole loop once; leaves nothing running"),
+                       ("up", "bring everything up and leave it")):
+        command = sub.add_parser(name, help=text)
+        command.add_argument("--recipe", default="demo", help="name, or path of a .yaml file")
+        command.add_argument("--data", default="", help="folder of real data, for recipes that serve it")
+        command.add_argument("--niche", default="", help="categories in cold start, comma-separated")
+        command.add_argument("--target-size", type=_whole, help="rows wanted per niche category and sentiment")
+    sub.add_parser("down", help="stop everything, also after a crash")
+    sub.add_parser("status", help="what runs where")
+    return parser
+
+
+def _whole(value: str) -> int:
+    if not value.isdigit():
+        raise argparse.ArgumentTypeError(f"{value!r}; a whole number from 0 is wanted")
+    return int(value)
+
+
+@contextmanager
+def _ending_signals() -> Iterator[None]:
+    """SIGTERM and a closed terminal end a command as Ctrl-C does."""
+
+    def end(number: int, frame: FrameType | None) -> None:
+        raise Interrupted(signal.Signals(number).name)
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,196 @@
+"""Bring an installation up: what must have run first, then the services, several at once where they may."""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+
+from kindling_airflow import settings_file
+from kindling_airflow.local import environment, postgres
+from kindling_airflow.local.airflow_client import AirflowClient
+from kindling_airflow.local.components import (
+    AIRFLOW,
+    airflow_services,
+    inference_service,
+    mlflow_service,
+    shop_service,
+)
+from kindling_airflow.local.errors import SupervisorError
+from kindling_airflow.local.layout import Layout
+from kindling_airflow.local.preparation import Job, output_of
+from kindling_airflow.local.services import Service, start, wait_healthy
+from kindling_airflow.local.state import State, load, process, save
+
+EXIT_NO_CHAMPION = 3
+#: Makes MLflow's tables in an empty database; its own `db upgrade` starts from tables that are there.
+_MLFLOW_INIT = "import mlflow, sys; mlflow.MlflowClient(sys.argv[1]).search_experiments(max_results=1)"
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What the supervisor needs of a recipe: the name that a run is given, the catalogue to serve, and what has
+    to be said beside figures that involve photos."""
+
+    name: str
+    catalogue: str
+    photo_note: str
+
+
+@dataclass
+class Installation:
+    """A layout whose database runs, with the environment of everything that is started on it."""
+
+    layout: Layout
+    say: Say
+    #: True in `run`: services are told to end when the supervisor is gone.
+    with_parent: bool
+    recipe: str
+    state: State = field(default_factory=State)
+
+    def __post_init__(self) -> None:
+        self.state = load(self.layout.state)
+        self.secrets = environment.read_or_make_secrets(self.layout)
+        postgres.start(self.layout.postgres)
+        postgres.make_databases(self.layout.postgres)
+        socket_dir = postgres.socket_dir(self.layout.postgres)
+        self.product = environment.product_environment(self.layout, socket_dir, self.recipe)
+        self.airflow = environment.airflow_environment(self.layout, socket_dir, self.secrets, self.product)
+
+    def start(self, services: Sequence[Service]) -> None:
+        """Start them all, noting each at once."""
+        for service in services:
+            self.state.services[service.name] = start(service, self.layout.processes, self.with_parent)
+            save(self.layout.state, self.state)
+
+    def wait(self, services: Sequence[Service]) -> None:
+        """Wait until they are healthy."""
+        wait_healthy(services, self.state.services,
+                     lambda name, seconds: self.say(f"{name} is healthy ({seconds:.1f} s)"))
+
+    def job(self, name: str, *argv: str, airflow: bool = False, done: Callable[[], None] = lambda: None) -> Job:
+        """A preparation, run by this very Python, its log beside those of the services."""
+        return Job(name, (sys.executable, *argv), self.airflow if airflow else self.product, self.layout.processes,
+                   self.layout.log(name.replace(" ", "-")), done)
+
+    def client(self) -> AirflowClient:
+        return AirflowClient(self.layout.url("airflow"), environment.ADMIN, self.secrets["admin_password"])
+
+    def champion(self) -> str:
+        """Version of the model behind the alias; empty when nothing was ever promoted."""
+        code, output, said = output_of((sys.executable, "-m", "kindling", "champion"), self.product,
+                                       self.layout.processes)
+        if code == EXIT_NO_CHAMPION:
+            return ""
+        if code:
+            raise SupervisorError(f"python -m kindling champion ended with {code}: {said}")
+        return str(json.loads(output)["version"])
+
+
+def resolve_recipe(layout: Layout, name: str) -> Recipe:
+    """The recipe as the product reads it; SupervisorError (exit code 2) when it is unknown or broken."""
+    if name.endswith((".yaml", ".yml")):
+        name = str(Path(name).resolve())  # Stages stand in folders of their own.
+    code, output, said = output_of((sys.executable, "-m", "kindling", "recipe", name, "--json"),
+                                   {**os.environ, "PYTHONPATH": str(layout.root / "include")}, layout.root)
+    if code:
+        raise SupervisorError(said or f"python -m kindling recipe {name} ended with {code}", exit_code=code)
+    content = json.loads(output)
+    return Recipe(name, content["catalogue"], content["evaluate"]["photo_note"])
+
+
+def bring_up(installation: Installation, recipe: Recipe, data: str, command: str) -> None:
+    """Databases, catalogue, shop and Airflow, all healthy, with pools made and the DAG parsed."""
+    layout, state = installation.layout, installation.state
+    state.command, state.recipe, state.catalogue = "starting", recipe.name, recipe.catalogue
+    save(layout.state, state)
+    started = time.time()
+    airflow = airflow_services(layout, installation.airflow, started)
+    shop = shop_service(layout, installation.product, recipe.catalogue)
+    with ExitStack() as jobs:
+        migration = [jobs.enter_context(job) for job in _airflow_migration(installation)]
+        catalogue = jobs.enter_context(catalogue_job(installation, recipe.catalogue, data))
+        others = [jobs.enter_context(job) for job in
+                  (installation.job("kindling migrate", "-m", "kindling", "migrate"), *_mlflow_migration(installation))]
+        _wait_for(installation, migration)
+        installation.start(airflow)
+        _wait_for(installation, [catalogue])
+        installation.start([shop])
+        _wait_for(installation, others)
+    installation.wait([shop, *airflow])
+    with installation.client() as client:
+        # A task that names a missing pool is never scheduled, in silence.
+        settings_file.apply(settings_file.load(layout.root / "airflow_settings.yaml"), client.call)
+        client.wait_for_dag(parsed_after=started)
+    # Not before: `core_runs` must not take a start that was killed half-way for an installation.
+    state.command = command
+    save(layout.state, state)
+
+
+def start_servers(installation: Installation, names: Sequence[str]) -> None:
+    """Of `inference` and `mlflow` those named; no inference while there is no champion."""
+    layout, product = installation.layout, installation.product
+    services = [mlflow_service(layout, product)] if "mlflow" in names else []
+    installation.start(services)
+    if "inference" in names:
+        if installation.champion():
+            services.append(inference_service(layout, product))
+            installation.start(services[-1:])
+        else:
+            installation.say("no champion yet, so no inference: make run trains one; then make up again")
+    installation.wait(services)
+
+
+def switch_shop(installation: Installation, catalogue: str, data: str, stop: Callable[[], object]) -> None:
+    """Serve another catalogue: made first, so that the old one goes on when it cannot be."""
+    with catalogue_job(installation, catalogue, data) as job:
+        _wait_for(installation, [job])
+    stop()
+    service = shop_service(installation.layout, installation.product, catalogue)
+    installation.state.catalogue = catalogue
+    installation.start([service])
+    installation.wait([service])
+
+
+def catalogue_job(installation: Installation, catalogue: str, data: str) -> Job:
+    """Make the shop's catalogue; a no-op when it is there."""
+    argv = [str(installation.layout.root / "containers" / "shop"), "make", "--kind", catalogue,
+            "--out", str(installation.layout.catalogue(catalogue))]
+    return installation.job("catalogue", *argv, *(("--data", data) if data else ()))
+
+
+def core_runs(state: State) -> bool:
+    """Whether Airflow and the shop of an earlier `up` are all still there."""
+    return state.command == "up" and all(
+        name in state.services and process(state.services[name]) for name in (*AIRFLOW, "shop"))
+
+
+def _airflow_migration(installation: Installation) -> list[Job]:
+    return _stamped(installation, "airflow", version("apache-airflow-core"), ("-m", "airflow", "db", "migrate"))
+
+
+def _mlflow_migration(installation: Installation) -> list[Job]:
+    url = installation.product["KINDLING_MLFLOW_URL"]
+    empty = not postgres.stamp(installation.layout.postgres, "mlflow")
+    argv = ("-c", _MLFLOW_INIT, url) if empty else ("-m", "mlflow", "db", "upgrade", url)
+    return _stamped(installation, "mlflow", version("mlflow"), argv)
+
+
+def _stamped(installation: Installation, database: str, wanted: str, argv: Sequence[str]) -> list[Job]:
+    folder = installation.layout.postgres
+    if postgres.stamp(folder, database) == wanted:
+        return []
+    return [installation.job(f"{database} migrate", *argv, airflow=database == "airflow",
+                             done=lambda: postgres.set_stamp(folder, database, wanted))]
+
+
+def _wait_for(installation: Installation, jobs: Sequence[Job]) -> None:
+    for job in jobs:
+        seconds = job.wait()
+        installation.say(f"{job.name} done ({seconds:.1f} s)")

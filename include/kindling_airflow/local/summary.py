@@ -1,0 +1,119 @@
+"""What a run ends with: rows and rejections, figures with their intervals, the gate's verdict, report, memory."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import unquote, urlparse
+
+from rich.console import Console
+from rich.table import Table
+
+from kindling_airflow.local.memory import Peak
+from kindling_airflow.local.pipeline import Failure, RunOutcome
+from kindling_airflow.local.progress import in_order, seconds
+
+#: Fields by which an Estimate is known once it is JSON.
+ESTIMATE = {"value", "n", "low", "high", "data_sha256"}
+#: Figures that stand alone; those of slices and curves are in the report.
+DEPTH = 2
+
+
+def print_outcome(console: Console, outcome: RunOutcome, photo_note: str) -> None:
+    """Rows in and out of every stage with the reasons for what was rejected, every estimate, and the verdict."""
+    console.print(stage_table(outcome))
+    for stage, report in outcome.reports.items():
+        if implementation := report.get("implementation"):
+            plain(console, f"{stage} by " + ", ".join(f"{port}: {name}" for port, name in implementation.items()))
+    if "evaluate" in outcome.reports:
+        console.print(figure_table(outcome.reports["evaluate"]["figures"]))
+        if photo_note:
+            plain(console, f"of figures that involve photos: {photo_note}")
+    if "promote" in outcome.reports:
+        for line in verdict(outcome.reports["promote"]["figures"]):
+            plain(console, line)
+
+
+def stage_table(outcome: RunOutcome) -> Table:
+    """One row a stage; a rejection stands with its reason."""
+    table = Table("stage", box=None, header_style="bold", title=f"run {outcome.run}", title_justify="left")
+    for column in ("rows in", "rows out", "time"):
+        table.add_column(column, justify="right")
+    table.add_column("rejected, by reason", overflow="fold")
+    for task in in_order(outcome.tasks):
+        report = outcome.reports.get(task.name)
+        if report is None:
+            table.add_row(task.name, "", "", "", task.state)
+            continue
+        rejected = ", ".join(f"{reason} {count:,}" for reason, count in sorted(
+            report["rejected"].items(), key=lambda item: -item[1]))
+        table.add_row(task.name, f"{report['rows_in']:,}", f"{report['rows_out']:,}", seconds(task.elapsed_s),
+                      rejected or "none")
+    return table
+
+
+def figure_table(figures: Mapping[str, Any]) -> Table:
+    """Every estimate down to `DEPTH`, with its interval, sample size and the hash of its data."""
+    table = Table("evaluation", box=None, header_style="bold")
+    for column in ("value", "95 % interval", "n", "data"):
+        table.add_column(column, justify="right")
+    for name, one in estimates(figures):
+        table.add_row(name, f"{one['value']:.3f}", f"[{one['low']:.3f}, {one['high']:.3f}]".replace("[", r"\["),
+                      f"{one['n']:,}", one["data_sha256"][:8])
+    return table
+
+
+def estimates(figures: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Dotted names and estimates, in the order in which the stage gave them."""
+    for key, value in figures.items():
+        if not isinstance(value, Mapping):
+            continue
+        if set(value) >= ESTIMATE:
+            yield ".".join((*path, key)), value
+        elif len(path) + 1 < DEPTH:
+            yield from estimates(value, (*path, key))
+
+
+def verdict(figures: Mapping[str, Any]) -> list[str]:
+    """The gate's verdict, then every check with what it saw."""
+    candidate, champion = figures["candidate_version"], figures["champion_version"]
+    if figures["promoted"]:
+        first = f"gate: version {candidate} is the champion" + (
+            f", after version {figures['previous_champion']}" if figures["previous_champion"] else "")
+    else:
+        first = f"gate: version {candidate} is not let through; the champion " + (
+            f"stays version {champion}" if champion else "is still to come")
+    return [first, *(f"  {'pass' if check['passed'] else 'FAIL'}  {check['name']}: {check['detail']}"
+                     for check in figures["checks"])]
+
+
+def print_failure(console: Console, failed: Failure, url: str) -> None:
+    """Which stage, why, the end of its log, and where all of it is."""
+    console.print(f"FAILED: {failed.stage or 'the run'}", style="bold red", markup=False)
+    plain(console, failed.reason)
+    if failed.lines:
+        plain(console, f"--- the last {len(failed.lines)} lines of its log ---")
+        for line in failed.lines:
+            plain(console, line)
+        plain(console, f"--- all of it: {failed.log}")
+        plain(console, f"--- in Airflow's UI (after `make up`): {url}")
+
+
+def print_peak(console: Console, peak: Peak) -> None:
+    """Peak memory and what it was made of."""
+    parts = ", ".join(f"{name} {size / 2**20:,.0f}" for name, size in peak.parts.items() if size >= 2**20)
+    plain(console, f"peak memory: {peak.total / 2**30:.2f} GiB ({peak.measure}; in MiB: {parts})")
+
+
+def report_uri(outcome: RunOutcome) -> str:
+    """URI of the evaluation's HTML report; empty when there is none."""
+    return str(outcome.reports.get("evaluate", {}).get("uris", {}).get("report", ""))
+
+
+def readable(uri: str) -> str:
+    """A `file://` URI as a path; any other as it is."""
+    parsed = urlparse(uri)
+    return unquote(parsed.path) if parsed.scheme == "file" else uri
+
+
+def plain(console: Console, line: str) -> None:
+    """A line as it is: data may look like markup."""
+    console.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -1,0 +1,81 @@
+"""What holds for every stage whatever its runtime: retries, exit codes, the report, the last word."""
+
+import json
+import logging
+import signal
+from datetime import timedelta
+from typing import Any
+
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from kindling.catalog import EXIT_RETRY, Stage
+
+log = logging.getLogger(__name__)
+
+#: XCom is a row in Airflow's database and, from a pod, the output of one `cat`: keep it small.
+MAX_REPORT_BYTES = 48 * 1024
+
+#: Seconds before the first and second retry: 10 to 20, then 60 to 120 (Airflow adds up to as much again).
+RETRY_DELAY = timedelta(seconds=10)
+RETRY_FACTOR = 6
+
+
+def task_policy(stage: Stage) -> dict[str, Any]:
+    """Arguments that every operator of this stage takes."""
+    return {
+        "task_id": stage.name,
+        "doc_md": stage.summary,
+        "pool": stage.pool,
+        "retries": 2,
+        "retry_delay": RETRY_DELAY,
+        "retry_exponential_backoff": RETRY_FACTOR,
+        "execution_timeout": timedelta(minutes=stage.timeout_minutes),
+        "on_failure_callback": say_what_failed,
+    }
+
+
+def failure(stage: str, exit_code: int | None) -> AirflowException:
+    """The exception that tells Airflow what the exit code means: another try, or the end.
+
+    Killed by a signal is -n from a process and 128 + n from a container; None is a container that
+    never ended by itself (evicted, deadline passed, image not pulled).
+    """
+    if exit_code is None:
+        return AirflowException(f"{stage} did not end by itself; trying again")
+    number = -exit_code if exit_code < 0 else exit_code - 128
+    if number > 0:
+        return AirflowException(f"{stage} was killed by {_signal_name(number)}; trying again")
+    if exit_code == EXIT_RETRY:
+        reason = "an outside service did not answer"
+        return AirflowException(f"{stage} ended with {EXIT_RETRY}: {reason}; trying again")
+    return AirflowFailException(f"{stage} ended with {exit_code}: final, a retry would end the same way")
+
+
+def checked_report(stage: str, content: str | None) -> dict[str, Any]:
+    """The stage's report from its JSON; AirflowFailException if it is missing, foreign or too large."""
+    if not content:
+        raise AirflowFailException(f"{stage} ended with 0 and left no report at KINDLING_REPORT_PATH")
+    if (size := len(content.encode())) > MAX_REPORT_BYTES:
+        raise AirflowFailException(f"{stage}: the report has {size} bytes, more than {MAX_REPORT_BYTES}")
+    try:
+        report = json.loads(content)
+    except json.JSONDecodeError as error:
+        raise AirflowFailException(f"{stage}: the report is not JSON: {error}") from error
+    if not isinstance(report, dict) or report.get("stage") != stage:
+        raise AirflowFailException(f"{stage}: the report is not this stage's: {content[:200]}")
+    return report
+
+
+def say_what_failed(context: dict[str, Any]) -> None:
+    """Called once a task has failed for good: which stage, in which run, and where to read on."""
+    task = context["task_instance"]
+    log.error(
+        "%s of run %s failed for good. Log: %s What to do: the DAG's documentation, section %s.",
+        task.task_id, task.run_id, task.log_url, task.task_id,
+    )
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

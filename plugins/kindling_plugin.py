@@ -1,0 +1,32 @@
+"""What Kindling adds to Airflow: the page "Data health" and the nightly timetable.
+
+Every process of Airflow imports this file, so each part is imported when it is asked for.
+"""
+
+from functools import cached_property
+from typing import Any, ClassVar
+
+from airflow.plugins_manager import AirflowPlugin
+
+
+class KindlingPlugin(AirflowPlugin):
+    name = "kindling"
+
+    external_views: ClassVar[list[Any]] = [
+        {"name": "Data health", "href": "/kindling/", "destination": "nav", "category": "browse",
+         "url_route": "data-health"},
+        {"name": "Stage reports", "href": "/kindling/runs/{RUN_ID}", "destination": "dag_run",
+         "url_route": "stage-reports"},
+    ]
+
+    @cached_property
+    def fastapi_apps(self) -> list[dict[str, Any]]:  # type: ignore[override]
+        from kindling_airflow.data_health import data_health_app
+
+        return [{"app": data_health_app(), "url_prefix": "/kindling", "name": "Kindling data health"}]
+
+    @cached_property
+    def timetables(self) -> list[type]:  # type: ignore[override]
+        from kindling_airflow.timetable import NightlyTimetable
+
+        return [NightlyTimetable]

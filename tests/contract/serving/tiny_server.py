@@ -1,0 +1,126 @@
+"""The real server over small things: a tiny untrained model, six reviews, a registry that is a folder.
+
+    python tiny_server.py tiny|instant PORT FOLDER DATABASE_URL
+
+`instant` has a model that is one line, and no index: up in a moment, for tests of processes.
+"""
+
+import json
+import os
+import sys
+import time
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+from kindling.errors import KindlingError
+from kindling.stores.ports import ModelVersion
+
+LOOK_EVERY_S = 0.3
+
+
+class FolderRegistry:
+    """`champion.json` names a version; each version is a model folder beside it."""
+
+    name = "folder"
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def champion(self) -> ModelVersion | None:
+        path = self._folder / "champion.json"
+        return ModelVersion(**json.loads(path.read_text())) if path.exists() else None
+
+    def promote(self, version: str) -> None:
+        partial_ = self._folder / ".champion.json"
+        partial_.write_text(json.dumps({"version": version, "run_id": "r", "uri": str(self._folder / version)}))
+        os.replace(partial_, self._folder / "champion.json")
+
+    def download(self, version: str, into: Path) -> Path:
+        return self._folder / version
+
+
+def tiny_model(folder: Path, seed: int, with_image: bool = True) -> None:
+    """Save a SentimentModel of random weights: two megabytes, milliseconds, and answers of its own."""
+    import torch
+    from kindling.modeling import pretrained
+    from kindling.modeling.fusion import Fusion
+    from kindling.modeling.image_tower import ImageClassifier
+    from kindling.modeling.model import SentimentModel
+    from kindling.modeling.text_tower import TextClassifier, TextTower
+    from transformers import BertConfig, BertModel
+
+    torch.manual_seed(seed)
+    config = BertConfig(hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32)
+    tower = TextTower(BertModel(config, add_pooling_layer=False), 3)
+    text = TextClassifier(pretrained.load_tokenizer(pretrained.locate(None)[0], 32), tower)
+    image = ImageClassifier.fresh(32, 3, 4, seed) if with_image else None
+    fusion = Fusion(1.5, 1.2, 1.0, 1.0, (0.0, 0.0, 0.0), "naive-bayes", 0)
+    SentimentModel(text, image, fusion, "tiny", 32).save(folder)
+
+
+def fill(folder: Path, database_url: str, reviews: dict[str, tuple[str, int, str]]) -> None:
+    """Models 1 and 2 (and 3, without an image tower), index versions v1 and v2 (half as long); 1 and v1 serve."""
+    from kindling.modeling.text_tower import Embedder
+    from kindling.stores.keywords_tantivy import TantivyKeywords
+    from kindling.stores.ports import Document, VectorRow
+    from kindling.stores.vectors_pgvector import PgIndexAlias, PgVectors
+
+    for version in (1, 2, 3):
+        tiny_model(folder / "registry" / str(version), version, with_image=version < 3)
+    FolderRegistry(folder / "registry").promote("1")
+    documents = [Document(name, text, f"p{int(name[1:]) % 2}", "Dresses", rating, sentiment)
+                 for name, (text, rating, sentiment) in reviews.items()]
+    embeddings = Embedder().encode([document.text for document in documents])
+    for version, n in (("v1", len(documents)), ("v2", len(documents) // 2)):
+        TantivyKeywords(folder / "keywords").build(version, documents[:n])
+        PgVectors(database_url).build(version, (
+            VectorRow(*pair) for pair in zip(documents[:n], embeddings[:n], strict=True)))
+    PgIndexAlias(database_url).swap("v1")
+
+
+def open_tiny(folder: Path, database_url: str) -> Any:
+    from kindling.serving.champion import Champion
+    from kindling.stages.contract import Deps
+    from kindling.stores.keywords_tantivy import TantivyKeywords
+    from kindling.stores.vectors_pgvector import PgIndexAlias, PgVectors
+
+    unused: Any = None
+    champion = Champion(Deps(
+        rows=unused, objects=unused, embeddings=unused, keywords=TantivyKeywords(folder / "keywords"),
+        vectors=PgVectors(database_url), alias=PgIndexAlias(database_url), registry=FolderRegistry(folder / "registry"),
+        shop_url="", chromium=None, text_model=None, threads=1), LOOK_EVERY_S)
+    champion.watch()
+    return lambda: champion.predictor
+
+
+class Constant:
+    """Answers neutral to all, after as many milliseconds as the text has words."""
+
+    def predict(self, texts: Any, images: Any) -> Any:
+        time.sleep(len((texts[0] or "").split()) / 1000)
+        return SimpleNamespace(probabilities=np.array([[0.1, 0.8, 0.1]]), modality=("text",))
+
+
+def open_instant() -> Any:
+    from kindling.serving.predictor import Predictor
+
+    predictor = Predictor(Constant(), "0", False, None)
+    return lambda: predictor
+
+
+def main(kind: str, port: str, folder: str, database_url: str) -> int:
+    from kindling.serving.server import run
+
+    opener = open_instant if kind == "instant" else partial(open_tiny, Path(folder), database_url)
+    try:
+        return run(opener, tuple(os.environ.get("TINY_IMAGE_HOSTS", "").split(",")), "127.0.0.1", int(port))
+    except KindlingError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

@@ -1,0 +1,170 @@
+"""Copies, collapse, lost sentiment and harm are measured as what they are."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from kindling.challenge import intervals
+from kindling.challenge.admission import Evidence, Limits, batch_reason, findings, row_reasons
+from kindling.challenge.discriminator import Separability
+from kindling.challenge.diversity import Diversity, diversity
+from kindling.challenge.memorisation import Copying, copying, five_grams, overlap
+from kindling.challenge.sentiment import Adherence, Utility, adherence, utility
+from kindling.errors import DataError
+from kindling.records import Estimate, sentiment_of
+
+LIMITS = Limits(max_score=0.98, max_copy_rate=0.6, contradiction=0.9, max_utility_loss=0.02)
+
+
+def estimate(value, low, high):
+    return Estimate(value, 100, low, high, "0" * 64)
+
+
+def gain(low, high):
+    either = estimate(0.6, 0.5, 0.7)
+    return Utility(either, either, estimate((low + high) / 2, low, high), None)
+
+
+def separability(verdict):
+    return Separability(verdict, estimate(0.5, 0.4, 0.6), estimate(0.5, 0.4, 0.6), 0.5, 0.5, 0.5)
+
+
+def intents(rows):
+    return [sentiment_of(row.rating) for row in rows]
+
+
+def test_a_copier_is_caught_and_a_newcomer_is_not(reviews):
+    real, fresh = [row.text for row in reviews(200, 1)], [row.text for row in reviews(50, 2, "syn-")]
+    copied = copying(real[:50], real)
+    assert copied.copy_rate.min() == copied.nearest_jaccard.min() == 1
+    new = copying(fresh, real)
+    assert new.copy_rate.max() < 0.2 and new.nearest_jaccard.max() < 0.6
+
+
+def test_a_copy_that_was_retouched_is_still_a_copy(reviews):
+    real = [row.text for row in reviews(100, 1)]
+    words = real[7].split()
+    words[len(words) // 2] = "unheard"
+    found = copying([" ".join(words).upper()], real)
+    assert found.copy_rate[0] > 0.6 and found.nearest_jaccard[0] > 0.8
+
+
+TEXT = st.lists(st.sampled_from("abc"), min_size=1, max_size=12).map(" ".join)
+TEXTS = st.lists(TEXT, min_size=1, max_size=6)
+
+
+@given(TEXTS, TEXTS)
+def test_overlap_is_the_largest_share_of_five_grams(rows, others):
+    rates, where = overlap(rows, others)
+    for row, rate, most in zip(rows, rates, where, strict=True):
+        own = set(five_grams(row))
+        shares = [len(own & set(five_grams(other))) / len(own) for other in others]
+        assert rate == pytest.approx(max(shares))
+        assert shares[most] == pytest.approx(max(shares))
+
+
+def test_a_collapsed_generator_is_caught_and_real_rows_are_not(reviews):
+    real = [row.text for row in reviews(300, 1)]
+    rng = np.random.default_rng(0)
+    few = diversity([real[number % 5] + f" {number}" for number in range(100)], real, rng)
+    assert few.collapsed and few.self_overlap > 0.9
+    repeats = diversity(["The same words again and again."] * 3 + real[:10], real, rng)
+    assert repeats.repeats.tolist()[:3] == [False, True, True] and repeats.collapsed
+    many = diversity([row.text for row in reviews(100, 2, "syn-")], real, rng)
+    assert not many.collapsed and many.self_overlap < 0.2
+
+
+def test_adherence_sees_rows_that_say_the_opposite(reviews):
+    real, synthetic = reviews(400, 1), reviews(90, 2, "syn-")
+    kept = adherence(real, synthetic, intents(synthetic), (), 0)
+    assert kept.keeps_polarity[kept.polar].mean() > 0.9 and not kept.contradicted(0.9).any()
+    flipped = ["positive" if one == "negative" else "negative" for one in intents(synthetic)]
+    lost = adherence(real, synthetic, flipped, (), 0)
+    polar = np.array(intents(synthetic)) != "neutral"
+    assert lost.keeps_polarity[polar].mean() < 0.1 and lost.contradicted(0.6)[polar].mean() > 0.5
+
+
+def test_the_sentiment_model_learns_from_rows_that_are_no_source(reviews):
+    real, synthetic = reviews(400, 1), reviews(30, 2, "syn-")
+    sources = {row.review_id for row in real[:100]}
+    poisoned = [replace(row, rating=6 - row.rating) for row in real[:100]] + real[100:]
+    clean = adherence(real, synthetic, intents(synthetic), sources, 0)
+    same = adherence(poisoned, synthetic, intents(synthetic), sources, 0)
+    assert np.allclose(same.probabilities, clean.probabilities)
+    assert "no source" in clean.trained_on
+    everything = {row.review_id for row in real}
+    assert "all real rows" in adherence(real, synthetic, intents(synthetic), everything, 0).trained_on
+
+
+def test_synthetic_rows_help_where_real_ones_are_few_and_harm_where_their_labels_lie(reviews):
+    train, validation, synthetic = reviews(6, 1), reviews(300, 2, "v"), reviews(300, 3, "syn-")
+    honest = utility(train, synthetic, intents(synthetic), validation, ("Skirts",), 1.0, 200, 0)
+    assert honest.difference.low > 0 and honest.helps(0.02)
+    assert honest.niche_difference.n == sum(row.category == "Skirts" for row in validation)
+    wrong = {"negative": "positive", "neutral": "negative", "positive": "neutral"}
+    lying = utility(train, synthetic, [wrong[one] for one in intents(synthetic)], validation, (), 1.0, 200, 0)
+    assert lying.difference.high < 0 and not lying.helps(0.02) and lying.niche_difference is None
+
+
+def test_rows_that_change_nothing_may_stay(reviews):
+    train, validation = reviews(60, 1), reviews(60, 2, "v")
+    same = utility(train, train[:3], intents(train[:3]), validation, (), 1.0, 100, 0)
+    assert same.difference.low <= 0 <= same.difference.high
+
+
+def test_one_sentiment_teaches_nothing(reviews):
+    rows = [replace(row, rating=5) for row in reviews(30, 1)]
+    with pytest.raises(DataError, match="positive"):
+        utility(rows, rows, intents(rows), rows, (), 1.0, 100, 0)
+
+
+@pytest.mark.parametrize(("low", "high", "helps"), [
+    (0.01, 0.05, True), (-0.019, 0.01, True), (-0.02, 0.0, True), (0.0, 0.0, True),
+    (-0.021, 0.05, False), (-0.01, -0.001, False),
+])
+def test_a_batch_is_admitted_unless_harm_is_shown_or_not_ruled_out(low, high, helps):
+    assert gain(low, high).helps(0.02) is helps
+    reason = batch_reason(separability("told apart"), gain(low, high), LIMITS)
+    assert reason == ("" if helps else "batch_harms")
+
+
+def test_an_invalid_discriminator_admits_nothing():
+    reason = batch_reason(separability("invalid discriminator"), gain(0.1, 0.2), LIMITS)
+    assert reason == "invalid_discriminator"
+
+
+def evidence():
+    """Six rows: a near-copy that is all else too, a repeat, an off-sentiment one, an easy one, two good."""
+    opposite, agrees, unsure = [0.95, 0.03, 0.02], [0, 0, 1], [0.4, 0.2, 0.4]
+    probabilities = np.array([opposite, agrees, opposite, agrees, agrees, unsure])
+    return Evidence(
+        np.array([0.99, 0.99, 0.99, 0.99, 0.98, 0.1]),
+        Copying(np.array([0.61, 0.6, 0.6, 0.6, 0.6, 0.0]), np.zeros(6)),
+        Diversity(0.5, 0.5, 0.1, np.array([True, True, False, False, False, False])),
+        Adherence(probabilities, np.full(6, 2), "real rows"),
+    )
+
+
+def test_each_row_is_refused_for_its_gravest_fault():
+    expected = ["near_copy", "repeats_another", "off_sentiment", "easily_told", "", ""]
+    assert row_reasons(evidence(), LIMITS) == expected
+
+
+def test_findings_name_what_the_generator_did():
+    named = findings(separability("told apart"), evidence(), gain(-0.1, -0.05), LIMITS)
+    assert named == ["told_apart", "memorises", "mode_collapse", "harms"]
+
+
+@given(st.lists(st.booleans(), min_size=1, max_size=40))
+def test_a_share_lies_in_its_interval(hits):
+    found = intervals.share(np.array(hits), "0" * 64)
+    assert found.n == len(hits) and 0 <= found.low and found.high <= 1
+    assert found.low - 1e-12 <= found.value <= found.high + 1e-12
+
+
+def test_the_data_hash_knows_rows_and_not_their_order():
+    rows = [("a", "x"), ("b", "y")]
+    assert intervals.data_hash(rows) == intervals.data_hash(rows[::-1])
+    assert intervals.data_hash(rows) != intervals.data_hash([("a", "y"), ("b", "x")])

@@ -1,0 +1,120 @@
+"""Rows, photos and batch plans: what training reads before it learns anything."""
+
+import io
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from kindling.errors import DataError
+from kindling.modeling.fitting import learning_rate_factor, length_bucketed_plan
+from kindling.modeling.image_tower import decode
+from kindling.modeling.rows import NONE, as_rows, class_weights
+from kindling.records import CONDITIONS, Example
+
+
+def photo(colour: tuple[int, int, int], size: tuple[int, int] = (30, 20), kind: str = "PNG", **save: object) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", size, colour).save(buffer, kind, **save)
+    return buffer.getvalue()
+
+
+def example(number: int, **fields: object) -> Example:
+    known = {"text": "soft", "sentiment": "positive", "rating": 5, "origin": "scraped", "split": "train"}
+    return Example(review_id=f"r{number}", product_id="p", category="c", **{**known, **fields})  # type: ignore[arg-type]
+
+
+@given(st.lists(st.integers(1, 200), min_size=1, max_size=400), st.integers(2, 40), st.integers(1, 3), st.integers(0, 5))
+def test_plan_holds_every_row_once_an_epoch(lengths: list[int], batch_size: int, epochs: int, seed: int) -> None:
+    plan = length_bucketed_plan(lengths, batch_size, epochs, seed)
+    rows = np.concatenate(plan)
+    assert np.array_equal(np.bincount(rows, minlength=len(lengths)), np.full(len(lengths), epochs))
+    assert max(len(batch) for batch in plan) <= batch_size
+    again = length_bucketed_plan(lengths, batch_size, epochs, seed)
+    assert all(np.array_equal(one, other) for one, other in zip(plan, again, strict=True))
+
+
+def test_batches_are_of_like_length() -> None:
+    lengths = np.random.default_rng(0).integers(5, 128, 1600)
+    spread = np.mean([np.ptp(lengths[batch]) for batch in length_bucketed_plan(lengths, 32, 1, 0)])
+    assert spread < 10 < np.ptp(lengths)
+
+
+@given(st.integers(1, 2000))
+def test_learning_rate_warms_up_then_falls(steps: int) -> None:
+    factors = [learning_rate_factor(step, steps) for step in range(steps)]
+    peak = int(np.argmax(factors))
+    assert all(0 < one <= 1 for one in factors)
+    assert factors[: peak + 1] == sorted(factors[: peak + 1]) and factors[peak:] == sorted(factors[peak:], reverse=True)
+
+
+@given(st.lists(st.integers(0, 2), min_size=3).filter(lambda labels: len(set(labels)) == 3))
+def test_class_weights_favour_the_rare_and_average_one(labels: list[int]) -> None:
+    counts, weights = np.bincount(labels), class_weights(np.array(labels), 3)
+    assert weights[np.array(labels)].mean() == pytest.approx(1, rel=1e-5)
+    assert weights[counts.argmin()] == weights.max()
+
+
+def test_an_absent_class_is_named() -> None:
+    with pytest.raises(DataError, match="neutral"):
+        class_weights(np.array([0, 2, 2]), 3)
+
+
+def test_a_shared_photo_is_read_and_decoded_once() -> None:
+    asked: list[str] = []
+
+    def read(uri: str) -> bytes:
+        asked.append(uri)
+        return photo((250, 0, 0) if uri == "a" else (0, 0, 250))
+
+    rows = as_rows([example(1, photo_uri="a"), example(2), example(3, photo_uri="b", condition="torn"),
+                    example(4, photo_uri="a"), example(5, condition="torn")], read, 32)
+    assert sorted(asked) == ["a", "b"] and rows.pictures.shape == (2, 32, 32, 3)
+    assert rows.picture_of[0] == rows.picture_of[3] != rows.picture_of[2] and rows.picture_of[1] == NONE
+    assert rows.with_photo.tolist() == [0, 2, 3]
+    assert rows.conditions.tolist() == [NONE, NONE, CONDITIONS.index("torn"), NONE, NONE]
+    assert rows.pictures[rows.picture_of[2]].mean((0, 1)).argmax() == 2
+    assert rows.only(np.array([2])).texts == ("soft",)
+
+
+def test_rows_without_any_photo() -> None:
+    rows = as_rows([example(1)], lambda uri: b"", 32)
+    assert rows.pictures.shape == (0, 32, 32, 3) and not len(rows.with_photo)
+
+
+def test_damaged_photo_is_named_by_its_uri() -> None:
+    with pytest.raises(DataError, match=r"file:///x\.jpg.*cannot be read"):
+        as_rows([example(1, photo_uri="file:///x.jpg")], lambda uri: photo((1, 2, 3), kind="JPEG")[:200], 32)
+
+
+@pytest.mark.parametrize("data", [b"", b"GIF89a", b"<svg></svg>", photo((1, 2, 3))[:-30]])
+def test_what_is_no_picture_is_refused(data: bytes) -> None:
+    with pytest.raises(DataError, match="cannot be read"):
+        decode(data, 16)
+
+
+def test_a_decompression_bomb_is_refused_unread() -> None:
+    buffer = io.BytesIO()
+    Image.new("1", (9000, 9000)).save(buffer, "PNG")
+    with pytest.raises(DataError, match="9000 x 9000"):
+        decode(buffer.getvalue(), 16)
+
+
+def test_camera_orientation_is_applied() -> None:
+    picture = Image.new("RGB", (40, 20), (0, 0, 0))
+    picture.paste((255, 255, 255), (0, 0, 20, 20))  # White on the left; turned by the tag, white on top.
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", exif=exif, quality=95)
+    pixels = decode(buffer.getvalue(), 16).mean(2)
+    assert pixels[:6].mean() > 200 and pixels[10:].mean() < 50
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "RGBA", "1", "CMYK"])
+def test_every_colour_mode_becomes_rgb(mode: str) -> None:
+    buffer = io.BytesIO()
+    Image.new("RGB", (8, 8), (200, 100, 50)).convert(mode).save(buffer, "TIFF")
+    assert decode(buffer.getvalue(), 16).shape == (16, 16, 3)
