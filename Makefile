@@ -38,7 +38,7 @@ bench: venv  ## one benchmark: NAME=x [DATA=folder]; its last line is one JSON o
 	@$(PYTHON) tests/bench/$(NAME).py $(if $(DATA),--data '$(DATA)')
 
 lint: venv  ## ruff, Airflow's rules included
-	@.venv/bin/ruff check --line-length 110 include dags plugins tests containers
+	@.venv/bin/ruff check include dags plugins tests containers
 	@.venv/bin/ruff check --preview --select AIR dags include/kindling_airflow
 
 lock:  ## requirements.txt anew from include/pyproject.toml

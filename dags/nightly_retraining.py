@@ -33,6 +33,7 @@ HTML report of each run. Unpausing starts nothing: the next run is at 02:00 UTC,
 """
 
 from airflow.sdk import DAG
+
 from kindling_airflow.parameters import run_parameters
 from kindling_airflow.stage_factory import stage_task
 from kindling_airflow.timetable import NightlyTimetable

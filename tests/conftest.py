@@ -7,9 +7,14 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import psycopg
 import pytest
 from pytest_socket import disable_socket, enable_socket, socket_allow_hosts
+
+# A shared machine is slow now and then, and a failing example is printed whole: no deadline, no database.
+hypothesis.settings.register_profile("kindling", deadline=None, database=None, derandomize=True)
+hypothesis.settings.load_profile("kindling")
 
 ROOT = Path(__file__).resolve().parent.parent
 LANES = ("unit", "architecture", "dags", "contract", "behaviour", "e2e", "browser", "containers", "kubernetes", "bench")

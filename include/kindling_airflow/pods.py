@@ -11,9 +11,9 @@ from typing import Any
 
 from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
 from airflow.sdk.exceptions import AirflowException, AirflowSkipException
-from kindling.catalog import Stage
 from kubernetes.client import models as k8s
 
+from kindling.catalog import Stage
 from kindling_airflow.command import REPORT_PATH, product_environment, stage_arguments
 from kindling_airflow.policies import checked_report, failure, task_policy
 

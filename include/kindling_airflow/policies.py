@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
+
 from kindling.catalog import EXIT_RETRY, Stage
 
 log = logging.getLogger(__name__)

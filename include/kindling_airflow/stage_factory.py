@@ -3,8 +3,8 @@
 import os
 
 from airflow.sdk import BaseOperator
-from kindling.catalog import stage
 
+from kindling.catalog import stage
 from kindling_airflow.command import stage_arguments
 from kindling_airflow.policies import task_policy
 

@@ -18,6 +18,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
+
 from kindling.modeling.text_tower import Embedder
 from kindling.records import Estimate
 from kindling.retrieval.fusion import convex, reciprocal_rank

@@ -13,6 +13,7 @@ from airflow.models.revoked_token import RevokedToken
 from airflow.utils.session import create_session
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+
 from kindling_airflow.data_health import data_health_app
 
 RUN = "manual__2026-11-21T02:00:00+00:00"

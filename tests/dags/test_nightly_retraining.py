@@ -13,6 +13,7 @@ from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import DAG
 from airflow.sdk.exceptions import ParamValidationError
 from airflow.serialization.serialized_objects import DagSerialization
+
 from kindling.catalog import EXIT_RETRY, STAGE_NAMES, STAGES
 from kindling_airflow.settings_file import load
 

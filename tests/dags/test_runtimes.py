@@ -13,12 +13,13 @@ from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperato
 from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from airflow.serialization.serialized_objects import DagSerialization
+from kubernetes.client import ApiClient
+
 from kindling.__main__ import _parser
 from kindling.catalog import STAGE_ENVIRONMENT, STAGE_NAMES, STAGES, Stage
 from kindling_airflow.command import OBJECT_STORE_ENVIRONMENT, REPORT_PATH
 from kindling_airflow.pods import SECRETS, fixed_image
 from kindling_airflow.process_operator import process_environment
-from kubernetes.client import ApiClient
 
 KUBERNETES = ("1.31", "1.34")
 SECRET_VALUE = "postgresql://user:hunter2@db/kindling"

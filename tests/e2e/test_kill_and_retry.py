@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import psycopg
 import pytest
+
 from kindling.catalog import STAGE_NAMES
 
 #: What may differ between two runs over the same shop: when, and under which name.

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+
 from kindling.__main__ import _parser, main
 from kindling.catalog import STAGE_NAMES
 

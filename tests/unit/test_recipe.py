@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from kindling import recipe as recipes
 from kindling.errors import ConfigurationError
 

@@ -1,6 +1,7 @@
 """Settings come from the environment once, and a wrong one is named."""
 
 import pytest
+
 from kindling.errors import ConfigurationError
 from kindling.settings import from_environment
 

@@ -1,7 +1,7 @@
 """Pages drawn by Chromium, for what scripts put there.
 
-Only addresses that HTTP may fetch come here; what the page's own scripts then ask for is the page's business, and stays
-on the shop's host.
+Only addresses that HTTP may fetch come here; what the page's own scripts then ask for is the page's business,
+and stays on the shop's host.
 """
 
 import asyncio
@@ -22,10 +22,18 @@ from kindling.scraping.urls import same_origin
 log = logging.getLogger(__name__)
 
 _FLAGS = (
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--disable-extensions",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+    "--disable-extensions",
     # Cheaper than intercepting the requests: nothing of what is read depends on pictures or fonts.
-    "--blink-settings=imagesEnabled=false", "--disable-remote-fonts",
+    "--blink-settings=imagesEnabled=false",
+    "--disable-remote-fonts",
 )
 #: Chromium's memory grows with every page it has drawn.
 _RECYCLE_AFTER = 200
@@ -46,7 +54,11 @@ class Chromium:
     """Draws pages of one shop; started with the first page, and anew after every 200."""
 
     def __init__(
-        self, origin: str, options: BrowserOptions, script: ScriptRules | None, turn: Callable[[], Awaitable[None]]
+        self,
+        origin: str,
+        options: BrowserOptions,
+        script: ScriptRules | None,
+        turn: Callable[[], Awaitable[None]],
     ) -> None:
         self._origin, self._options, self._script, self._turn = origin, options, script, turn
         self._playwright: Playwright | None = None
@@ -95,8 +107,13 @@ class Chromium:
         if self._playwright is None:
             self._playwright = await async_playwright().start()
         self._browser = await self._playwright.chromium.launch(
-            executable_path=self._options.executable, headless=True, timeout=_START_S * 1000,
-            args=[*_FLAGS, f"--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE {urlsplit(self._origin).hostname}"],
+            executable_path=self._options.executable,
+            headless=True,
+            timeout=_START_S * 1000,
+            args=[
+                *_FLAGS,
+                f"--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE {urlsplit(self._origin).hostname}",
+            ],
         )
         self.version, self._drawn = self._browser.version, 0
         return self._browser
@@ -106,7 +123,9 @@ class Chromium:
             await _quietly(self._browser.close())
         self._browser = None
 
-    async def _tab(self, browser: Browser, waiting: deque[str], results: dict[str, Fetched | FetchError]) -> None:
+    async def _tab(
+        self, browser: Browser, waiting: deque[str], results: dict[str, Fetched | FetchError]
+    ) -> None:
         """One tab's work: the next address, until none is left or the browser is gone."""
         page: Page | None = None
         while waiting and browser.is_connected():
@@ -131,14 +150,20 @@ class Chromium:
 
     async def _open(self, browser: Browser) -> Page:
         context: BrowserContext = await browser.new_context(
-            service_workers="block", accept_downloads=False, locale="en-US", viewport={"width": 1280, "height": 1024})
+            service_workers="block",
+            accept_downloads=False,
+            locale="en-US",
+            viewport={"width": 1280, "height": 1024},
+        )
         return await context.new_page()
 
     async def _draw(self, page: Page, url: str) -> Fetched:
         response = await page.goto(url, wait_until="domcontentloaded", timeout=self._options.page_s * 1000)
         if response is None or response.status >= 400:
             status = response.status if response else None
-            raise FetchError(url, "server_error" if (status or 500) >= 500 else "http_error", f"HTTP {status}", status)
+            raise FetchError(
+                url, "server_error" if (status or 500) >= 500 else "http_error", f"HTTP {status}", status
+            )
         headers = dict(response.headers)
         await self._settle(page, url)
         if not same_origin(page.url, self._origin):

@@ -23,15 +23,15 @@ _UNSTORABLE = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ud800-\udfff]")
 # Marks piled onto a letter; sorting them takes quadratic time.
 _PILED = re.compile("([\u0300-\u036f]{4})[\u0300-\u036f]+")
 
-_EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@(?:[\w-]{1,63}\.){1,8}[a-z]{2,24}(?![\w-])", re.IGNORECASE)
+_EMAIL = re.compile(r"[\w.+-]{1,64}@(?:[\w-]{1,63}\.){1,8}[a-z]{2,24}", re.IGNORECASE)
 _CARD = re.compile(r"(?<![\d.,-])\d(?:[ -]?\d){12,18}(?![\d]|[.,]\d)")
 _PHONE = re.compile(
     r"(?<![\w.,/-])(?:"
-    r"\+\d{1,3}(?:[ .()/-]{0,2}\d){7,12}"                                       # international
-    r"|\(\d{3}\)[ .-]?\d{3}[ .-]?\d{4}"                                           # (555) 010-1234
-    r"|(?:1[ .-])?[2-9]\d{2}[ .-][2-9]\d{2}[ .-]\d{4}"                            # 555-210-1234
-    r"|[2-9]\d{2}[2-9]\d{6}"                                                      # 5552101234
-    r"|0\d{1,4}[ /-]\d{3,4}[ -]?\d{3,5}"                                          # 030 1234567
+    r"\+\d{1,3}(?:[ .()/-]{0,2}\d){7,12}"  # international
+    r"|\(\d{3}\)[ .-]?\d{3}[ .-]?\d{4}"  # (555) 010-1234
+    r"|(?:1[ .-])?[2-9]\d{2}[ .-][2-9]\d{2}[ .-]\d{4}"  # 555-210-1234
+    r"|[2-9]\d{2}[2-9]\d{6}"  # 5552101234
+    r"|0\d{1,4}[ /-]\d{3,4}[ -]?\d{3,5}"  # 030 1234567
     r")(?![\w/-]|[.,]\d)"
 )
 
@@ -48,18 +48,20 @@ def normalise(text: str) -> str:
     """One line of visible text: entities and left-over tags undone, NFC, white space collapsed."""
     for _ in range(_MAX_DEPTH):
         before = text
-        text = _AMPERSANDS.sub("&", text)
-        text = _TAG.sub(" ", _ENTITY.sub(lambda match: html.unescape(match[0]), text))
+        text = _ENTITY.sub(lambda match: html.unescape(match[0]), _AMPERSANDS.sub("&", text))
+        text = _PILED.sub(r"\1", _UNSTORABLE.sub("", _INVISIBLE.sub("", _TAG.sub(" ", text))))
+        # Inside the loop: composing can make an entity or a tag whole.
+        text = unicodedata.normalize("NFC", text)
         if text == before:
             break
-    text = _PILED.sub(r"\1", _UNSTORABLE.sub("", _INVISIBLE.sub("", text)))
-    return " ".join(unicodedata.normalize("NFC", text).split())
+    return " ".join(text.split())
 
 
 def mask_personal_data(text: str) -> Masked:
     """E-mail addresses, payment cards (13-19 digits that pass Luhn) and phone numbers, each as `[kind]`."""
     counts: Counter[str] = Counter()
     for kind, pattern in (("email", _EMAIL), ("card", _CARD), ("phone", _PHONE)):
+
         def replace(match: re.Match[str], kind: str = kind) -> str:
             if kind == "card" and not luhn(match[0]):
                 return match[0]

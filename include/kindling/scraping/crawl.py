@@ -1,24 +1,22 @@
 """From the start page through listings to product pages and their next pages, every address once.
 
-The frontier goes by levels: each level's addresses are known and put in order before one of them is fetched, so that
-the result depends neither on concurrency nor on which answer comes first.
+The frontier goes by levels: each level's addresses are known and put in order before one of them is fetched,
+so that the result depends neither on concurrency nor on which answer comes first.
 """
 
 import asyncio
 import hashlib
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Literal, Protocol
+from typing import Literal
 
 from kindling.errors import DataError, TransientError
 from kindling.records import Rejection
 from kindling.scraping import opt_out, sitemap
-from kindling.scraping.fetch import Fetched, Fetcher, FetchError
-from kindling.scraping.findings import Extraction
-from kindling.scraping.robots import Robots
+from kindling.scraping.fetch import Fetched, FetchError
+from kindling.scraping.site import Crawl, CrawledPage, LayoutVerdict, Site
 
 log = logging.getLogger(__name__)
 
@@ -31,71 +29,6 @@ _MAX_CHAIN = 1_000
 _TELL_EVERY = 200
 
 
-class Reads(Protocol):
-    """What makes findings of a page: `reader.Reader`, or the bare function in tests."""
-
-    async def read(self, body: bytes, url: str, content_type: str = "") -> Extraction: ...
-
-
-class Renderer(Protocol):
-    """A browser, or what stands in for one in tests."""
-
-    async def render(self, urls: Sequence[str]) -> dict[str, Fetched | FetchError]: ...
-
-
-@dataclass(frozen=True)
-class CrawledPage:
-    """A page that was got: what it holds, and where its raw bytes are."""
-
-    url: str
-    status: int
-    sha256: str
-    uri: str
-    fetcher: Literal["http", "browser"]
-    fetched_at: datetime
-    extraction: Extraction
-
-
-@dataclass(frozen=True)
-class LayoutVerdict:
-    """What drawing a layout's pages brought: `gained` reviews from `drawn` of `lossy` pages."""
-
-    layout: str
-    lossy: int
-    drawn: int
-    gained: int
-
-
-@dataclass(frozen=True)
-class Crawl:
-    """The pages by address, and what could not be had."""
-
-    pages: tuple[CrawledPage, ...]
-    rejections: tuple[Rejection, ...]
-    #: Ids (addresses where no id is known) of products with review pages that were not read.
-    unreached: tuple[str, ...]
-    layouts: tuple[LayoutVerdict, ...]
-    #: Addresses asked for, and those of them that an outage kept back.
-    attempted: int
-    outages: int
-    #: Addresses known but not asked for, since `max_pages` was reached.
-    left: int
-
-
-@dataclass(frozen=True)
-class Site:
-    """What a crawl works with. `store` keeps raw bytes and returns their URI."""
-
-    start_url: str
-    reader: Reads
-    fetcher: Fetcher
-    robots: Robots
-    store: Callable[[bytes], str]
-    #: None where there is no browser.
-    renderer: Renderer | None
-    max_pages: int
-
-
 @dataclass
 class _Chain:
     """Next pages that hang together: how far it goes, and which reviews it brought."""
@@ -105,10 +38,12 @@ class _Chain:
 
 
 async def crawl(site: Site) -> Crawl:
-    """All reachable pages; TransientError when the start cannot be reached, DataError when it may not be fetched."""
+    """All reachable pages; TransientError when the start is out of reach, DataError when it is disallowed."""
     if not site.robots.available:
-        raise TransientError(f"{site.start_url}: robots.txt cannot be had ({site.robots.why}), so nothing may be fetched "
-                             "(RFC 9309); check that the shop runs, and try again")
+        raise TransientError(
+            f"{site.start_url}: robots.txt cannot be had ({site.robots.why}), so nothing may be fetched "
+            "(RFC 9309); check that the shop runs, and try again"
+        )
     if not site.robots.allowed(site.start_url):
         raise DataError(f"{site.start_url}: robots.txt disallows it; choose another shop, or ask its owner")
     work = _Work(site)
@@ -143,12 +78,15 @@ class _Work:
         await asyncio.gather(*(self._fetch(url) for url in urls))
         if self._attempted >= self._told + _TELL_EVERY:
             self._told = self._attempted
-            log.info("fetched %d pages, %d of them with reviews", len(self._pages),
-                     sum(bool(page.extraction.reviews) for page in self._pages.values()))
+            log.info(
+                "fetched %d pages, %d of them with reviews",
+                len(self._pages),
+                sum(bool(page.extraction.reviews) for page in self._pages.values()),
+            )
         return self._leads([url for url in urls if url in self._pages])
 
     async def draw_lossy(self) -> list[str]:
-        """Draw what showed signs of more than it held, layout by layout; returns where that newly leads to."""
+        """Draw what showed signs of more than it held, by layout; returns where that newly leads to."""
         layouts: dict[str, list[str]] = defaultdict(list)
         for url, page in sorted(self._pages.items()):
             if page.extraction.lossy and url not in self._judged:
@@ -162,9 +100,13 @@ class _Work:
     def result(self) -> Crawl:
         pages = tuple(page for _, page in sorted(self._pages.items()))
         return Crawl(
-            pages=pages, rejections=tuple(one for _, one in sorted(self._rejections.items())),
-            unreached=tuple(sorted(self._unreached)), layouts=tuple(self._verdicts),
-            attempted=self._attempted, outages=self._outages, left=self._left,
+            pages=pages,
+            rejections=tuple(one for _, one in sorted(self._rejections.items())),
+            unreached=tuple(sorted(self._unreached)),
+            layouts=tuple(self._verdicts),
+            attempted=self._attempted,
+            outages=self._outages,
+            left=self._left,
         )
 
     async def _fetch(self, url: str) -> None:
@@ -202,8 +144,14 @@ class _Work:
         elif not drawn:
             # Nothing is known of a layout of which no page could be drawn.
             for url in rest:
-                self._not_reached(url, FetchError(url, "browser" if self._renderer else "browser_needed",
-                                                  "not tried, other pages of its layout could not be drawn"))
+                self._not_reached(
+                    url,
+                    FetchError(
+                        url,
+                        "browser" if self._renderer else "browser_needed",
+                        "not tried, other pages of its layout could not be drawn",
+                    ),
+                )
         self._verdicts.append(LayoutVerdict(layout, len(urls), len(drawn), gained))
         for url in urls:
             if self._pages[url].extraction.lossy and url not in self._rejections:
@@ -211,7 +159,7 @@ class _Work:
         return drawn
 
     async def _draw(self, urls: list[str]) -> tuple[list[str], int]:
-        """Draw and keep these pages; those that could be drawn, and the number of reviews they turned out to hold."""
+        """Draw and keep these pages; those that could be drawn, and how many reviews they hold."""
         if self._renderer is None:
             for url in urls:
                 self._not_reached(url, FetchError(url, "browser_needed", "no Chromium: " + self._signs(url)))

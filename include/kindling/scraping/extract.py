@@ -19,8 +19,11 @@ from kindling.scraping.urls import last_segment, same_origin
 
 # Elements that HTML closes by itself do not pile up.
 _TAG = re.compile(r"<(/?)([a-z][a-z0-9-]*)", re.IGNORECASE)
-_SELF_CLOSED = frozenset(
-    ["p", "li", "dt", "dd", "option", "optgroup", "tr", "td", "th", "thead", "tbody", "tfoot", "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr", "html", "body", "head", "path", "rect", "circle", "use", "polygon", "line", "ellipse", "polyline", "stop"])
+_SELF_CLOSED = frozenset((
+    "p", "li", "dt", "dd", "option", "optgroup", "tr", "td", "th", "thead", "tbody", "tfoot", "area", "base",
+    "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr", "html",
+    "body", "head", "path", "rect", "circle", "use", "polygon", "line", "ellipse", "polyline", "stop",
+))  # fmt: skip
 #: A parser's time grows with tags times depth; the deepest of 61 real product pages has 170.
 _MAX_DEPTH = 512
 _RATING_TOLERANCE = 0.11
@@ -31,7 +34,9 @@ def extract(body: bytes, url: str, mapping: Mapping, content_type: str = "") -> 
     """Product, reviews, photos and links of a page; damage is recorded in `problems`, never raised."""
     html = html_to_unicode(content_type or None, body)[1]
     if _too_deep(html):
-        return Extraction(None, (), Links(), problems=(f"elements nested deeper than {_MAX_DEPTH}, not parsed",))
+        return Extraction(
+            None, (), Links(), problems=(f"elements nested deeper than {_MAX_DEPTH}, not parsed",)
+        )
     tree = LexborHTMLParser(html)
     problems: list[str] = []
     base = _base_url(html, url)
@@ -46,8 +51,15 @@ def extract(body: bytes, url: str, mapping: Mapping, content_type: str = "") -> 
     full = _complete(product or visible_product, tree, mapping, base, url, bool(reviews))
     checked, conflicts = _cross_check(found, seen, product, count, mean)
     return Extraction(
-        product=full, reviews=tuple(reviews), links=rules.links(tree, mapping.links, base), problems=tuple(problems),
-        checked=checked, conflicts=conflicts, signs=() if reviews else signs, layout=layout, opt_out=refusal,
+        product=full,
+        reviews=tuple(reviews),
+        links=rules.links(tree, mapping.links, base),
+        problems=tuple(problems),
+        checked=checked,
+        conflicts=conflicts,
+        signs=() if reviews else signs,
+        layout=layout,
+        opt_out=refusal,
     )
 
 
@@ -78,9 +90,14 @@ def _fold(review: FoundReview) -> str:
 
 
 def _complete(
-    product: FoundProduct | None, tree: LexborHTMLParser, mapping: Mapping, base: str, url: str, has_reviews: bool
+    product: FoundProduct | None,
+    tree: LexborHTMLParser,
+    mapping: Mapping,
+    base: str,
+    url: str,
+    has_reviews: bool,
 ) -> FoundProduct | None:
-    """The product with the page's common fields; one named after the address where reviews stand without any."""
+    """The product with the page's common fields; named after the address where reviews stand without one."""
     if product is None:
         if not has_reviews:
             return None
@@ -94,19 +111,29 @@ def _stated(product: FoundProduct | None, visible: int | None) -> int | None:
 
 
 def _cross_check(
-    reviews: list[FoundReview], seen: dict[str, float], product: FoundProduct | None,
-    stated_reviews: int | None, stated_rating: float | None,
+    reviews: list[FoundReview],
+    seen: dict[str, float],
+    product: FoundProduct | None,
+    stated_reviews: int | None,
+    stated_rating: float | None,
 ) -> tuple[int, tuple[str, ...]]:
     """How many values structured data and visible page both state, and those that differ."""
-    pairs = [(f"review {one.review_id}: rating", float(scaled), seen[one.review_id], 0.0) for one in reviews
-             if one.review_id in seen and one.rating is not None
-             and (scaled := stars(one.rating, one.best, one.worst)) is not None]
+    pairs = [
+        (f"review {one.review_id}: rating", float(scaled), seen[one.review_id], 0.0)
+        for one in reviews
+        if one.review_id in seen
+        and one.rating is not None
+        and (scaled := stars(one.rating, one.best, one.worst)) is not None
+    ]
     if product and product.stated_reviews is not None and stated_reviews is not None:
         pairs.append(("review count", float(product.stated_reviews), float(stated_reviews), 0.0))
     if product and product.stated_rating is not None and stated_rating is not None:
         pairs.append(("mean rating", product.stated_rating, stated_rating, _RATING_TOLERANCE))
-    conflicts = tuple(f"{what} {stated:g} in structured data, {shown:g} on the page"
-                      for what, stated, shown, tolerance in pairs if abs(stated - shown) > tolerance)
+    conflicts = tuple(
+        f"{what} {stated:g} in structured data, {shown:g} on the page"
+        for what, stated, shown, tolerance in pairs
+        if abs(stated - shown) > tolerance
+    )
     return len(pairs), conflicts
 
 

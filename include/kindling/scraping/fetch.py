@@ -16,8 +16,18 @@ from kindling.scraping.robots import AGENT, Robots, from_response
 from kindling.scraping.urls import absolute, same_origin
 
 Kind = Literal[
-    "blocked", "not_found", "http_error", "server_error", "network", "empty", "too_large", "off_origin",
-    "robots", "wrong_type", "browser", "browser_needed",
+    "blocked",
+    "not_found",
+    "http_error",
+    "server_error",
+    "network",
+    "empty",
+    "too_large",
+    "off_origin",
+    "robots",
+    "wrong_type",
+    "browser",
+    "browser_needed",
 ]
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -25,13 +35,27 @@ _RETRIED = frozenset({429, 500, 502, 503, 504})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MAX_REDIRECTS = 5
 _KINDS: Mapping[int, Kind] = {
-    401: "blocked", 403: "blocked", 407: "blocked", 429: "blocked", 451: "blocked", 404: "not_found", 410: "not_found",
+    401: "blocked",
+    403: "blocked",
+    407: "blocked",
+    429: "blocked",
+    451: "blocked",
+    404: "not_found",
+    410: "not_found",
 }
 #: Where no HTTP status says it better.
 _REASONS: Mapping[Kind, str] = {
-    "blocked": "blocked", "not_found": "not_found", "http_error": "http_error", "server_error": "server_error",
-    "network": "network_error", "empty": "empty_page", "too_large": "page_too_large", "robots": "robots_disallowed",
-    "off_origin": "redirect_off_origin", "wrong_type": "not_html", "browser": "browser_failed",
+    "blocked": "blocked",
+    "not_found": "not_found",
+    "http_error": "http_error",
+    "server_error": "server_error",
+    "network": "network_error",
+    "empty": "empty_page",
+    "too_large": "page_too_large",
+    "robots": "robots_disallowed",
+    "off_origin": "redirect_off_origin",
+    "wrong_type": "not_html",
+    "browser": "browser_failed",
     "browser_needed": "browser_needed",
 }
 
@@ -89,7 +113,9 @@ class Fetched:
 class Pace:
     """Turns for one host, `delay_s` apart, shared by everything that asks it."""
 
-    def __init__(self, delay_s: float, sleep: Sleep = asyncio.sleep, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, delay_s: float, sleep: Sleep = asyncio.sleep, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self.delay_s = delay_s
         self._sleep, self._clock, self._next = sleep, clock, 0.0
 
@@ -108,8 +134,14 @@ class Fetcher:
     """GETs on one origin over kept connections; made by `open_fetcher`."""
 
     def __init__(
-        self, origin: str, policy: Policy, client: httpx.AsyncClient, pace: Pace, rng: random.Random,
-        sleep: Sleep = asyncio.sleep, now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        self,
+        origin: str,
+        policy: Policy,
+        client: httpx.AsyncClient,
+        pace: Pace,
+        rng: random.Random,
+        sleep: Sleep = asyncio.sleep,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.origin, self.policy, self.pace = origin, policy, pace
         self._client, self._rng, self._sleep, self._now = client, rng, sleep, now
@@ -117,7 +149,7 @@ class Fetcher:
         self.requests = 0
 
     async def get(self, url: str, robots: Robots | None, types: tuple[str, ...] = ()) -> Fetched:
-        """The answer after redirects and retries; FetchError otherwise. `types` are prefixes of allowed media types."""
+        """The answer after redirects and retries, or FetchError; `types` are prefixes of media types."""
         for attempt in range(self.policy.retries + 1):
             try:
                 async with self._slots, asyncio.timeout(self.policy.total_s):
@@ -160,7 +192,9 @@ class Fetcher:
                     return await self._read(url, at, response, types)
                 target = absolute(at, response.headers.get("location", ""))
             if not target:
-                raise FetchError(url, "off_origin", "redirect without a usable Location", response.status_code)
+                raise FetchError(
+                    url, "off_origin", "redirect without a usable Location", response.status_code
+                )
             at = target
         raise FetchError(url, "http_error", f"more than {_MAX_REDIRECTS} redirects", response.status_code)
 
@@ -206,13 +240,19 @@ class _Again(Exception):
 
 @asynccontextmanager
 async def open_fetcher(
-    origin: str, policy: Policy, seed: int, transport: httpx.AsyncBaseTransport | None = None,
+    origin: str,
+    policy: Policy,
+    seed: int,
+    transport: httpx.AsyncBaseTransport | None = None,
     sleep: Sleep = asyncio.sleep,
 ) -> AsyncIterator[Fetcher]:
     """A fetcher with a connection pool of its own; `seed` spreads the retries."""
     limits = httpx.Limits(max_connections=policy.concurrency, max_keepalive_connections=policy.concurrency)
     async with httpx.AsyncClient(
-        transport=transport, limits=limits, trust_env=False, follow_redirects=False,
+        transport=transport,
+        limits=limits,
+        trust_env=False,
+        follow_redirects=False,
         timeout=httpx.Timeout(policy.total_s, connect=policy.connect_s),
         headers={"User-Agent": f"{AGENT}/0.1", "Accept-Language": "en", "Accept": "*/*"},
     ) as client:

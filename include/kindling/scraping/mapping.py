@@ -25,7 +25,7 @@ def _selector(value: str) -> str:
 
 
 class Rule(_Frozen):
-    """A field: first element that `css` finds (the item itself without), its text or `attr`, cut by `regex`."""
+    """A field: the first element that `css` finds (without: the item), its text or `attr`, cut by `regex`."""
 
     #: One selector, or several of which the first that finds something counts.
     css: tuple[str, ...] = ()
@@ -145,7 +145,7 @@ class Mapping(_Frozen):
 
 
 def load(name: str) -> Mapping:
-    """The mapping of that file name in the package, or at that path; ConfigurationError names file and key."""
+    """The package's mapping of that name, or the one at that path; ConfigurationError names file and key."""
     path: Any = Path(name)
     if path.name == name:
         path = resources.files("kindling") / "mappings" / name
@@ -158,5 +158,7 @@ def load(name: str) -> Mapping:
     try:
         return Mapping.model_validate(content)
     except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, one['loc'])) or '(whole file)'}: {one['msg']}" for one in error.errors())
+        wrong = "; ".join(
+            f"{'.'.join(map(str, one['loc'])) or '(whole file)'}: {one['msg']}" for one in error.errors()
+        )
         raise ConfigurationError(f"{path}: {wrong}") from None

@@ -1,6 +1,7 @@
 """A site's word against use of its pages for AI training.
 
-Read are X-Robots-Tag and meta robots with `noai`, and the TDM Reservation Protocol (W3C community group, 2024).
+Read are X-Robots-Tag and meta robots with `noai`, and the TDM Reservation Protocol (W3C community group
+report, 2024).
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Photos of products and reviews: fetched from the shop alone, decoded before they are believed, kept by content."""
+"""Photos of products and reviews: asked of the shop alone, decoded before believed, kept by content."""
 
 import asyncio
 import hashlib
@@ -49,7 +49,9 @@ def inspect(data: bytes) -> tuple[str, int, int]:
             image.load()
             return _SUFFIXES[image.format or ""], width, height
     except _DAMAGE as error:
-        raise BrokenPhoto(f"does not decode: {(str(error).splitlines() or [type(error).__name__])[0][:200]}") from None
+        raise BrokenPhoto(
+            f"does not decode: {(str(error).splitlines() or [type(error).__name__])[0][:200]}"
+        ) from None
 
 
 async def download(
@@ -58,7 +60,9 @@ async def download(
     """The photos by address, many at once, and a rejection for each that cannot be used."""
     wanted = sorted(set(urls))
     results = await asyncio.gather(*(_one(url, fetcher, robots, store) for url in wanted))
-    stored = {url: result for url, result in zip(wanted, results, strict=True) if isinstance(result, StoredPhoto)}
+    stored = {
+        url: result for url, result in zip(wanted, results, strict=True) if isinstance(result, StoredPhoto)
+    }
     return stored, [result for result in results if isinstance(result, Rejection)]
 
 

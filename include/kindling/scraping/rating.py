@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 _NUMBER = r"(?<![\w.,])(-?\d{1,4}(?:[.,]\d{1,3})?)(?![\d])"
 #: "4 out of 5" in the languages of the pages that this was measured on.
-_OUT_OF = re.compile(rf"{_NUMBER}\s*(?:/|out of|of|von|de|su|sur|van|af|av|z|из)\s*(\d{{1,3}}(?:[.,]0+)?)(?!\d)", re.IGNORECASE)
+_OUT_OF = re.compile(
+    rf"{_NUMBER}\s*(?:/|out of|of|von|de|su|sur|van|af|av|z|из)\s*(\d{{1,3}}(?:[.,]0+)?)(?!\d)", re.IGNORECASE
+)
 _JAPANESE = re.compile(r"(\d)つ星のうち\s*(\d(?:\.\d)?)")
 _PERCENT = re.compile(rf"{_NUMBER}\s*%")
 _PLAIN = re.compile(_NUMBER)
@@ -84,7 +86,8 @@ def _percent(text: str) -> Rating | None:
 
 def _glyphs(text: str) -> Rating | None:
     full, empty = text.count("★"), text.count("☆")
-    if not full or full + empty > 10:
+    # "4 ★" says four, not one.
+    if not full or full + empty > 10 or full + empty == 1 and _PLAIN.search(text):
         return None
     return Rating(float(full), float(max(5, full + empty)))
 

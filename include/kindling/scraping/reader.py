@@ -1,7 +1,7 @@
 """Reads pages in a process of its own, with a time limit.
 
-Parsers take quadratic time on some documents, and native code can crash: such a page costs its budget and a new
-process, not the run. Beside that, reading uses one core while fetching uses another.
+Parsers take quadratic time on some documents, and native code can crash: such a page costs its budget and a
+new process, not the run. Beside that, reading uses one core while fetching uses another.
 """
 
 import asyncio

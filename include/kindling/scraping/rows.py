@@ -1,4 +1,4 @@
-"""Findings of all pages, joined to records: one product an id, one review an id, the rest with the reason why not."""
+"""Findings of all pages as records: one product an id, one review an id, the rest with the reason why not."""
 
 import hashlib
 import re
@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from kindling.records import Photo, Product, Rejection, Review
 from kindling.scraping.clean import mask_personal_data, normalise
-from kindling.scraping.crawl import CrawledPage
 from kindling.scraping.findings import FoundProduct, FoundReview
 from kindling.scraping.photos import StoredPhoto
 from kindling.scraping.rating import stars
+from kindling.scraping.site import CrawledPage
 
 _WORD = re.compile(r"\w")
 #: Characters; nobody writes a longer review, and cleaning one costs.
@@ -47,7 +47,9 @@ def join(pages: Sequence[CrawledPage], photos: Mapping[str, StoredPhoto]) -> Row
             found += 1
             result = _review(stated, product, page, number, photos, masked)
             if isinstance(result, Review) and result.review_id in reviews:
-                result = Rejection(f"{page.url}#{number}", "duplicate_id", f"review {result.review_id} is there already")
+                result = Rejection(
+                    f"{page.url}#{number}", "duplicate_id", f"review {result.review_id} is there already"
+                )
             if isinstance(result, Review):
                 reviews[result.review_id] = result
             else:
@@ -56,7 +58,9 @@ def join(pages: Sequence[CrawledPage], photos: Mapping[str, StoredPhoto]) -> Row
         products=tuple(products[key] for key in sorted(products)),
         photos=_photos(ordered, photos),
         reviews=tuple(reviews[key] for key in sorted(reviews)),
-        rejections=tuple(rejections), found=found, masked=masked,
+        rejections=tuple(rejections),
+        found=found,
+        masked=masked,
     )
 
 
@@ -69,8 +73,12 @@ def _product(product: FoundProduct, url: str) -> Product:
 
 
 def _review(
-    stated: FoundReview, product: FoundProduct | None, page: CrawledPage, number: int,
-    photos: Mapping[str, StoredPhoto], masked: Counter[str],
+    stated: FoundReview,
+    product: FoundProduct | None,
+    page: CrawledPage,
+    number: int,
+    photos: Mapping[str, StoredPhoto],
+    masked: Counter[str],
 ) -> Review | Rejection:
     product_id = _id(product) if product else ""
     if len(stated.title) + len(stated.body) > _MAX_TEXT:
@@ -85,15 +93,26 @@ def _review(
     rating = stars(stated.rating, stated.best, stated.worst)
     if rating is None:
         scale = f"{stated.worst or 1:g} to {stated.best or 5:g}"
-        return Rejection(row_id, "rating_out_of_range", f"review {review_id}: {stated.rating:g} on a scale from {scale}")
+        return Rejection(
+            row_id, "rating_out_of_range", f"review {review_id}: {stated.rating:g} on a scale from {scale}"
+        )
     photo = photos.get(stated.photo_url)
     clean = [mask_personal_data(text) for text in (title, body, normalise(stated.author))]
     masked.update(sum((one.counts for one in clean), Counter[str]()))
     return Review(
-        review_id=review_id, product_id=product_id, category=normalise(product.category) if product else "",
-        title=clean[0].text, body=clean[1].text, rating=rating, origin="scraped",
-        photo_id=photo.photo_id if photo else None, source_url=page.url, page_sha256=page.sha256,
-        extractor=stated.extractor, author=clean[2].text, published=normalise(stated.published),
+        review_id=review_id,
+        product_id=product_id,
+        category=normalise(product.category) if product else "",
+        title=clean[0].text,
+        body=clean[1].text,
+        rating=rating,
+        origin="scraped",
+        photo_id=photo.photo_id if photo else None,
+        source_url=page.url,
+        page_sha256=page.sha256,
+        extractor=stated.extractor,
+        author=clean[2].text,
+        published=normalise(stated.published),
     )
 
 
@@ -116,7 +135,15 @@ def _photos(pages: Sequence[CrawledPage], stored: Mapping[str, StoredPhoto]) -> 
                 photo_id = stored[url].photo_id
                 chosen[photo_id] = min(chosen.get(photo_id, use), use, key=lambda one: one[:3])
     return tuple(
-        Photo(photo_id=photo_id, product_id=product_id, kind="product" if of_product else "review", origin="scraped",
-              uri=photo.uri, width=photo.width, height=photo.height, source_url=url)
+        Photo(
+            photo_id=photo_id,
+            product_id=product_id,
+            kind="product" if of_product else "review",
+            origin="scraped",
+            uri=photo.uri,
+            width=photo.width,
+            height=photo.height,
+            source_url=url,
+        )
         for photo_id, (of_product, product_id, url, photo) in sorted(chosen.items())
     )

@@ -23,7 +23,9 @@ def products(tree: LexborHTMLParser, mapping: Mapping, url: str) -> FoundProduct
     return None
 
 
-def with_page_fields(product: FoundProduct, tree: LexborHTMLParser, mapping: Mapping, url: str) -> FoundProduct:
+def with_page_fields(
+    product: FoundProduct, tree: LexborHTMLParser, mapping: Mapping, url: str
+) -> FoundProduct:
     """The product with what it leaves open filled from the page's common fields."""
     count, rating = stated(tree, mapping)
     return replace(

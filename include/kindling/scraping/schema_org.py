@@ -29,11 +29,15 @@ class _Placed:
 def read(nodes: list[Node], url: str, method: Method) -> tuple[FoundProduct | None, list[FoundReview]]:
     """The page's main product, and its reviews in document order; reviews of other things are left out."""
     placed = list(_walk(nodes))
-    known = {node["@id"]: node for node in (one.node for one in placed)
-             if isinstance(node.get("@id"), str) and len(node) > 1}
+    known = {
+        node["@id"]: node
+        for node in (one.node for one in placed)
+        if isinstance(node.get("@id"), str) and len(node) > 1
+    }
     main = _main_product([one for one in placed if _is(one.node, _PRODUCT_TYPES)], url)
     reviews = [
-        _review(one.node, url, method) for one in placed
+        _review(one.node, url, method)
+        for one in placed
         if _is(one.node, _REVIEW_TYPES) and len(one.node) > 2 and _concerns(one, main, known)
     ]
     return (_product(main, placed, known, url) if main else None), reviews
@@ -77,16 +81,23 @@ def _main_product(products: list[_Placed], url: str) -> Node | None:
 
     def rank(one: _Placed) -> tuple[bool, bool, bool, bool]:
         stated = [_text(one.node.get(key)) for key in ("url", "@id", "mainEntityOfPage")]
-        addresses = {absolute(url, address) for address in stated if address and not address.startswith("#")}
-        return (url in addresses, "review" in one.node or "reviews" in one.node, one.owner is None,
-                "offers" in one.node or "aggregateRating" in one.node)
+        addresses = {absolute(url, address) for address in stated if not address.startswith("#")}
+        return (
+            url in addresses,
+            "review" in one.node or "reviews" in one.node,
+            one.owner is None,
+            "offers" in one.node or "aggregateRating" in one.node,
+        )
+
     # max() keeps the first of equals.
     return max(products, key=rank).node
 
 
 def _concerns(review: _Placed, main: Node | None, known: dict[str, Node]) -> bool:
-    subjects = [known.get(one["@id"], one) if isinstance(one, dict) and isinstance(one.get("@id"), str) else one
-                for one in _listed(review.node.get("itemReviewed"))]
+    subjects = [
+        known.get(one["@id"], one) if isinstance(one, dict) and isinstance(one.get("@id"), str) else one
+        for one in _listed(review.node.get("itemReviewed"))
+    ]
     for subject in subjects:
         if isinstance(subject, dict) and _types(subject):
             return _is(subject, _PRODUCT_TYPES) and (main is None or _same(subject, main))
@@ -97,15 +108,25 @@ def _same(product: Node, other: Node) -> bool:
     """One product may be described in several nodes."""
     if product is other:
         return True
-    return any(_text(product.get(key)) and _text(product.get(key)) == _text(other.get(key))
-               for key in ("@id", "sku", "name"))
+    return any(
+        _text(product.get(key)) and _text(product.get(key)) == _text(other.get(key))
+        for key in ("@id", "sku", "name")
+    )
 
 
 def _product(main: Node, placed: list[_Placed], known: dict[str, Node], url: str) -> FoundProduct:
-    twins = [main, *(one.node for one in placed
-                     if _is(one.node, _PRODUCT_TYPES) and one.node is not main and _same(one.node, main))]
+    twins = [
+        main,
+        *(
+            one.node
+            for one in placed
+            if _is(one.node, _PRODUCT_TYPES) and one.node is not main and _same(one.node, main)
+        ),
+    ]
     identifier = next((found for key in _IDENTIFIERS if (found := _text(main.get(key)))), "")
-    aggregate = next((node["aggregateRating"] for node in twins if isinstance(node.get("aggregateRating"), dict)), {})
+    aggregate = next(
+        (node["aggregateRating"] for node in twins if isinstance(node.get("aggregateRating"), dict)), {}
+    )
     aggregate = known.get(_text(aggregate.get("@id")), aggregate)
     name = _text(main.get("name"))
     photos = (absolute(url, address) for node in twins for address in _addresses(node.get("image")))
@@ -197,7 +218,9 @@ def _text(value: Any) -> str:
         if isinstance(value, list):
             value = next(iter(value), None)
         elif isinstance(value, dict):
-            value = next((value[key] for key in ("@value", "name", "value", "text", "@id") if key in value), None)
+            value = next(
+                (value[key] for key in ("@value", "name", "value", "text", "@id") if key in value), None
+            )
         else:
             break
     if isinstance(value, str):
@@ -209,7 +232,9 @@ def _addresses(value: Any) -> list[str]:
     found: list[str] = []
     for one in _listed(value):
         if isinstance(one, dict):
-            one = next((one[key] for key in ("contentUrl", "url", "@id") if isinstance(one.get(key), str)), "")
+            one = next(
+                (one[key] for key in ("contentUrl", "url", "@id") if isinstance(one.get(key), str)), ""
+            )
         if isinstance(one, str) and one:
             found.append(one)
     return found

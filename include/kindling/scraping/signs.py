@@ -14,14 +14,27 @@ from kindling.scraping.mapping import Mapping
 _WAITING = '[aria-busy="true"][id*="review" i], [aria-busy="true"][class*="review" i]'
 _REVIEW_WORD = re.compile(r"review|avis|bewertung|rezension|opinion|recension|reseñ", re.IGNORECASE)
 _SHELL_CHARACTERS = 200
-_BLOCKS = {"main", "div", "section", "nav", "article", "aside", "header", "footer", "ol", "ul", "form", "noscript"}
+_BLOCKS = {
+    "main",
+    "div",
+    "section",
+    "nav",
+    "article",
+    "aside",
+    "header",
+    "footer",
+    "ol",
+    "ul",
+    "form",
+    "noscript",
+}
 _DEPTH = 3
 
 
 def signs_of_reviews(
     tree: LexborHTMLParser, product: FoundProduct | None, stated: int | None, mapping: Mapping
 ) -> tuple[str, ...]:
-    """Why there should be reviews here: a stated count, a container still waiting, a word to those without scripts."""
+    """Why there should be reviews here: a stated count, a container still waiting, a word about scripts."""
     if stated == 0:
         return ()
     waiting = f"{_WAITING}, {mapping.script.busy}" if mapping.script else _WAITING
@@ -35,7 +48,7 @@ def signs_of_reviews(
 
 
 def layout_of(tree: LexborHTMLParser) -> str:
-    """A fingerprint of the page's upper block elements with their classes, the same for pages of one template."""
+    """A fingerprint of the upper block elements with their classes, the same for pages of one template."""
     parts: set[str] = set()
     if tree.body is not None:
         _outline(tree.body, "", 0, parts)

@@ -1,7 +1,7 @@
-"""JSON-LD and microdata of a page, brought to one shape: JSON-LD nodes with full lists of types left as they are.
+"""JSON-LD and microdata of a page, brought to one shape: JSON-LD nodes.
 
-extruct does the reading. It gets each JSON-LD block by itself, so that a damaged one costs only itself, and microdata
-only where the page has some, for it parses the page a second time.
+extruct does the reading. It gets each JSON-LD block by itself, so that a damaged one costs only itself, and
+microdata only where the page has some, for it parses the page a second time.
 """
 
 import re
@@ -16,7 +16,9 @@ Node = dict[str, Any]
 
 _JSON_LD = JsonLdExtractor()
 _MICRODATA = MicrodataExtractor()
-_MICRODATA_TYPE = re.compile(r"itemtype\s*=\s*[\"']?[^\"'>]{0,200}schema\.org/(?:\w*Product\w*|Review)\b", re.IGNORECASE)
+_MICRODATA_TYPE = re.compile(
+    r"itemtype\s*=\s*[\"']?[^\"'>]{0,200}schema\.org/(?:\w*Product\w*|Review)\b", re.IGNORECASE
+)
 _XML_DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
 
 

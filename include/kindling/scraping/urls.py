@@ -20,9 +20,12 @@ def origin_of(url: str) -> Origin | None:
 
 
 def absolute(base: str, reference: str) -> str:
-    """The reference as an absolute http(s) address without fragment; empty when it is none."""
+    """The reference as an absolute http(s) address without fragment; empty when there is none."""
+    reference = "".join(reference.split())
+    if not reference:
+        return ""
     try:
-        url = urldefrag(urljoin(base, "".join(reference.split()))).url
+        url = urldefrag(urljoin(base, reference)).url
     except ValueError:
         return ""
     return url if len(url) <= _MAX_LENGTH and origin_of(url) else ""

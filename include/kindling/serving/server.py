@@ -44,12 +44,15 @@ class Server(litserve.LitServer):
     """LitServe that ends in order: by itself it answers SIGTERM by leaving its children behind."""
 
     ending = False
+    #: Both ends of what wakes the thread that waits for a signal; open as long as the server is.
+    wake_up: tuple[socket.socket, socket.socket] | None = None
 
     def end(self) -> None:
         """From any thread: give the answers under way, then stop."""
-        self.ending = True
+        # First, while the process that holds the event is sure to live; before it exists, the flag does.
         if self._shutdown_event is not None:
             self._shutdown_event.set()
+        self.ending = True
 
     def verify_worker_status(self) -> None:
         """Wait for the worker, but no longer than it is wanted."""
@@ -126,7 +129,7 @@ def _end_on_signals(server: Server) -> None:
     The handler raises nothing: an exception out of a handler may come up where Python drops it (in a
     finaliser, in a hook of fork), and the signal would be lost. A thread reads that one has come.
     """
-    arrived, wake = socket.socketpair()
+    arrived, wake = server.wake_up = socket.socketpair()
     wake.setblocking(False)
     signal.set_wakeup_fd(wake.fileno(), warn_on_full_buffer=False)
     for number in (signal.SIGTERM, signal.SIGINT):

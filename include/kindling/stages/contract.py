@@ -8,7 +8,13 @@ from typing import Any
 from kindling.recipe import Recipe
 from kindling.records import Record, Rejection
 from kindling.stores.ports import (
-    EmbeddingCache, IndexAlias, KeywordIndex, ModelRegistry, ObjectStore, RowStore, VectorIndex,
+    EmbeddingCache,
+    IndexAlias,
+    KeywordIndex,
+    ModelRegistry,
+    ObjectStore,
+    RowStore,
+    VectorIndex,
 )
 
 

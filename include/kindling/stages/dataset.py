@@ -3,7 +3,15 @@
 from collections.abc import Iterable
 
 from kindling.records import (
-    SPLITS, ChallengeVerdict, DedupeDecision, Example, Label, Photo, Review, Split, Synthesis,
+    SPLITS,
+    ChallengeVerdict,
+    DedupeDecision,
+    Example,
+    Label,
+    Photo,
+    Review,
+    Split,
+    Synthesis,
 )
 from kindling.stores.ports import RowStore
 

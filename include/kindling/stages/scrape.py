@@ -1,4 +1,4 @@
-"""Collect products, reviews and photos from the shop's pages: structured data first, HTTP first, robots.txt obeyed."""
+"""Collect products, reviews and photos from the shop: structured data and HTTP first, robots.txt obeyed."""
 
 import asyncio
 import gzip
@@ -17,7 +17,7 @@ from kindling.quality.checks import check
 from kindling.recipe import ScrapeConfig
 from kindling.records import Page, Rejection, Review
 from kindling.scraping.browser import BrowserOptions, Chromium
-from kindling.scraping.crawl import Crawl, Site, crawl
+from kindling.scraping.crawl import crawl
 from kindling.scraping.fetch import Fetcher, Policy, open_fetcher
 from kindling.scraping.mapping import Mapping as CssRules
 from kindling.scraping.mapping import load
@@ -25,6 +25,7 @@ from kindling.scraping.photos import StoredPhoto, download
 from kindling.scraping.reader import Reader
 from kindling.scraping.robots import Robots
 from kindling.scraping.rows import Rows, join
+from kindling.scraping.site import Crawl, Site
 from kindling.scraping.urls import origin_of
 from kindling.stages.contract import Context, Deps, Outcome
 from kindling.stores.ports import ObjectStore
@@ -47,7 +48,7 @@ class _Haul:
 
 
 def run(config: ScrapeConfig, context: Context, deps: Deps) -> Outcome:
-    """Everything the shop shows; DataError when that is too little, TransientError when it does not answer."""
+    """Everything the shop shows; DataError when that is too little, TransientError when nobody answers."""
     if origin_of(deps.shop_url) is None:
         raise ConfigurationError(f"KINDLING_SHOP_URL={deps.shop_url!r} is not an http(s) address")
     haul = asyncio.run(_collect(config, context, deps, load(config.css_rules)))
@@ -59,11 +60,14 @@ def run(config: ScrapeConfig, context: Context, deps: Deps) -> Outcome:
     quarantined = {one.row_id for one in failing}
     reviews = [review for review in rows.reviews if review.review_id not in quarantined]
     if len(reviews) < config.min_reviews:
-        raise DataError(f"{deps.shop_url}: {len(reviews)} reviews after checks, the recipe wants at least "
-                        f"{config.min_reviews} (scrape.min_reviews); {_nothing(deps.shop_url, haul.crawl, rows)}")
+        raise DataError(
+            f"{deps.shop_url}: {len(reviews)} reviews after checks, the recipe wants at least "
+            f"{config.min_reviews} (scrape.min_reviews); {_nothing(deps.shop_url, haul.crawl, rows)}"
+        )
     log.info("%d reviews of %d products, %d photos", len(reviews), len(rows.products), len(rows.photos))
     return Outcome(
-        rows_in=rows.found, rows_out=len(reviews),
+        rows_in=rows.found,
+        rows_out=len(reviews),
         records=[*_pages(haul.crawl), *rows.products, *rows.photos, *reviews],
         rejections=[*haul.crawl.rejections, *haul.photo_rejections, *rows.rejections, *failing],
         figures=_figures(haul, rows, reviews),
@@ -72,24 +76,41 @@ def run(config: ScrapeConfig, context: Context, deps: Deps) -> Outcome:
 
 
 async def _collect(config: ScrapeConfig, context: Context, deps: Deps, rules: CssRules) -> _Haul:
-    policy = Policy(concurrency=config.concurrency, delay_s=config.delay_s, retries=config.retries,
-                    total_s=config.timeout_s)
+    policy = Policy(
+        concurrency=config.concurrency,
+        delay_s=config.delay_s,
+        retries=config.retries,
+        total_s=config.timeout_s,
+    )
     async with open_fetcher(deps.shop_url, policy, context.seed) as fetcher:
         robots = await fetcher.robots()
         fetcher.pace.delay_s = robots.delay(config.delay_s)
         started = time.monotonic()
         async with AsyncExitStack() as stack:
             chromium = _chromium(config, deps, fetcher, rules)
-            found = await crawl(Site(
-                start_url=deps.shop_url.rstrip("/") + "/", fetcher=fetcher, robots=robots,
-                reader=await stack.enter_async_context(Reader(rules)),
-                renderer=await stack.enter_async_context(chromium) if chromium else None,
-                store=lambda body: _keep_page(deps.objects, body), max_pages=config.max_pages,
-            ))
+            found = await crawl(
+                Site(
+                    start_url=deps.shop_url.rstrip("/") + "/",
+                    fetcher=fetcher,
+                    robots=robots,
+                    reader=await stack.enter_async_context(Reader(rules)),
+                    renderer=await stack.enter_async_context(chromium) if chromium else None,
+                    store=lambda body: _keep_page(deps.objects, body),
+                    max_pages=config.max_pages,
+                )
+            )
         crawled = time.monotonic()
         photos, rejections = await _photos(found, fetcher, robots, deps.objects)
-        return _Haul(found, photos, rejections, fetcher.requests, crawled - started, time.monotonic() - crawled,
-                     fetcher.pace.delay_s, _browser_name(config, deps, chromium))
+        return _Haul(
+            found,
+            photos,
+            rejections,
+            fetcher.requests,
+            crawled - started,
+            time.monotonic() - crawled,
+            fetcher.pace.delay_s,
+            _browser_name(config, deps, chromium),
+        )
 
 
 async def _photos(
@@ -110,7 +131,11 @@ def _chromium(config: ScrapeConfig, deps: Deps, fetcher: Fetcher, rules: CssRule
 def _browser_name(config: ScrapeConfig, deps: Deps, chromium: Chromium | None) -> str:
     if chromium is None:
         return "none: no Chromium is set" if config.browser else "none: switched off by the recipe"
-    return f"Chromium {chromium.version} through Playwright" if chromium.version else f"{deps.chromium}, not started"
+    return (
+        f"Chromium {chromium.version} through Playwright"
+        if chromium.version
+        else f"{deps.chromium}, not started"
+    )
 
 
 def _keep_page(objects: ObjectStore, body: bytes) -> str:
@@ -120,28 +145,44 @@ def _keep_page(objects: ObjectStore, body: bytes) -> str:
 
 def _check_outage(config: ScrapeConfig, shop_url: str, found: Crawl) -> None:
     if found.outages > config.max_failed_share * found.attempted:
-        raise TransientError(f"{shop_url}: {found.outages} of {found.attempted} pages gave no answer or a server error "
-                             f"(scrape.max_failed_share is {config.max_failed_share:g}); try again later")
+        raise TransientError(
+            f"{shop_url}: {found.outages} of {found.attempted} pages gave no answer or a server error "
+            f"(scrape.max_failed_share is {config.max_failed_share:g}); try again later"
+        )
 
 
 def _nothing(shop_url: str, found: Crawl, rows: Rows) -> str:
     """What was there instead of enough reviews."""
     reasons = Counter(one.reason for one in (*found.rejections, *rows.rejections))
     told = ", ".join(f"{reason} {count}" for reason, count in reasons.most_common(6)) or "none"
-    return (f"{shop_url}: {rows.found} reviews on {len(found.pages)} pages, {len(rows.reviews)} of them usable; "
-            f"rejections: {told}. Is this the right address, and do the css_rules fit its layouts?")
+    return (
+        f"{shop_url}: {rows.found} reviews on {len(found.pages)} pages, {len(rows.reviews)} of them usable; "
+        f"rejections: {told}. Is this the right address, and do the css_rules fit its layouts?"
+    )
 
 
 def _pages(found: Crawl) -> list[Page]:
-    return [Page(url=page.url, sha256=page.sha256, uri=page.uri, status=page.status, fetcher=page.fetcher,
-                 fetched_at=page.fetched_at) for page in found.pages]
+    return [
+        Page(
+            url=page.url,
+            sha256=page.sha256,
+            uri=page.uri,
+            status=page.status,
+            fetcher=page.fetcher,
+            fetched_at=page.fetched_at,
+        )
+        for page in found.pages
+    ]
 
 
 def _figures(haul: _Haul, rows: Rows, reviews: list[Review]) -> dict[str, Any]:
     """Counts and rates of this very run; none is an estimate of anything beyond it."""
     pages = haul.crawl.pages
-    stated = {page.extraction.product.product_id: page.extraction.product.stated_reviews or 0
-              for page in pages if page.extraction.product}
+    stated = {
+        page.extraction.product.product_id: page.extraction.product.stated_reviews or 0
+        for page in pages
+        if page.extraction.product
+    }
     reasons = Counter(one.reason for one in haul.crawl.rejections)
     return {
         "pages": len(pages),
@@ -164,6 +205,8 @@ def _figures(haul: _Haul, rows: Rows, reviews: list[Review]) -> dict[str, Any]:
         "ai_opt_outs": reasons["ai_opt_out"],
         "products_not_reached": len(haul.crawl.unreached),
         "pages_left_at_max_pages": haul.crawl.left,
-        "layouts_drawn": {one.layout: f"{one.drawn} of {one.lossy} lossy pages drawn, {one.gained} reviews gained"
-                          for one in haul.crawl.layouts},
+        "layouts_drawn": {
+            one.layout: f"{one.drawn} of {one.lossy} lossy pages drawn, {one.gained} reviews gained"
+            for one in haul.crawl.layouts
+        },
     }

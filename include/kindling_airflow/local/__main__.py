@@ -32,8 +32,12 @@ def main(argv: list[str] | None = None) -> int:
                 return commands.status(console, layout)
             if arguments.command == "down":
                 return commands.down(console, layout)
-            wanted = commands.Wanted(arguments.recipe, arguments.data or os.environ.get("KINDLING_DATA", ""),
-                                     arguments.niche, arguments.target_size)
+            wanted = commands.Wanted(
+                arguments.recipe,
+                arguments.data or os.environ.get("KINDLING_DATA", ""),
+                arguments.niche,
+                arguments.target_size,
+            )
             return (commands.run if arguments.command == "run" else commands.up)(console, layout, wanted)
     except SupervisorError as error:
         errors.print(f"make {arguments.command}: {error}", markup=False, soft_wrap=True)
@@ -41,8 +45,12 @@ def main(argv: list[str] | None = None) -> int:
     except OSError as error:
         if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
             raise
-        errors.print(f"make {arguments.command}: the disk is full ({error.filename or 'var'}); make room, or put it "
-                     "on another disk: KINDLING_VAR=…", markup=False, soft_wrap=True)
+        errors.print(
+            f"make {arguments.command}: the disk is full ({error.filename or 'var'}); make room, or put it "
+            "on another disk: KINDLING_VAR=…",
+            markup=False,
+            soft_wrap=True,
+        )
         return 1
     except (KeyboardInterrupt, Interrupted):
         errors.print(f"make {arguments.command}: interrupted")
@@ -52,13 +60,17 @@ def main(argv: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m kindling_airflow.local", description=__doc__)
     sub = parser.add_subparsers(dest="command", required=True, metavar="command")
-    for name, text in (("run", "the whole loop once; leaves nothing running"),
-                       ("up", "bring everything up and leave it")):
+    for name, text in (
+        ("run", "the whole loop once; leaves nothing running"),
+        ("up", "bring everything up and leave it"),
+    ):
         command = sub.add_parser(name, help=text)
         command.add_argument("--recipe", default="demo", help="name, or path of a .yaml file")
         command.add_argument("--data", default="", help="folder of real data, for recipes that serve it")
         command.add_argument("--niche", default="", help="categories in cold start, comma-separated")
-        command.add_argument("--target-size", type=_whole, help="rows wanted per niche category and sentiment")
+        command.add_argument(
+            "--target-size", type=_whole, help="rows wanted per niche category and sentiment"
+        )
     sub.add_parser("down", help="stop everything, also after a crash")
     sub.add_parser("status", help="what runs where")
     return parser

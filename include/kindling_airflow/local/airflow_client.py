@@ -39,14 +39,18 @@ class AirflowClient:
     def __exit__(self, *_: object) -> None:
         self._http.close()
 
-    def call(self, method: str, path: str, body: Mapping[str, Any] | None = None, **query: Any) -> dict[str, Any]:
+    def call(
+        self, method: str, path: str, body: Mapping[str, Any] | None = None, **query: Any
+    ) -> dict[str, Any]:
         """One request; the decoded answer."""
         try:
             answer = self._http.request(method, path, json=body, params=query)
         except httpx.TransportError as error:
             raise SupervisorError(f"Airflow does not answer {method} {path}: {error!r}") from error
         if answer.is_error:
-            raise SupervisorError(f"Airflow refuses {method} {path} ({answer.status_code}): {_detail(answer)}")
+            raise SupervisorError(
+                f"Airflow refuses {method} {path} ({answer.status_code}): {_detail(answer)}"
+            )
         return answer.json() if answer.content else {}
 
     def wait_for_dag(self, parsed_after: float, timeout_s: float = 120) -> None:
@@ -54,13 +58,19 @@ class AirflowClient:
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
             if broken := self.call("GET", "/api/v2/importErrors")["import_errors"]:
-                raise SupervisorError("Airflow cannot import " + "\n".join(
-                    f"{one['filename']}:\n{one['stack_trace']}" for one in broken))
+                raise SupervisorError(
+                    "Airflow cannot import "
+                    + "\n".join(f"{one['filename']}:\n{one['stack_trace']}" for one in broken)
+                )
             dags = self.call("GET", "/api/v2/dags", dag_id_pattern=DAG, exclude_stale=True)["dags"]
-            if any(datetime.fromisoformat(one["last_parsed_time"]).timestamp() >= parsed_after for one in dags):
+            if any(
+                datetime.fromisoformat(one["last_parsed_time"]).timestamp() >= parsed_after for one in dags
+            ):
                 return
             time.sleep(0.5)
-        raise SupervisorError(f"Airflow has not parsed the DAG {DAG} within {timeout_s:.0f} s; see dag-processor.log")
+        raise SupervisorError(
+            f"Airflow has not parsed the DAG {DAG} within {timeout_s:.0f} s; see dag-processor.log"
+        )
 
     def is_paused(self) -> bool:
         return bool(self.call("GET", f"/api/v2/dags/{DAG}")["is_paused"])
@@ -75,7 +85,11 @@ class AirflowClient:
 
     def trigger(self, conf: Mapping[str, Any]) -> str:
         """Start a run; its id."""
-        return str(self.call("POST", f"/api/v2/dags/{DAG}/dagRuns", {"logical_date": None, "conf": conf})["dag_run_id"])
+        return str(
+            self.call("POST", f"/api/v2/dags/{DAG}/dagRuns", {"logical_date": None, "conf": conf})[
+                "dag_run_id"
+            ]
+        )
 
     def run_state(self, run: str) -> str:
         return str(self.call("GET", f"/api/v2/dags/{DAG}/dagRuns/{run}")["state"])
@@ -91,7 +105,9 @@ class AirflowClient:
 
     def report(self, run: str, task: str) -> dict[str, Any]:
         """The StageReport that the task returned."""
-        entry = self.call("GET", f"/api/v2/dags/{DAG}/dagRuns/{run}/taskInstances/{task}/xcomEntries/return_value")
+        entry = self.call(
+            "GET", f"/api/v2/dags/{DAG}/dagRuns/{run}/taskInstances/{task}/xcomEntries/return_value"
+        )
         value: dict[str, Any] = entry["value"]
         return value
 
@@ -114,7 +130,9 @@ def _event(event: Mapping[str, Any] | str) -> str:
     if isinstance(event, str):
         return event
     text = str(event.get("event", ""))
-    failures = [f"{one.get('exc_type', '')}: {one.get('exc_value', '')}" for one in event.get("error_detail") or []]
+    failures = [
+        f"{one.get('exc_type', '')}: {one.get('exc_value', '')}" for one in event.get("error_detail") or []
+    ]
     return "\n".join([text, *failures])
 
 

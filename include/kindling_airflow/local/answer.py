@@ -9,10 +9,21 @@ import httpx
 
 from kindling_airflow.local.errors import SupervisorError
 
-SAMPLE_TEXT = "It came with a tear along the side and the colour is nothing like the picture. Sending it back."
+SAMPLE_TEXT = (
+    "It came with a tear along the side and the colour is nothing like the picture. Sending it back."
+)
 SENTIMENTS = {"negative", "neutral", "positive"}
-FIELDS = {"sentiment", "confidence", "probabilities", "modality", "image_used", "model_version", "similar_reviews",
-          "summary", "processing_time_ms"}
+FIELDS = {
+    "sentiment",
+    "confidence",
+    "probabilities",
+    "modality",
+    "image_used",
+    "model_version",
+    "similar_reviews",
+    "summary",
+    "processing_time_ms",
+}
 SWAP_WAIT_S = 90.0
 
 
@@ -27,15 +38,20 @@ def ask(url: str, catalogue: Path, champion: str) -> dict[str, Any]:
     with httpx.Client(base_url=url, timeout=60, trust_env=False) as http:
         _wait_for_version(http, champion)
         try:
-            answer = http.post("/analyze", data={"text": SAMPLE_TEXT},
-                               files={"image": (photo.name, photo.read_bytes(), "image/jpeg")})
+            answer = http.post(
+                "/analyze",
+                data={"text": SAMPLE_TEXT},
+                files={"image": (photo.name, photo.read_bytes(), "image/jpeg")},
+            )
         except httpx.TransportError as error:
             raise SupervisorError(f"POST {url}/analyze: {error!r}") from error
     if answer.status_code != 200:
         raise SupervisorError(f"POST {url}/analyze answers {answer.status_code}: {answer.text[:2000]}")
     body: dict[str, Any] = answer.json()
     if problems := faults(body, champion):
-        raise SupervisorError(f"POST {url}/analyze answers, but {'; '.join(problems)}: {json.dumps(body)[:2000]}")
+        raise SupervisorError(
+            f"POST {url}/analyze answers, but {'; '.join(problems)}: {json.dumps(body)[:2000]}"
+        )
     return body
 
 
@@ -66,5 +82,7 @@ def _wait_for_version(http: httpx.Client, champion: str) -> None:
         if served == champion:
             return
         if time.monotonic() > deadline:
-            raise SupervisorError(f"{http.base_url} serves {served}, not the champion {champion}, after {SWAP_WAIT_S:.0f} s")
+            raise SupervisorError(
+                f"{http.base_url} serves {served}, not the champion {champion}, after {SWAP_WAIT_S:.0f} s"
+            )
         time.sleep(1)

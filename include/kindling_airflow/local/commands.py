@@ -62,8 +62,10 @@ def up(console: Console, layout: Layout, wanted: Wanted) -> int:
         state = load(layout.state)
         if startup.core_runs(state):
             if state.recipe != recipe.name:
-                raise SupervisorError(f"up already with recipe {state.recipe}; `make down` first, "
-                                      f"or `make up RECIPE={state.recipe}`")
+                raise SupervisorError(
+                    f"up already with recipe {state.recipe}; `make down` first, "
+                    f"or `make up RECIPE={state.recipe}`"
+                )
             say("up already")
             installation = Installation(layout, say, with_parent=False, recipe=recipe.name)
             _complete(installation)
@@ -100,33 +102,38 @@ def status(console: Console, layout: Layout) -> int:
 @contextmanager
 def _serving(installation: Installation, recipe: Recipe, data: str) -> Iterator[None]:
     """The shop over this recipe's catalogue for the time being; as it was, afterwards."""
-    layout, before = installation.layout, installation.state.catalogue
+    before = installation.state.catalogue
 
-    def stop() -> None:
-        stop_services(layout, installation.state, ("shop",), 10, installation.say)
+    def serve(catalogue: str) -> None:
+        installation.say(f"the shop serves {catalogue}")
+        stop_services(installation.layout, installation.state, ("shop",), 10, installation.say)
+        startup.start_shop(installation, catalogue)
 
+    # First, so that the shop goes on as it is when the other catalogue cannot be made.
+    startup.make_catalogue(installation, recipe.catalogue, data)
     if recipe.catalogue == before:
         yield
         return
-    startup.switch_shop(installation, recipe.catalogue, data, stop)
+    serve(recipe.catalogue)
     try:
         yield
     finally:
         with _deaf():
-            installation.say(f"serving the catalogue {before} again")
-            startup.switch_shop(installation, before, data, stop)
+            serve(before)
 
 
 def _complete(installation: Installation) -> None:
     """Start what else `up` has, where it does not run yet."""
     services = installation.state.services
-    missing = [name for name in ("inference", "mlflow") if name not in services or process(services[name]) is None]
+    missing = [
+        name for name in ("inference", "mlflow") if name not in services or process(services[name]) is None
+    ]
     require_free_ports(installation.layout, missing)
     startup.start_servers(installation, missing)
 
 
 def _clean_slate(layout: Layout, say: Say, services: tuple[str, ...]) -> None:
-    """Nothing of an earlier installation left, room on the disk, and every port free; else nothing is started."""
+    """Nothing of an earlier installation left, room on the disk, every port free; or nothing is started."""
     if any(process(entry) for entry in load(layout.state).services.values()) or leftovers(layout):
         say("tidying up after an installation that did not end well")
         with _deaf():
@@ -150,8 +157,10 @@ def _taken_down_after(layout: Layout, say: Say, only_on_failure: bool = False) -
 @contextmanager
 def _deaf() -> Iterator[None]:
     """Stopping half-way would leave orphans: a second Ctrl-C is not heard."""
-    before = {number: signal.signal(number, signal.SIG_IGN)
-              for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    before = {
+        number: signal.signal(number, signal.SIG_IGN)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    }
     try:
         yield
     finally:
@@ -181,16 +190,19 @@ def _roots(layout: Layout) -> dict[int, str]:
 
 def _print_addresses(console: Console, installation: Installation) -> None:
     layout, state = installation.layout, installation.state
+    password = installation.secrets["admin_password"]
     with installation.client() as client:
         paused = client.is_paused()
     lines = {
-        "Airflow": f"{layout.url('airflow')}  user {ADMIN}, password {installation.secrets['admin_password']} (kept in {layout.secrets})",
+        "Airflow": f"{layout.url('airflow')}  user {ADMIN}, password {password} (kept in {layout.secrets})",
         "inference": f"{layout.url('inference')}  POST /analyze, POST /search_similar; docs at /docs",
         "MLflow": layout.url("mlflow"),
         "shop": f"{layout.url('shop')}  catalogue {state.catalogue}",
         "logs": f"{layout.logs}",
         "ports": f"to change them: {', '.join(map(port_name, layout.ports))}",
-        "nightly": f"{pipeline.DAG} is paused until it is unpaused in Airflow's UI" if paused else "02:00 UTC",
+        "nightly": f"{pipeline.DAG} is paused until it is unpaused in Airflow's UI"
+        if paused
+        else "02:00 UTC",
         "end": "make down",
     }
     if "inference" not in state.services:

@@ -24,8 +24,11 @@ def airflow_services(layout: Layout, environment: Mapping[str, str], started: fl
     health = f"{layout.url('airflow')}/api/v2/monitor/health"
     return [
         Service(
-            name=name, argv=(sys.executable, "-m", "airflow", name, *options.get(name, ())), environment=environment,
-            log=layout.log(name), url=layout.url("airflow") if name == "api-server" else "",
+            name=name,
+            argv=(sys.executable, "-m", "airflow", name, *options.get(name, ())),
+            environment=environment,
+            log=layout.log(name),
+            url=layout.url("airflow") if name == "api-server" else "",
             health=_heartbeat(health, HEARTBEATS[name], started) if name in HEARTBEATS else _answers(health),
             timeout_s=180,
         )
@@ -35,26 +38,76 @@ def airflow_services(layout: Layout, environment: Mapping[str, str], started: fl
 
 def shop_service(layout: Layout, environment: Mapping[str, str], catalogue: str) -> Service:
     """The bundled shop, over a catalogue that has been made."""
-    argv = (sys.executable, str(layout.root / "containers" / "shop"), "serve", "--catalogue",
-            str(layout.catalogue(catalogue)), "--host", HOST, "--port", str(layout.ports["shop"]))
-    return Service("shop", argv, environment, layout.log("shop"), layout.url("shop"),
-                   _answers(f"{layout.url('shop')}/healthz"))
+    argv = (
+        sys.executable,
+        str(layout.root / "containers" / "shop"),
+        "serve",
+        "--catalogue",
+        str(layout.catalogue(catalogue)),
+        "--host",
+        HOST,
+        "--port",
+        str(layout.ports["shop"]),
+    )
+    return Service(
+        "shop",
+        argv,
+        environment,
+        layout.log("shop"),
+        layout.url("shop"),
+        _answers(f"{layout.url('shop')}/healthz"),
+    )
 
 
 def inference_service(layout: Layout, environment: Mapping[str, str]) -> Service:
     """The champion behind POST /analyze."""
-    argv = (sys.executable, "-m", "kindling", "serve", "--host", HOST, "--port", str(layout.ports["inference"]))
-    return Service("inference", argv, environment, layout.log("inference"), layout.url("inference"),
-                   _answers(f"{layout.url('inference')}/health"))
+    argv = (
+        sys.executable,
+        "-m",
+        "kindling",
+        "serve",
+        "--host",
+        HOST,
+        "--port",
+        str(layout.ports["inference"]),
+    )
+    return Service(
+        "inference",
+        argv,
+        environment,
+        layout.log("inference"),
+        layout.url("inference"),
+        _answers(f"{layout.url('inference')}/health"),
+    )
 
 
 def mlflow_service(layout: Layout, environment: Mapping[str, str]) -> Service:
     """MLflow's UI over the database that the stages write to."""
-    argv = (sys.executable, "-m", "mlflow", "server", "--backend-store-uri", environment["KINDLING_MLFLOW_URL"],
-            "--default-artifact-root", f"{environment['KINDLING_OBJECTS_URL']}/mlflow", "--no-serve-artifacts",
-            "--workers", "1", "--host", HOST, "--port", str(layout.ports["mlflow"]))
-    return Service("mlflow", argv, environment, layout.log("mlflow"), layout.url("mlflow"),
-                   _answers(f"{layout.url('mlflow')}/health"))
+    argv = (
+        sys.executable,
+        "-m",
+        "mlflow",
+        "server",
+        "--backend-store-uri",
+        environment["KINDLING_MLFLOW_URL"],
+        "--default-artifact-root",
+        f"{environment['KINDLING_OBJECTS_URL']}/mlflow",
+        "--no-serve-artifacts",
+        "--workers",
+        "1",
+        "--host",
+        HOST,
+        "--port",
+        str(layout.ports["mlflow"]),
+    )
+    return Service(
+        "mlflow",
+        argv,
+        environment,
+        layout.log("mlflow"),
+        layout.url("mlflow"),
+        _answers(f"{layout.url('mlflow')}/health"),
+    )
 
 
 def health_of(layout: Layout, name: str) -> Callable[[], str]:

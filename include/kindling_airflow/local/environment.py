@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from kindling.catalog import STAGE_ENVIRONMENT
-
 from kindling_airflow.local.layout import HOST, Layout
 
 ADMIN = "admin"
@@ -38,7 +37,7 @@ AIRFLOW_LAPTOP = {
     "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "300",
     "DAG_PROCESSOR__PRINT_STATS_INTERVAL": "300",
     "DAG_PROCESSOR__BUNDLE_REFRESH_CHECK_INTERVAL": "15",
-    # An idle scheduler's rounds are most of what an idle Airflow costs; a task waits a second more for its turn.
+    # An idle scheduler's rounds are most of what an idle Airflow costs; a task waits half a second more.
     "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "2",
     "SCHEDULER__TRIGGER_TIMEOUT_CHECK_INTERVAL": "60",
     "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "30",
@@ -66,15 +65,21 @@ def read_or_make_secrets(layout: Layout) -> dict[str, str]:
 
 
 def find_chromium(environment: Mapping[str, str] = os.environ) -> str:
-    """Path of a Chromium: the one named, the system's, or Playwright's own; empty if there is none."""
+    """Path of a Chromium: the one named, the system's, or Playwright's own; empty if there is none.
+
+    `KINDLING_CHROMIUM=none` does without one that is there.
+    """
     if named := environment.get("KINDLING_CHROMIUM"):
-        return named
+        return "" if named == "none" else str(Path(named).resolve())
     for name in CHROMIUM_NAMES:
         if path := shutil.which(name, path=environment.get("PATH")):
             return path
     cache = Path(environment.get("PLAYWRIGHT_BROWSERS_PATH") or Path.home() / ".cache" / "ms-playwright")
-    found = sorted(path for pattern in ("chromium-*/chrome-linux*/chrome", "chromium-*/chrome-mac*/*/*/*/Chromium")
-                   for path in cache.glob(pattern))
+    found = sorted(
+        path
+        for pattern in ("chromium-*/chrome-linux*/chrome", "chromium-*/chrome-mac*/*/*/*/Chromium")
+        for path in cache.glob(pattern)
+    )
     return str(found[-1]) if found else ""
 
 
@@ -89,21 +94,36 @@ def product_environment(
     own = {
         "KINDLING_DATABASE_URL": database_url(socket_dir, "kindling"),
         "KINDLING_OBJECTS_URL": layout.objects.as_uri(),
-        "KINDLING_CHROMIUM": find_chromium(outer),
         "KINDLING_KEYWORDS": "embedded",
-        "KINDLING_THREADS": str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()),
+        "KINDLING_THREADS": str(
+            len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        ),
     }
     fixed = {
+        "KINDLING_CHROMIUM": find_chromium(outer),
         "KINDLING_SHOP_URL": layout.url("shop"),
         "KINDLING_KEYWORDS_DIR": str(layout.keywords),
         "KINDLING_MLFLOW_URL": database_url(socket_dir, "mlflow", "+psycopg"),
         "KINDLING_RECIPE": recipe,
     }
     chosen = {name: outer[name] for name in STAGE_ENVIRONMENT if outer.get(name)}
+    if weights := chosen.get("KINDLING_TEXT_MODEL"):
+        # Stages stand in folders of their own, so a path has to be a whole one.
+        chosen["KINDLING_TEXT_MODEL"] = str(Path(weights).resolve())
     # Airflow's tasks talk to its API server, and stages to the shop, past any proxy.
-    past_proxy = {name: ",".join(filter(None, (outer.get(name), HOST, "localhost"))) for name in ("NO_PROXY", "no_proxy")}
-    return {**_clean(outer), **own, **chosen, **fixed, **QUIET, **past_proxy,
-            "PYTHONPATH": str(layout.root / "include")}
+    past_proxy = {
+        name: ",".join(filter(None, (outer.get(name), HOST, "localhost")))
+        for name in ("NO_PROXY", "no_proxy")
+    }
+    return {
+        **_clean(outer),
+        **own,
+        **chosen,
+        **fixed,
+        **QUIET,
+        **past_proxy,
+        "PYTHONPATH": str(layout.root / "include"),
+    }
 
 
 def airflow_environment(
@@ -129,8 +149,11 @@ def airflow_environment(
         "API_AUTH__JWT_SECRET": secrets["jwt"],
         "LOGGING__BASE_LOG_FOLDER": str(layout.task_logs),
     }
-    return {**product, "AIRFLOW_HOME": str(layout.airflow),
-            **{f"AIRFLOW__{key}": value for key, value in settings.items()}}
+    return {
+        **product,
+        "AIRFLOW_HOME": str(layout.airflow),
+        **{f"AIRFLOW__{key}": value for key, value in settings.items()},
+    }
 
 
 def database_url(socket_dir: Path, name: str, driver: str = "") -> str:
@@ -139,11 +162,18 @@ def database_url(socket_dir: Path, name: str, driver: str = "") -> str:
 
 
 def _clean(outer: Mapping[str, str]) -> dict[str, str]:
-    # Settings of another Airflow or MLflow in the caller's shell would send ours to its database.
-    return {name: value for name, value in outer.items() if not name.startswith(("AIRFLOW_", "MLFLOW_"))}
+    # Settings of another Airflow or MLflow in the caller's shell would send ours to its database. The data
+    # folder is the shop's alone, and may be a path that holds only where the caller stands.
+    return {
+        name: value
+        for name, value in outer.items()
+        if not name.startswith(("AIRFLOW_", "MLFLOW_")) and name != "KINDLING_DATA"
+    }
 
 
 def _write_private(path: Path, content: str) -> None:
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+    with os.fdopen(
+        os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8"
+    ) as file:
         file.write(content)
     path.chmod(0o600)

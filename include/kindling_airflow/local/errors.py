@@ -10,4 +10,4 @@ class SupervisorError(Exception):
 
 
 class Interrupted(BaseException):
-    """SIGTERM or SIGHUP came. A BaseException, as KeyboardInterrupt is, so that no handler of errors swallows it."""
+    """SIGTERM or SIGHUP came. A BaseException, as KeyboardInterrupt is: no handler of errors swallows it."""

@@ -85,11 +85,20 @@ class Layout:
     def make(self) -> None:
         """Make the folders; SupervisorError when `var` cannot be made or written."""
         try:
-            for folder in (self.var, self.objects, self.keywords, self.airflow, self.logs, self.processes,
-                           self.catalogue("")):
+            for folder in (
+                self.var,
+                self.objects,
+                self.keywords,
+                self.airflow,
+                self.logs,
+                self.processes,
+                self.catalogue(""),
+            ):
                 folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise SupervisorError(f"{error.filename}: {error.strerror}; KINDLING_VAR names another folder") from error
+            raise SupervisorError(
+                f"{error.filename}: {error.strerror}; KINDLING_VAR names another folder"
+            ) from error
 
 
 def from_environment(environment: Mapping[str, str] = os.environ) -> Layout:
@@ -107,7 +116,9 @@ def port_name(service: str) -> str:
 def _port(environment: Mapping[str, str], service: str) -> int:
     value = environment.get(port_name(service)) or str(PORTS[service])
     if not value.isdigit() or not 1 <= int(value) <= 65535:
-        raise SupervisorError(f"{port_name(service)}={value!r}; a port from 1 to 65535 is wanted", exit_code=2)
+        raise SupervisorError(
+            f"{port_name(service)}={value!r}; a port from 1 to 65535 is wanted", exit_code=2
+        )
     return int(value)
 
 
@@ -118,9 +129,13 @@ def require_free_ports(layout: Layout, services: Sequence[str]) -> None:
         raise SupervisorError(f"two services want one port: {dict(layout.ports)}", exit_code=2)
     taken = [service for service in services if not _is_free(layout.ports[service])]
     if taken:
-        raise SupervisorError("; ".join(
-            f"port {layout.ports[service]} ({service}) is taken{_holder(layout.ports[service])}; "
-            f"free it, or choose another: {port_name(service)}=…" for service in taken))
+        raise SupervisorError(
+            "; ".join(
+                f"port {layout.ports[service]} ({service}) is taken{_holder(layout.ports[service])}; "
+                f"free it, or choose another: {port_name(service)}=…"
+                for service in taken
+            )
+        )
 
 
 def require_free_space(layout: Layout, min_gib: float = MIN_FREE_GIB) -> None:
@@ -129,7 +144,8 @@ def require_free_space(layout: Layout, min_gib: float = MIN_FREE_GIB) -> None:
     if free < min_gib:
         raise SupervisorError(
             f"{layout.var}: {free:.1f} GiB free, {min_gib:.0f} GiB are wanted; "
-            "make room, or put it on another disk: KINDLING_VAR=…")
+            "make room, or put it on another disk: KINDLING_VAR=…"
+        )
 
 
 def _is_free(port: int) -> bool:

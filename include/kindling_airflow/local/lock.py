@@ -21,7 +21,8 @@ def holding(path: Path, command: str) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise SupervisorError(
-                f"another run holds {path}, {_described(_read(path))}; wait for it, or end it: make down") from None
+                f"another run holds {path}, {_described(_read(path))}; wait for it, or end it: make down"
+            ) from None
         file.truncate(0)
         _sign(file, command)
         yield

@@ -62,7 +62,7 @@ class MemorySampler:
 
 
 def family(roots: Mapping[int, str], names: Names) -> dict[psutil.Process, str]:
-    """Every process under `roots` (pid -> name) with its service or stage; `names` keeps what was found out."""
+    """Every process under `roots` (pid -> name) with its service or stage; `names` keeps what was found."""
     processes = {one.pid: one for one in psutil.process_iter(["ppid"])}
     parents = {pid: one.info["ppid"] for pid, one in processes.items()}
     found = {}
@@ -71,7 +71,9 @@ def family(roots: Mapping[int, str], names: Names) -> dict[psutil.Process, str]:
             continue
         if one not in names:
             parent = processes.get(parents[pid])
-            names[one] = roots.get(pid) or _stage(one) or (names.get(parent, "") if parent else "") or roots[root]
+            names[one] = (
+                roots.get(pid) or _stage(one) or (names.get(parent, "") if parent else "") or roots[root]
+            )
         # A process that forked from Airflow's worker becomes a stage only when it executes it.
         elif names[one] == roots[root] and pid not in roots:
             names[one] = _stage(one) or names[one]

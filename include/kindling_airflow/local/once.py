@@ -37,7 +37,12 @@ class Wanted:
 
 
 def run_once(
-    console: Console, installation: Installation, recipe: Recipe, wanted: Wanted, memory: MemorySampler, started: float
+    console: Console,
+    installation: Installation,
+    recipe: Recipe,
+    wanted: Wanted,
+    memory: MemorySampler,
+    started: float,
 ) -> int:
     """0 when the run succeeded, its report is there, and the champion has answered; 1 when a stage failed.
 
@@ -48,23 +53,31 @@ def run_once(
     with installation.client() as client:
         with pipeline.unpaused(client):
             outcome = pipeline.follow(
-                client, wanted.conf(recipe.name), view(console, started), installation.say, layout.task_logs)
+                client, wanted.conf(recipe.name), view(console, started), installation.say, layout.task_logs
+            )
         failed = None if outcome.succeeded else pipeline.failure(client, outcome, layout.task_logs)
     summary.print_outcome(console, outcome, recipe.photo_note)
     _note_unreached(console, installation, outcome)
     if failed is None:
         _print_result(console, installation, recipe, outcome)
-    plain(console, f"time: {seconds(time.monotonic() - started)} in all, {seconds(outcome.elapsed_s)} of it the run")
+    plain(
+        console,
+        f"time: {seconds(time.monotonic() - started)} in all, {seconds(outcome.elapsed_s)} of it the run",
+    )
     summary.print_peak(console, memory.peak)
     if failed is not None:
-        summary.print_failure(console, failed, pipeline.task_url(layout.url("airflow"), outcome.run, failed.stage))
+        summary.print_failure(
+            console, failed, pipeline.task_url(layout.url("airflow"), outcome.run, failed.stage)
+        )
         return 1
     addresses = ", ".join(f"{name} {layout.url(name)}" for name in layout.ports)
     plain(console, f"addresses while it is up (make up): {addresses}")
     return 0
 
 
-def _print_result(console: Console, installation: Installation, recipe: Recipe, outcome: pipeline.RunOutcome) -> None:
+def _print_result(
+    console: Console, installation: Installation, recipe: Recipe, outcome: pipeline.RunOutcome
+) -> None:
     """Where the report is and what the champion answers; SupervisorError where one of them is missing."""
     uri = summary.report_uri(outcome)
     if not uri:
@@ -75,7 +88,9 @@ def _print_result(console: Console, installation: Installation, recipe: Recipe, 
     plain(console, f"report: {summary.readable(uri)}")
     champion = installation.champion()
     if not champion:
-        raise SupervisorError("the gate let no model through and there is no earlier champion; the verdict says why")
+        raise SupervisorError(
+            "the gate let no model through and there is no earlier champion; the verdict says why"
+        )
     entry = installation.state.services.get("inference")
     if entry is None or process(entry) is None:
         require_free_ports(installation.layout, ("inference",))
@@ -93,4 +108,7 @@ def _note_unreached(console: Console, installation: Installation, outcome: pipel
     if not installation.product["KINDLING_CHROMIUM"]:
         plain(console, f"no Chromium: {unreached} products not reached; install: {CHROMIUM_HINT}")
     elif unreached:
-        plain(console, f"{unreached} products not reached although there is a Chromium; scrape's rejections say why")
+        plain(
+            console,
+            f"{unreached} products not reached although there is a Chromium; scrape's rejections say why",
+        )

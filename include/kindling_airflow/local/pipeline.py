@@ -115,11 +115,21 @@ def failure(client: AirflowClient, outcome: RunOutcome, log_folder: Path) -> Fai
     if not failed:
         return Failure("", 0, f"the run ended without success: {_states(outcome.tasks)}")
     task = failed[0]
-    lines = [line for line in client.log_lines(outcome.run, task.name, task.attempt) if not line.startswith("::")]
-    reasons = [line for line in lines if f"{task.name} ended with" in line or f"{task.name} was killed" in line
-               or f"{task.name} did not end" in line or "Timeout" in line]
+    lines = [
+        line for line in client.log_lines(outcome.run, task.name, task.attempt) if not line.startswith("::")
+    ]
+    reasons = [
+        line
+        for line in lines
+        if f"{task.name} ended with" in line
+        or f"{task.name} was killed" in line
+        or f"{task.name} did not end" in line
+        or "Timeout" in line
+    ]
     path = str(_log(log_folder, outcome.run, task))
-    return Failure(task.name, task.attempt, reasons[-1] if reasons else "its log says why", lines[-LAST_LINES:], path)
+    return Failure(
+        task.name, task.attempt, reasons[-1] if reasons else "its log says why", lines[-LAST_LINES:], path
+    )
 
 
 def task_url(base: str, run: str, task: str) -> str:
@@ -131,16 +141,23 @@ def _last_words(log_folder: Path, run: str, tasks: Mapping[str, Task]) -> str:
     """The newest line in the log of the running task, which Airflow writes as JSON."""
     for task in tasks.values():
         if task.state == "running":
-            for line in reversed(last_lines(_log(log_folder, run, task), 3).splitlines()):
+            for line in reversed(last_lines(_log(log_folder, run, task)).splitlines()):
                 # The first and the last may be cut.
                 with suppress(json.JSONDecodeError):
-                    # `date time LEVEL module: words`, as a stage writes it, becomes `words`.
-                    return re.sub(r"^\S+ \S+ [A-Z]+ [\w.]+: ", "", str(json.loads(line).get("event", "")))
+                    if words := str(json.loads(line).get("event", "")).strip():
+                        # `date time LEVEL module: words`, as a stage writes it, becomes `words`.
+                        return re.sub(r"^\S+ \S+ [A-Z]+ [\w.]+: ", "", words)
     return ""
 
 
 def _log(log_folder: Path, run: str, task: Task) -> Path:
-    return log_folder / f"dag_id={DAG}" / f"run_id={run}" / f"task_id={task.name}" / f"attempt={task.attempt}.log"
+    return (
+        log_folder
+        / f"dag_id={DAG}"
+        / f"run_id={run}"
+        / f"task_id={task.name}"
+        / f"attempt={task.attempt}.log"
+    )
 
 
 def _is_lost(tasks: Mapping[str, Task]) -> bool:

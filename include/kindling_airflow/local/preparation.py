@@ -3,9 +3,8 @@
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,7 +14,7 @@ from kindling_airflow.local.services import last_lines
 
 @dataclass
 class Job:
-    """A command under way, its output in a log. Its failure is the supervisor's failure, with the same exit code."""
+    """A command under way, its output in a log. Its failure is the supervisor's, with the same exit code."""
 
     name: str
     argv: Sequence[str]
@@ -24,25 +23,32 @@ class Job:
     log: Path
     #: Called once, after exit code 0.
     done: Callable[[], None] = lambda: None
-    started: float = field(default_factory=time.monotonic)
     _process: subprocess.Popen[Any] | None = None
 
     def __enter__(self) -> Self:
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
-                list(self.argv), env=dict(self.environment), cwd=self.folder, stdin=subprocess.DEVNULL,
-                stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
+                list(self.argv),
+                env=dict(self.environment),
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
         return self
 
-    def wait(self) -> float:
-        """Seconds it took; SupervisorError with the end of its log when it failed."""
+    def wait(self) -> None:
+        """SupervisorError with the end of its log when it failed."""
         assert self._process is not None
         code = self._process.wait()
         if code:
-            raise SupervisorError(f"{self.name} failed (exit code {code}); the end of {self.log}:\n"
-                                  f"{last_lines(self.log) or '(empty)'}", exit_code=code if code in (2, 3) else 1)
+            raise SupervisorError(
+                f"{self.name} failed (exit code {code}); the end of {self.log}:\n"
+                f"{last_lines(self.log) or '(empty)'}",
+                exit_code=code if code in (2, 3) else 1,
+            )
         self.done()
-        return time.monotonic() - self.started
 
     def __exit__(self, *_: object) -> None:
         # Left by an interrupt or by another job's failure.
@@ -57,7 +63,14 @@ class Job:
 
 def output_of(argv: Sequence[str], environment: Mapping[str, str], folder: Path) -> tuple[int, str, str]:
     """Exit code, stdout and the last line of stderr of a short command."""
-    ended = subprocess.run(list(argv), env=dict(environment), cwd=folder, stdin=subprocess.DEVNULL,
-                           capture_output=True, text=True, check=False)
+    ended = subprocess.run(
+        list(argv),
+        env=dict(environment),
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     said = ended.stderr.strip().splitlines()
     return ended.returncode, ended.stdout, said[-1] if said else ""

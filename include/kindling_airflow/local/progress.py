@@ -4,18 +4,25 @@ import time
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from kindling.catalog import STAGE_NAMES
 from rich.console import Console, Group
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from kindling.catalog import STAGE_NAMES
 from kindling_airflow.local.airflow_client import ENDED, Task
 
 HEARTBEAT_S = 30.0
-STYLES = {"success": "green", "running": "cyan", "failed": "bold red", "upstream_failed": "red",
-          "up_for_retry": "yellow", "queued": "yellow", "scheduled": "yellow"}
+STYLES = {
+    "success": "green",
+    "running": "cyan",
+    "failed": "bold red",
+    "upstream_failed": "red",
+    "up_for_retry": "yellow",
+    "queued": "yellow",
+    "scheduled": "yellow",
+}
 
 Reports = Mapping[str, Mapping[str, Any]]
 
@@ -44,8 +51,11 @@ class LiveView:
         done = sum(task.state in ENDED for task in tasks.values())
         elapsed = time.monotonic() - self._started
         bar = Table.grid(padding=(0, 1))
-        bar.add_row(ProgressBar(total=max(1, len(tasks)), completed=done, width=40),
-                    f"{done}/{len(tasks)} tasks", seconds(elapsed))
+        bar.add_row(
+            ProgressBar(total=max(1, len(tasks)), completed=done, width=40),
+            f"{done}/{len(tasks)} tasks",
+            seconds(elapsed),
+        )
         words = Text(last_words, "dim", overflow="ellipsis", no_wrap=True)
         self._live.update(Group(task_table(tasks, reports), words, bar), refresh=True)
 
@@ -68,11 +78,16 @@ class PlainView:
                 self._known[task.name] = (task.state, task.attempt)
                 self._say(f"{task.name:<11} {described(task)}{_rows(reports.get(task.name))}")
         if time.monotonic() - self._spoke >= HEARTBEAT_S:
-            working = [f"{task.name} {task.state} for {seconds(task.elapsed_s)}"
-                       for task in in_order(tasks) if task.state not in ENDED | {"waiting"}]
+            working = [
+                f"{task.name} {task.state} for {seconds(task.elapsed_s)}"
+                for task in in_order(tasks)
+                if task.state not in ENDED | {"waiting"}
+            ]
             done = sum(task.state in ENDED for task in tasks.values())
             said = f": {last_words}" if last_words else ""
-            self._say(f"{done}/{len(tasks)} tasks done; {', '.join(working) or 'waiting for the scheduler'}{said}")
+            self._say(
+                f"{done}/{len(tasks)} tasks done; {', '.join(working) or 'waiting for the scheduler'}{said}"
+            )
 
     def close(self) -> None:
         """Nothing is held."""
@@ -84,7 +99,9 @@ class PlainView:
 
 def print_at(console: Console, started: float, line: str) -> None:
     """A line with the seconds since `started` before it."""
-    console.print(f"[{time.monotonic() - started:6.1f} s] {line}", markup=False, highlight=False, soft_wrap=True)
+    console.print(
+        f"[{time.monotonic() - started:6.1f} s] {line}", markup=False, highlight=False, soft_wrap=True
+    )
 
 
 def task_table(tasks: Mapping[str, Task], reports: Reports) -> Table:
@@ -95,8 +112,12 @@ def task_table(tasks: Mapping[str, Task], reports: Reports) -> Table:
     for task in in_order(tasks):
         report = reports.get(task.name)
         counts = (f"{report['rows_in']:,}", f"{report['rows_out']:,}") if report else ("", "")
-        table.add_row(task.name, Text(described(task), STYLES.get(task.state, "dim")), *counts,
-                      seconds(task.elapsed_s) if task.elapsed_s else "")
+        table.add_row(
+            task.name,
+            Text(described(task), STYLES.get(task.state, "dim")),
+            *counts,
+            seconds(task.elapsed_s) if task.elapsed_s else "",
+        )
     return table
 
 

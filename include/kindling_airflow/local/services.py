@@ -42,20 +42,27 @@ def start(service: Service, folder: Path, with_parent: bool) -> Entry:
         shutil.move(service.log, service.log.with_suffix(".log.1"))
     with service.log.open("wb") as log:
         child = subprocess.Popen(
-            list(service.argv), env=dict(service.environment), cwd=folder, stdin=subprocess.DEVNULL,
-            stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
+            list(service.argv),
+            env=dict(service.environment),
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
             # Calls two functions that were loaded before the fork and takes no lock.
             preexec_fn=partial(_end_with_parent, os.getpid()) if with_parent and _libc else None,  # noqa: PLW1509
         )
     # Reaped by psutil, which waits for a child as for any process.
     child.returncode = 0
-    return Entry(service.name, child.pid, psutil.Process(child.pid).create_time(), service.url, str(service.log))
+    return Entry(
+        service.name, child.pid, psutil.Process(child.pid).create_time(), service.url, str(service.log)
+    )
 
 
 def wait_healthy(
     services: Sequence[Service], entries: Mapping[str, Entry], report: Callable[[str, float], None]
 ) -> None:
-    """Wait for all of them; `report(name, seconds)` as each becomes healthy. SupervisorError names the log."""
+    """Wait for all; `report(name, seconds)` as each becomes healthy. SupervisorError names the log."""
     waiting = {service.name: service for service in services}
     while waiting:
         for service in list(waiting.values()):
@@ -67,8 +74,8 @@ def wait_healthy(
                 report(service.name, elapsed)
                 del waiting[service.name]
             elif elapsed > service.timeout_s:
-                raise SupervisorError(
-                    f"{service.name} is not healthy after {service.timeout_s:.0f} s ({missing}){_excerpt(service.log)}")
+                late = f"{service.name} is not healthy after {service.timeout_s:.0f} s ({missing})"
+                raise SupervisorError(late + _excerpt(service.log))
         time.sleep(0.3 if waiting else 0)
 
 

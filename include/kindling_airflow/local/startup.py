@@ -35,11 +35,12 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Recipe:
-    """What the supervisor needs of a recipe: the name that a run is given, the catalogue to serve, and what has
-    to be said beside figures that involve photos."""
+    """What the supervisor needs of a recipe."""
 
+    #: What a run is given: a name, or the whole path of a file.
     name: str
     catalogue: str
+    #: Has to be said beside every figure that involves photos.
     photo_note: str
 
 
@@ -71,21 +72,33 @@ class Installation:
 
     def wait(self, services: Sequence[Service]) -> None:
         """Wait until they are healthy."""
-        wait_healthy(services, self.state.services,
-                     lambda name, seconds: self.say(f"{name} is healthy ({seconds:.1f} s)"))
+        wait_healthy(
+            services,
+            self.state.services,
+            lambda name, seconds: self.say(f"{name} is healthy ({seconds:.1f} s)"),
+        )
 
-    def job(self, name: str, *argv: str, airflow: bool = False, done: Callable[[], None] = lambda: None) -> Job:
+    def job(
+        self, name: str, *argv: str, airflow: bool = False, done: Callable[[], None] = lambda: None
+    ) -> Job:
         """A preparation, run by this very Python, its log beside those of the services."""
-        return Job(name, (sys.executable, *argv), self.airflow if airflow else self.product, self.layout.processes,
-                   self.layout.log(name.replace(" ", "-")), done)
+        return Job(
+            name,
+            (sys.executable, *argv),
+            self.airflow if airflow else self.product,
+            self.layout.processes,
+            self.layout.log(name.replace(" ", "-")),
+            done,
+        )
 
     def client(self) -> AirflowClient:
         return AirflowClient(self.layout.url("airflow"), environment.ADMIN, self.secrets["admin_password"])
 
     def champion(self) -> str:
         """Version of the model behind the alias; empty when nothing was ever promoted."""
-        code, output, said = output_of((sys.executable, "-m", "kindling", "champion"), self.product,
-                                       self.layout.processes)
+        code, output, said = output_of(
+            (sys.executable, "-m", "kindling", "champion"), self.product, self.layout.processes
+        )
         if code == EXIT_NO_CHAMPION:
             return ""
         if code:
@@ -97,8 +110,11 @@ def resolve_recipe(layout: Layout, name: str) -> Recipe:
     """The recipe as the product reads it; SupervisorError (exit code 2) when it is unknown or broken."""
     if name.endswith((".yaml", ".yml")):
         name = str(Path(name).resolve())  # Stages stand in folders of their own.
-    code, output, said = output_of((sys.executable, "-m", "kindling", "recipe", name, "--json"),
-                                   {**os.environ, "PYTHONPATH": str(layout.root / "include")}, layout.root)
+    code, output, said = output_of(
+        (sys.executable, "-m", "kindling", "recipe", name, "--json"),
+        {**os.environ, "PYTHONPATH": str(layout.root / "include")},
+        layout.root,
+    )
     if code:
         raise SupervisorError(said or f"python -m kindling recipe {name} ended with {code}", exit_code=code)
     content = json.loads(output)
@@ -115,9 +131,14 @@ def bring_up(installation: Installation, recipe: Recipe, data: str, command: str
     shop = shop_service(layout, installation.product, recipe.catalogue)
     with ExitStack() as jobs:
         migration = [jobs.enter_context(job) for job in _airflow_migration(installation)]
-        catalogue = jobs.enter_context(catalogue_job(installation, recipe.catalogue, data))
-        others = [jobs.enter_context(job) for job in
-                  (installation.job("kindling migrate", "-m", "kindling", "migrate"), *_mlflow_migration(installation))]
+        catalogue = jobs.enter_context(_catalogue_job(installation, recipe.catalogue, data))
+        others = [
+            jobs.enter_context(job)
+            for job in (
+                installation.job("kindling migrate", "-m", "kindling", "migrate"),
+                *_mlflow_migration(installation),
+            )
+        ]
         _wait_for(installation, migration)
         installation.start(airflow)
         _wait_for(installation, [catalogue])
@@ -147,32 +168,43 @@ def start_servers(installation: Installation, names: Sequence[str]) -> None:
     installation.wait(services)
 
 
-def switch_shop(installation: Installation, catalogue: str, data: str, stop: Callable[[], object]) -> None:
-    """Serve another catalogue: made first, so that the old one goes on when it cannot be."""
-    with catalogue_job(installation, catalogue, data) as job:
+def make_catalogue(installation: Installation, catalogue: str, data: str) -> None:
+    """Make a catalogue and wait for it."""
+    with _catalogue_job(installation, catalogue, data) as job:
         _wait_for(installation, [job])
-    stop()
+
+
+def start_shop(installation: Installation, catalogue: str) -> None:
+    """Serve a catalogue that has been made."""
     service = shop_service(installation.layout, installation.product, catalogue)
     installation.state.catalogue = catalogue
     installation.start([service])
     installation.wait([service])
 
 
-def catalogue_job(installation: Installation, catalogue: str, data: str) -> Job:
-    """Make the shop's catalogue; a no-op when it is there."""
-    argv = [str(installation.layout.root / "containers" / "shop"), "make", "--kind", catalogue,
-            "--out", str(installation.layout.catalogue(catalogue))]
+def _catalogue_job(installation: Installation, catalogue: str, data: str) -> Job:
+    argv = [
+        str(installation.layout.root / "containers" / "shop"),
+        "make",
+        "--kind",
+        catalogue,
+        "--out",
+        str(installation.layout.catalogue(catalogue)),
+    ]
     return installation.job("catalogue", *argv, *(("--data", data) if data else ()))
 
 
 def core_runs(state: State) -> bool:
     """Whether Airflow and the shop of an earlier `up` are all still there."""
     return state.command == "up" and all(
-        name in state.services and process(state.services[name]) for name in (*AIRFLOW, "shop"))
+        name in state.services and process(state.services[name]) for name in (*AIRFLOW, "shop")
+    )
 
 
 def _airflow_migration(installation: Installation) -> list[Job]:
-    return _stamped(installation, "airflow", version("apache-airflow-core"), ("-m", "airflow", "db", "migrate"))
+    return _stamped(
+        installation, "airflow", version("apache-airflow-core"), ("-m", "airflow", "db", "migrate")
+    )
 
 
 def _mlflow_migration(installation: Installation) -> list[Job]:
@@ -186,11 +218,17 @@ def _stamped(installation: Installation, database: str, wanted: str, argv: Seque
     folder = installation.layout.postgres
     if postgres.stamp(folder, database) == wanted:
         return []
-    return [installation.job(f"{database} migrate", *argv, airflow=database == "airflow",
-                             done=lambda: postgres.set_stamp(folder, database, wanted))]
+    return [
+        installation.job(
+            f"{database} migrate",
+            *argv,
+            airflow=database == "airflow",
+            done=lambda: postgres.set_stamp(folder, database, wanted),
+        )
+    ]
 
 
 def _wait_for(installation: Installation, jobs: Sequence[Job]) -> None:
     for job in jobs:
-        seconds = job.wait()
-        installation.say(f"{job.name} done ({seconds:.1f} s)")
+        job.wait()
+        installation.say(f"{job.name} done")

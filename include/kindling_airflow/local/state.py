@@ -1,4 +1,4 @@
-"""`var/state.json`: which processes were started, written after every start, so that a crash leaves a trail."""
+"""`var/state.json`: what was started, written after every start, so that a crash leaves a trail."""
 
 import json
 import os
@@ -14,7 +14,7 @@ CLOCK_SLACK_S = 5.0
 
 @dataclass(frozen=True)
 class Entry:
-    """One started service. `created` is the process's own start time: a pid alone may be somebody else's by now."""
+    """One started service. `created` is its own start time: a pid alone may be somebody else's by now."""
 
     name: str
     pid: int
@@ -26,10 +26,13 @@ class Entry:
 
 @dataclass
 class State:
-    """What is in the file. `command` is `starting`, then `up` or `run`; `catalogue` and `recipe` are what the shop serves."""
+    """What is in the file."""
 
+    #: `starting`, then `up` or `run`.
     command: str = ""
+    #: Of scheduled runs.
     recipe: str = ""
+    #: What the shop serves.
     catalogue: str = ""
     services: dict[str, Entry] = field(default_factory=dict)
 
@@ -55,7 +58,10 @@ def process(entry: Entry) -> psutil.Process | None:
     """The entry's process if it still runs."""
     try:
         found = psutil.Process(entry.pid)
-        alive = found.status() != psutil.STATUS_ZOMBIE and abs(found.create_time() - entry.created) <= CLOCK_SLACK_S
+        alive = (
+            found.status() != psutil.STATUS_ZOMBIE
+            and abs(found.create_time() - entry.created) <= CLOCK_SLACK_S
+        )
     except psutil.NoSuchProcess:
         return None
     return found if alive else None

@@ -43,9 +43,10 @@ def stop_all(layout: Layout, say: Say, grace_s: float = GRACE_S) -> list[str]:
 
 
 def stop_services(layout: Layout, state: State, names: Iterable[str], grace_s: float, say: Say) -> list[str]:
-    """TERM to these services at once, KILL to what is left of their trees after the grace; state is updated."""
-    wanted = {name: found for name in names
-              if (entry := state.services.get(name)) and (found := process(entry))}
+    """TERM to these services at once, after the grace KILL to what is left of their trees; notes it."""
+    wanted = {
+        name: found for name in names if (entry := state.services.get(name)) and (found := process(entry))
+    }
     trees = {name: [found, *_descendants(found)] for name, found in wanted.items()}
     scheduler = wanted.get(SCHEDULER)
     ending = _Tasks(scheduler)
@@ -70,8 +71,14 @@ def stop_services(layout: Layout, state: State, names: Iterable[str], grace_s: f
     return list(wanted)
 
 
-def _within_grace(wanted: Mapping[str, psutil.Process], grace_s: float, elapsed_s: float) -> list[psutil.Process]:
-    return [found for name, found in wanted.items() if elapsed_s < min(grace_s, SHORTER_GRACE_S.get(name, grace_s))]
+def _within_grace(
+    wanted: Mapping[str, psutil.Process], grace_s: float, elapsed_s: float
+) -> list[psutil.Process]:
+    return [
+        found
+        for name, found in wanted.items()
+        if elapsed_s < min(grace_s, SHORTER_GRACE_S.get(name, grace_s))
+    ]
 
 
 def leftovers(layout: Layout) -> list[psutil.Process]:
@@ -120,9 +127,12 @@ def _is_ours(candidate: psutil.Process, layout: Layout) -> bool:
         # Linux says so behind the path when somebody has removed the folder meanwhile.
         if candidate.cwd().removesuffix(" (deleted)") == str(layout.processes):
             return True
-        # A stage stands in a folder of its own. A shell in which a person has exported the same has a terminal.
-        return (candidate.environ().get("KINDLING_KEYWORDS_DIR") == str(layout.keywords)
-                and candidate.terminal() is None and candidate.name() != "postgres")
+        # A stage stands in a folder of its own. A person's shell with the same variable has a terminal.
+        return (
+            candidate.environ().get("KINDLING_KEYWORDS_DIR") == str(layout.keywords)
+            and candidate.terminal() is None
+            and candidate.name() != "postgres"
+        )
     except (psutil.NoSuchProcess, psutil.AccessDenied):
         return False
 

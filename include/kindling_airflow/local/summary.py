@@ -1,4 +1,4 @@
-"""What a run ends with: rows and rejections, figures with their intervals, the gate's verdict, report, memory."""
+"""What a run ends with: rows and rejections, figures with their intervals, the verdict, peak memory."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -13,16 +13,20 @@ from kindling_airflow.local.progress import in_order, seconds
 
 #: Fields by which an Estimate is known once it is JSON.
 ESTIMATE = {"value", "n", "low", "high", "data_sha256"}
+HEADLINES = ("polarity_macro_f1", "three_way_macro_f1")
 #: Figures that stand alone; those of slices and curves are in the report.
 DEPTH = 2
 
 
 def print_outcome(console: Console, outcome: RunOutcome, photo_note: str) -> None:
-    """Rows in and out of every stage with the reasons for what was rejected, every estimate, and the verdict."""
+    """Rows in and out of every stage with reasons for rejections, every estimate, and the verdict."""
     console.print(stage_table(outcome))
     for stage, report in outcome.reports.items():
         if implementation := report.get("implementation"):
-            plain(console, f"{stage} by " + ", ".join(f"{port}: {name}" for port, name in implementation.items()))
+            plain(
+                console,
+                f"{stage} by " + ", ".join(f"{port}: {name}" for port, name in implementation.items()),
+            )
     if "evaluate" in outcome.reports:
         console.print(figure_table(outcome.reports["evaluate"]["figures"]))
         if photo_note:
@@ -43,26 +47,41 @@ def stage_table(outcome: RunOutcome) -> Table:
         if report is None:
             table.add_row(task.name, "", "", "", task.state)
             continue
-        rejected = ", ".join(f"{reason} {count:,}" for reason, count in sorted(
-            report["rejected"].items(), key=lambda item: -item[1]))
-        table.add_row(task.name, f"{report['rows_in']:,}", f"{report['rows_out']:,}", seconds(task.elapsed_s),
-                      rejected or "none")
+        rejected = ", ".join(
+            f"{reason} {count:,}"
+            for reason, count in sorted(report["rejected"].items(), key=lambda item: -item[1])
+        )
+        table.add_row(
+            task.name,
+            f"{report['rows_in']:,}",
+            f"{report['rows_out']:,}",
+            seconds(task.elapsed_s),
+            rejected or "none",
+        )
     return table
 
 
 def figure_table(figures: Mapping[str, Any]) -> Table:
-    """Every estimate down to `DEPTH`, with its interval, sample size and the hash of its data."""
+    """Every estimate down to `DEPTH` with interval, n and data hash; headlines first, the rest by name."""
     table = Table("evaluation", box=None, header_style="bold")
     for column in ("value", "95 % interval", "n", "data"):
         table.add_column(column, justify="right")
-    for name, one in estimates(figures):
-        table.add_row(name, f"{one['value']:.3f}", f"[{one['low']:.3f}, {one['high']:.3f}]".replace("[", r"\["),
-                      f"{one['n']:,}", one["data_sha256"][:8])
+    ordered = sorted(estimates(figures), key=lambda figure: (figure[0] not in HEADLINES, figure[0]))
+    for name, one in ordered:
+        table.add_row(
+            name,
+            f"{one['value']:.3f}",
+            f"[{one['low']:.3f}, {one['high']:.3f}]".replace("[", r"\["),
+            f"{one['n']:,}",
+            one["data_sha256"][:8],
+        )
     return table
 
 
-def estimates(figures: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Dotted names and estimates, in the order in which the stage gave them."""
+def estimates(
+    figures: Mapping[str, Any], path: tuple[str, ...] = ()
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Dotted names and estimates."""
     for key, value in figures.items():
         if not isinstance(value, Mapping):
             continue
@@ -77,12 +96,19 @@ def verdict(figures: Mapping[str, Any]) -> list[str]:
     candidate, champion = figures["candidate_version"], figures["champion_version"]
     if figures["promoted"]:
         first = f"gate: version {candidate} is the champion" + (
-            f", after version {figures['previous_champion']}" if figures["previous_champion"] else "")
+            f", after version {figures['previous_champion']}" if figures["previous_champion"] else ""
+        )
     else:
         first = f"gate: version {candidate} is not let through; the champion " + (
-            f"stays version {champion}" if champion else "is still to come")
-    return [first, *(f"  {'pass' if check['passed'] else 'FAIL'}  {check['name']}: {check['detail']}"
-                     for check in figures["checks"])]
+            f"stays version {champion}" if champion else "is still to come"
+        )
+    return [
+        first,
+        *(
+            f"  {'pass' if check['passed'] else 'FAIL'}  {check['name']}: {check['detail']}"
+            for check in figures["checks"]
+        ),
+    ]
 
 
 def print_failure(console: Console, failed: Failure, url: str) -> None:

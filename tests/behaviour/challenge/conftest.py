@@ -8,6 +8,7 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
+
 from kindling import recipe
 from kindling.records import DedupeDecision, Review, Split, StageReport, Synthesis, sentiment_of
 from kindling.stages.contract import Context, Deps, Outcome

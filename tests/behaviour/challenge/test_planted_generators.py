@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+
 from kindling.recipe import ChallengeConfig, LabelConfig
 from kindling.records import sentiment_of
 from kindling.stages import challenge, label

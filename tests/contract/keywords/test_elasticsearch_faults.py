@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+
 from kindling.errors import DataError, TransientError
 from kindling.stores.keywords_elasticsearch import ElasticsearchKeywords
 from kindling.stores.ports import Document, KeywordIndex

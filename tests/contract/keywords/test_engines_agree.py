@@ -1,6 +1,7 @@
 """The embedded engine stands in for Elasticsearch: on one corpus they give one order."""
 
 import numpy as np
+
 from kindling.stores.ports import KeywordIndex
 
 OPENINGS = ("I love this", "Not sure about the", "Returned the", "Bought two of the", "My daughter wears this", "Avoid the")

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+
 from kindling.errors import DataError
 from kindling.stores.ports import Document, KeywordIndex
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
 from kindling.stores.keywords_tantivy import TantivyKeywords
 from kindling.stores.ports import Document
 

@@ -9,8 +9,9 @@ from threading import Thread
 
 import httpx
 import pytest
-from kindling.serving.schemas import AnalyzeAnswer, ErrorAnswer, SearchAnswer, ServedVersions
 from PIL import Image
+
+from kindling.serving.schemas import AnalyzeAnswer, ErrorAnswer, SearchAnswer, ServedVersions
 
 
 def jpeg(size: int = 64) -> bytes:

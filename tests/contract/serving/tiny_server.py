@@ -15,6 +15,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+
 from kindling.errors import KindlingError
 from kindling.stores.ports import ModelVersion
 
@@ -45,12 +46,13 @@ class FolderRegistry:
 def tiny_model(folder: Path, seed: int, with_image: bool = True) -> None:
     """Save a SentimentModel of random weights: two megabytes, milliseconds, and answers of its own."""
     import torch
+    from transformers import BertConfig, BertModel
+
     from kindling.modeling import pretrained
     from kindling.modeling.fusion import Fusion
     from kindling.modeling.image_tower import ImageClassifier
     from kindling.modeling.model import SentimentModel
     from kindling.modeling.text_tower import TextClassifier, TextTower
-    from transformers import BertConfig, BertModel
 
     torch.manual_seed(seed)
     config = BertConfig(hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+
 from kindling.errors import ConfigurationError
 from kindling.stores.migrations import migrate
 

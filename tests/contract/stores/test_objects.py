@@ -6,11 +6,12 @@ from pathlib import Path
 
 import boto3
 import pytest
+from moto.server import ThreadedMotoServer
+
 from kindling.errors import DataError
 from kindling.stores.memory import MemoryObjects
 from kindling.stores.objects import FsspecObjects
 from kindling.stores.ports import ObjectStore
-from moto.server import ThreadedMotoServer
 
 
 @pytest.fixture(scope="module")

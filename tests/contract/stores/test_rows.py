@@ -2,10 +2,10 @@
 
 import dataclasses
 import threading
-from collections.abc import Callable
 
 import psycopg
 import pytest
+
 from kindling.errors import ConfigurationError, TransientError
 from kindling.records import Estimate, Label, Photo, Rejection, Review, StageReport, Synthesis
 from kindling.stores.memory import MemoryRows
@@ -122,7 +122,7 @@ def test_estimates_in_figures_are_json(database_url: str) -> None:
 
 
 def test_server_that_does_not_answer_is_worth_a_retry(tmp_path: object) -> None:
-    call: Callable[[], object] = lambda: PostgresRows(f"postgresql:///x?host={tmp_path}").read(Review, "r")
+    rows = PostgresRows(f"postgresql:///x?host={tmp_path}")
     with pytest.raises(TransientError, match="does not answer") as raised:
-        call()
+        rows.read(Review, "r")
     assert raised.value.exit_code == 75

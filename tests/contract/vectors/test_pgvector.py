@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import psycopg
 import pytest
+
 from kindling.errors import DataError, TransientError
 from kindling.stores.ports import Document, VectorRow
 from kindling.stores.vectors_pgvector import PgEmbeddingCache, PgIndexAlias, PgVectors

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+
 from kindling_airflow.local.layout import PORTS, Layout, port_name
 
 Command = Callable[..., subprocess.Popen[str]]
@@ -34,14 +35,22 @@ def layout(tmp_path: Path, repository: Path) -> Layout:
 def supervisor(layout: Layout, repository: Path) -> Iterator[Command]:
     """`supervisor("up", "--recipe", "smoke")` starts the command; in the end everything is taken down."""
     environment = {
-        **os.environ, "PYTHONPATH": str(repository / "include"), "KINDLING_VAR": str(layout.var),
+        **os.environ,
+        "PYTHONPATH": str(repository / "include"),
+        "KINDLING_VAR": str(layout.var),
         **{port_name(service): str(port) for service, port in layout.ports.items()},
     }
 
     def command(*arguments: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, "-m", "kindling_airflow.local", *arguments], env=environment, text=True,
-            cwd=repository, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+            [sys.executable, "-m", "kindling_airflow.local", *arguments],
+            env=environment,
+            text=True,
+            cwd=repository,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
 
     yield command
     with command("down") as last:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+
 from kindling_airflow.local import postgres
 
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 import pytest
+
 from kindling_airflow.local.layout import Layout
 from kindling_airflow.local.state import load
 
@@ -34,14 +35,17 @@ def test_taken_port_is_named_with_its_holder_and_nothing_starts(
     assert expected in output and "KINDLING_PORT_SHOP=" in output
 
 
-@pytest.mark.parametrize(("arguments", "code", "words"), [
-    (("run", "--recipe", "nosuch"), 2, ["nosuch", "smoke", "demo"]),
-    (("run", "--data", "/no/such/folder"), 2, ["DATA=/no/such/folder: no such folder"]),
-    (("run", "--target-size", "many"), 2, ["a whole number"]),
-    (("sideways",), 2, ["invalid choice"]),
-    (("status",), 3, ["nothing runs"]),
-    (("down",), 0, ["nothing runs"]),
-])
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("run", "--recipe", "nosuch"), 2, ["nosuch", "smoke", "demo"]),
+        (("run", "--data", "/no/such/folder"), 2, ["DATA=/no/such/folder: no such folder"]),
+        (("run", "--target-size", "many"), 2, ["a whole number"]),
+        (("sideways",), 2, ["invalid choice"]),
+        (("status",), 3, ["nothing runs"]),
+        (("down",), 0, ["nothing runs"]),
+    ],
+)
 def test_bad_input_is_refused_before_anything_starts(
     arguments: tuple[str, ...], code: int, words: list[str], supervisor: Command, layout: Layout
 ) -> None:
@@ -61,7 +65,9 @@ def test_broken_recipe_is_named_with_its_key(supervisor: Command, layout: Layout
 
 
 @pytest.mark.timeout(900)
-def test_killed_up_is_tidied_by_down_and_a_second_command_is_refused(supervisor: Command, layout: Layout) -> None:
+def test_killed_up_is_tidied_by_down_and_a_second_command_is_refused(
+    supervisor: Command, layout: Layout
+) -> None:
     first = supervisor("up", "--recipe", "smoke")
     when(lambda: "api-server" in load(layout.state).services, 240)
     code, output = ended(supervisor("run", "--recipe", "smoke"))

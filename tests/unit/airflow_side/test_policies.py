@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
+
 from kindling_airflow.policies import failure, say_what_failed
 
 

@@ -16,6 +16,7 @@ from typing import Any
 import psutil
 import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowTaskTimeout
+
 from kindling_airflow.process_group import end_group, launch, lines
 from kindling_airflow.process_operator import StageProcessOperator
 

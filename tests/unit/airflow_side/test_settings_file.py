@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from kindling_airflow.settings_file import SettingsError, apply, load
 
 FULL = """

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pendulum
 import pytest
 from airflow.timetables.base import DataInterval, TimeRestriction
+
 from kindling_airflow.timetable import GRACE, NightlyTimetable
 
 ALWAYS = TimeRestriction(earliest=None, latest=None, catchup=False)

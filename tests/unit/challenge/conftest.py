@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+
 from kindling.records import Review, sentiment_of
 
 OPINIONS = {

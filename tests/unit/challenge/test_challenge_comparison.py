@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from kindling.challenge.comparison import Comparison, fold, match
 from kindling.records import sentiment_of
 

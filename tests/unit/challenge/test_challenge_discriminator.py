@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.metrics import roc_auc_score
+
 from kindling.challenge import cues, discriminator, style
 from kindling.challenge.comparison import Comparison, fold
-from sklearn.metrics import roc_auc_score
 
 
 def compare(real, synthetic):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from kindling.challenge import intervals
 from kindling.challenge.admission import Evidence, Limits, batch_reason, findings, row_reasons
 from kindling.challenge.discriminator import Separability

@@ -5,6 +5,7 @@ from collections import Counter
 from dataclasses import fields, replace
 
 import pytest
+
 from kindling import recipe
 from kindling.errors import DataError
 from kindling.recipe import ChallengeConfig

@@ -9,10 +9,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from PIL import Image, ImageDraw
+
 from kindling.recipe import DedupeConfig, Recipe
 from kindling.records import Photo, Review
 from kindling.stages.contract import Context
-from PIL import Image, ImageDraw
 
 NOUNS = ["kettle", "lamp", "rug", "vase", "clock", "drawer", "mirror", "stool", "basket", "candle"]
 WORDS = ("sturdy", "handle", "arrived", "quickly", "packaging", "morning", "colour", "surface", "family", "friend",

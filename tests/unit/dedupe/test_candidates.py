@@ -5,6 +5,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+
 from kindling.dedupe.candidates import banding, near_pairs
 from kindling.dedupe.shingles import jaccard, shingles
 

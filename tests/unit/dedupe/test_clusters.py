@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from kindling.dedupe.clusters import Clustering, Rules, cluster
 from kindling.records import Review
 

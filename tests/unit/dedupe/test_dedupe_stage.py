@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+
 from kindling.dedupe.leakage import check_text
 from kindling.errors import DataError
 from kindling.records import Photo, Review

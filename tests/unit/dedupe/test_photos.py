@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+
 from kindling.dedupe.photos import perceptual_hash, photo_clusters, stock_photos
 from kindling.errors import DataError
 from kindling.records import Photo

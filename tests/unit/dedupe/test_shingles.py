@@ -2,6 +2,7 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
+
 from kindling.dedupe.shingles import fold, jaccard, shingles, text_key
 
 

@@ -5,6 +5,7 @@ from collections import Counter
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from kindling.dedupe.split import Shares, balanced, by_hash, join
 from kindling.errors import DataError
 

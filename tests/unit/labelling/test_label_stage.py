@@ -5,6 +5,7 @@ from dataclasses import fields, replace
 
 import numpy as np
 import pytest
+
 from kindling import recipe
 from kindling.errors import DataError
 from kindling.recipe import LabelConfig

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+from sklearn.metrics import f1_score
+
 from kindling.errors import DataError
 from kindling.labelling import measures, model, votes
 from kindling.records import SENTIMENTS
-from sklearn.metrics import f1_score
 
 OPINION = {"negative": "awful flimsy", "neutral": "average plain", "positive": "lovely sturdy"}
 

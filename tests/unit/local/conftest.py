@@ -4,10 +4,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
+from rich.console import Console
+
 from kindling_airflow.local.layout import PORTS, Layout
 from kindling_airflow.local.services import Service, start
 from kindling_airflow.local.state import load, save
@@ -19,7 +23,8 @@ import os, signal, subprocess, sys, time
 journal, name, manner = sys.argv[1:4]
 if "own" in manner:
     os.setsid()
-child = subprocess.Popen([sys.executable, "-S", "-c", os.environ["DUMMY"], journal, *sys.argv[4:]]) if sys.argv[4:] else None
+own_argv = [sys.executable, "-S", "-c", os.environ["DUMMY"], journal]
+child = subprocess.Popen([*own_argv, *sys.argv[4:]]) if sys.argv[4:] else None
 def note(text):
     with open(journal, "a") as file:
         file.write(text + "\\n")
@@ -83,7 +88,9 @@ def stray() -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
     started = []
 
     def one(**options: object) -> subprocess.Popen[bytes]:
-        started.append(subprocess.Popen([sys.executable, "-S", "-c", "import time; time.sleep(60)"], **options))  # type: ignore[call-overload]
+        started.append(
+            subprocess.Popen([sys.executable, "-S", "-c", "import time; time.sleep(60)"], **options)
+        )  # type: ignore[call-overload]
         return started[-1]
 
     yield one
@@ -103,3 +110,20 @@ def wait_until(true: Callable[[], bool], timeout_s: float = 20) -> None:
         time.sleep(0.02)
 
 
+def report(stage: str, rows_in: int = 1200, rows_out: int = 1000, **more: Any) -> dict[str, Any]:
+    return {
+        "stage": stage,
+        "rows_in": rows_in,
+        "rows_out": rows_out,
+        "rejected": {},
+        "figures": {},
+        "uris": {},
+        "implementation": {},
+        "unchanged": False,
+        **more,
+    }
+
+
+def text_console() -> tuple[Console, StringIO]:
+    output = StringIO()
+    return Console(file=output, width=140, highlight=False), output

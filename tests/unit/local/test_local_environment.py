@@ -5,6 +5,7 @@ import stat
 from pathlib import Path
 
 import pytest
+
 from kindling.catalog import STAGE_ENVIRONMENT
 from kindling_airflow.local import environment, layout
 from kindling_airflow.local.errors import SupervisorError
@@ -23,8 +24,12 @@ def test_every_stage_variable_has_a_value_but_the_optional(layout: Layout) -> No
 
 
 def test_stores_that_the_caller_names_win(layout: Layout) -> None:
-    named = {"KINDLING_DATABASE_URL": "postgresql://other/db", "KINDLING_KEYWORDS": "elasticsearch",
-             "KINDLING_ELASTICSEARCH_URL": "http://127.0.0.1:9200", "KINDLING_OBJECTS_URL": "s3://bucket/x"}
+    named = {
+        "KINDLING_DATABASE_URL": "postgresql://other/db",
+        "KINDLING_KEYWORDS": "elasticsearch",
+        "KINDLING_ELASTICSEARCH_URL": "http://127.0.0.1:9200",
+        "KINDLING_OBJECTS_URL": "s3://bucket/x",
+    }
     assert named.items() <= product(layout, **named).items()
 
 
@@ -35,18 +40,29 @@ def test_shop_and_keyword_folder_are_always_our_own(layout: Layout) -> None:
 
 
 def test_another_airflows_settings_stay_outside(layout: Layout) -> None:
-    outer = {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": "sqlite:////theirs.db", "AIRFLOW_HOME": "/theirs",
-             "MLFLOW_TRACKING_URI": "http://theirs"}
+    outer = {
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": "sqlite:////theirs.db",
+        "AIRFLOW_HOME": "/theirs",
+        "MLFLOW_TRACKING_URI": "http://theirs",
+    }
     secrets = environment.read_or_make_secrets(layout)
     made = environment.airflow_environment(layout, SOCKETS, secrets, product(layout, **outer))
     assert not [value for value in made.values() if "theirs" in value]
-    assert made["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] == "postgresql+psycopg://postgres:@/airflow?host=/sockets"
+    assert (
+        made["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] == "postgresql+psycopg://postgres:@/airflow?host=/sockets"
+    )
     assert made["AIRFLOW_HOME"] == str(layout.airflow)
 
 
 def test_loopback_goes_past_the_callers_proxy(layout: Layout) -> None:
     given = product(layout, HTTP_PROXY="http://proxy:3128", NO_PROXY="intranet")
     assert given["NO_PROXY"].split(",") == ["intranet", "127.0.0.1", "localhost"]
+
+
+def test_paths_hold_wherever_a_process_stands(layout: Layout) -> None:
+    given = product(layout, KINDLING_TEXT_MODEL="weights", KINDLING_DATA="../data")
+    assert given["KINDLING_TEXT_MODEL"] == str(Path("weights").resolve())
+    assert "KINDLING_DATA" not in given
 
 
 def test_secrets_are_private_and_stay_the_same(layout: Layout) -> None:
@@ -60,6 +76,7 @@ def test_secrets_are_private_and_stay_the_same(layout: Layout) -> None:
 
 def test_chromium_named_found_or_absent(tmp_path: Path) -> None:
     assert environment.find_chromium({"KINDLING_CHROMIUM": "/opt/x", "PATH": ""}) == "/opt/x"
+    assert environment.find_chromium({"KINDLING_CHROMIUM": "none"}) == ""
     empty = {"PATH": str(tmp_path), "PLAYWRIGHT_BROWSERS_PATH": str(tmp_path)}
     assert environment.find_chromium(empty) == ""
     own = tmp_path / "chromium-1200" / "chrome-linux" / "chrome"

@@ -4,6 +4,7 @@ import errno
 from collections.abc import Callable
 
 import pytest
+
 from kindling_airflow.local import __main__ as entry
 from kindling_airflow.local.errors import Interrupted, SupervisorError
 
@@ -15,15 +16,26 @@ def raising(error: BaseException) -> Callable[..., int]:
     return command
 
 
-@pytest.mark.parametrize(("error", "code", "said"), [
-    (SupervisorError("port 8080 is taken"), 1, "make up: port 8080 is taken"),
-    (SupervisorError("unknown recipe", exit_code=2), 2, "make up: unknown recipe"),
-    (OSError(errno.ENOSPC, "No space left on device", "/v/state.json"), 1, "the disk is full (/v/state.json)"),
-    (KeyboardInterrupt(), 130, "make up: interrupted"),
-    (Interrupted(), 130, "make up: interrupted"),
-])
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (SupervisorError("port 8080 is taken"), 1, "make up: port 8080 is taken"),
+        (SupervisorError("unknown recipe", exit_code=2), 2, "make up: unknown recipe"),
+        (
+            OSError(errno.ENOSPC, "No space left on device", "/v/state.json"),
+            1,
+            "the disk is full (/v/state.json)",
+        ),
+        (KeyboardInterrupt(), 130, "make up: interrupted"),
+        (Interrupted(), 130, "make up: interrupted"),
+    ],
+)
 def test_error_is_a_line_and_an_exit_code(
-    error: BaseException, code: int, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    error: BaseException,
+    code: int,
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(entry.commands, "up", raising(error))
     assert entry.main(["up"]) == code

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+
 from kindling_airflow.local import preparation, services, state
 from kindling_airflow.local.errors import SupervisorError
 from kindling_airflow.local.layout import Layout
@@ -53,11 +54,15 @@ with holding(Path(sys.argv[1]), "run"):
 def test_second_holder_is_told_who_has_the_lock_until_that_one_dies(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     environment = {**os.environ, "PYTHONPATH": str(Path(state.__file__).parents[2])}
-    with subprocess.Popen([sys.executable, "-c", HOLD, str(path)], env=environment, stdout=subprocess.PIPE) as other:
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(path)], env=environment, stdout=subprocess.PIPE
+    ) as other:
         assert other.stdout is not None and other.stdout.readline() == b"held\n"
         assert holder(path) == other.pid
-        with pytest.raises(SupervisorError, match=rf"another run holds .*pid {other.pid} \(make run\)"), \
-                holding(path, "up"):
+        with (
+            pytest.raises(SupervisorError, match=rf"another run holds .*pid {other.pid} \(make run\)"),
+            holding(path, "up"),
+        ):
             pass
         os.kill(other.pid, signal.SIGKILL)
     assert holder(path) is None
@@ -65,13 +70,19 @@ def test_second_holder_is_told_who_has_the_lock_until_that_one_dies(tmp_path: Pa
         assert holder(path) == os.getpid()
 
 
-def service(layout: Layout, program: str, healthy: Callable[[], str], timeout_s: float = 30) -> services.Service:
-    return services.Service("shop", (sys.executable, "-c", program), {}, layout.log("shop"), "", healthy, timeout_s)
+def service(
+    layout: Layout, program: str, healthy: Callable[[], str], timeout_s: float = 30
+) -> services.Service:
+    return services.Service(
+        "shop", (sys.executable, "-c", program), {}, layout.log("shop"), "", healthy, timeout_s
+    )
 
 
 def test_service_that_ends_while_starting_shows_its_log(layout: Layout) -> None:
     one = service(layout, "print('the reason'); raise SystemExit(3)", lambda: "not yet")
-    with pytest.raises(SupervisorError, match=r"shop ended while starting; the end of .*shop\.log:\nthe reason"):
+    with pytest.raises(
+        SupervisorError, match=r"shop ended while starting; the end of .*shop\.log:\nthe reason"
+    ):
         services.wait_healthy([one], {"shop": services.start(one, layout.processes, False)}, lambda *_: None)
 
 
@@ -95,13 +106,14 @@ def test_last_log_is_kept_beside_the_new_one(layout: Layout) -> None:
 def test_service_of_a_run_ends_with_a_killed_supervisor(layout: Layout) -> None:
     program = (
         "import sys, time; from pathlib import Path; from kindling_airflow.local import services\n"
-        "one = services.Service('shop', (sys.executable, '-c', 'import time; time.sleep(60)'), {}, Path(sys.argv[1]),"
-        " '', lambda: '')\n"
+        "argv = (sys.executable, '-c', 'import time; time.sleep(60)')\n"
+        "one = services.Service('shop', argv, {}, Path(sys.argv[1]), '', lambda: '')\n"
         "print(services.start(one, Path('/'), with_parent=True).pid, flush=True); time.sleep(60)"
     )
     environment = {**os.environ, "PYTHONPATH": str(Path(state.__file__).parents[2])}
-    with subprocess.Popen([sys.executable, "-c", program, str(layout.log("shop"))], env=environment,
-                          stdout=subprocess.PIPE) as supervisor:
+    with subprocess.Popen(
+        [sys.executable, "-c", program, str(layout.log("shop"))], env=environment, stdout=subprocess.PIPE
+    ) as supervisor:
         assert supervisor.stdout is not None
         child = psutil.Process(int(supervisor.stdout.readline()))
         supervisor.kill()
@@ -109,14 +121,17 @@ def test_service_of_a_run_ends_with_a_killed_supervisor(layout: Layout) -> None:
 
 
 def job(layout: Layout, program: str, done: Callable[[], None] = lambda: None) -> preparation.Job:
-    return preparation.Job("catalogue", (sys.executable, "-c", program), {}, layout.processes,
-                           layout.log("catalogue"), done)
+    return preparation.Job(
+        "catalogue", (sys.executable, "-c", program), {}, layout.processes, layout.log("catalogue"), done
+    )
 
 
 def test_failed_preparation_gives_its_last_words_and_exit_code(layout: Layout) -> None:
     done: list[int] = []
-    with pytest.raises(SupervisorError, match=r"catalogue failed \(exit code 2\).*\nno such folder") as caught, \
-            job(layout, "print('no such folder'); raise SystemExit(2)", lambda: done.append(1)) as one:
+    with (
+        pytest.raises(SupervisorError, match=r"catalogue failed \(exit code 2\).*\nno such folder") as caught,
+        job(layout, "print('no such folder'); raise SystemExit(2)", lambda: done.append(1)) as one,
+    ):
         one.wait()
     assert caught.value.exit_code == 2
     assert not done, "a failed migration must not be noted as done"

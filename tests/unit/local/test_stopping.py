@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+
 from kindling_airflow.local import stopping
 from kindling_airflow.local.layout import Layout
 from kindling_airflow.local.state import load
@@ -32,7 +33,9 @@ def test_nothing_to_stop(layout: Layout) -> None:
 
 
 def test_order(layout: Layout, launch: Launch, journal: Path) -> None:
-    processes = [launch(name, "plain") for name in ("shop", "api-server", "dag-processor", "scheduler", "inference")]
+    processes = [
+        launch(name, "plain") for name in ("shop", "api-server", "dag-processor", "scheduler", "inference")
+    ]
     stopped, _ = stop(layout)
     assert gone(*processes)
     told = [line for line in lines(journal) if not line.startswith("up ")]
@@ -112,11 +115,15 @@ def test_the_callers_own_family_is_left_alone(layout: Layout) -> None:
         "one = layout.Layout(Path('/'), Path(sys.argv[1]), {})\n"
         "assert stopping.leftovers(one) == []; print('alive')"
     )
-    environment = {**os.environ, "KINDLING_KEYWORDS_DIR": str(layout.keywords),
-                   "PYTHONPATH": str(Path(stopping.__file__).parents[2])}
+    environment = {
+        **os.environ,
+        "KINDLING_KEYWORDS_DIR": str(layout.keywords),
+        "PYTHONPATH": str(Path(stopping.__file__).parents[2]),
+    }
     shell = ["sh", "-c", '"$@"; exit $?', "sh", sys.executable, "-c", program, str(layout.var)]
     done = subprocess.run(
-        shell, cwd=layout.processes, env=environment, capture_output=True, text=True, timeout=60, check=False)
+        shell, cwd=layout.processes, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
     assert (done.returncode, done.stdout) == (0, "alive\n"), done.stderr
 
 

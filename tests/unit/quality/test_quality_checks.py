@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
 from kindling.errors import ConfigurationError, DataError
 from kindling.quality import checks
 from kindling.records import Label, Review

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
+
 from kindling.retrieval.hybrid import DEPTH, RERANKED, WEIGHTS, Hybrid
 from kindling.retrieval.rerank import ExactScores, Query
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from kindling.errors import DataError
 from kindling.recipe import IndexConfig, load
 from kindling.records import DedupeDecision, Label, Review

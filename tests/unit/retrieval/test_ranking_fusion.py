@@ -5,6 +5,7 @@ from fractions import Fraction
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from kindling.retrieval.fusion import convex, reciprocal_rank
 
 IDS = st.sampled_from([f"r{i}" for i in range(12)])

@@ -10,11 +10,12 @@ import httpx
 import pytest
 
 from kindling.scraping import mapping as mappings
-from kindling.scraping.crawl import Crawl, CrawledPage, Site, crawl
+from kindling.scraping.crawl import crawl
 from kindling.scraping.extract import extract
 from kindling.scraping.fetch import Policy, open_fetcher
 from kindling.scraping.findings import Extraction
 from kindling.scraping.mapping import Mapping
+from kindling.scraping.site import Crawl, CrawledPage, Site
 
 SHOP = "http://shop.example"
 
@@ -46,7 +47,9 @@ class MemoryShop:
     slept: list[float] = field(default_factory=list)
     latency: Callable[[str], float] = lambda _: 0.0
 
-    def page(self, path: str, body: str = "", headers: dict[str, str] | None = None, status: int = 200) -> None:
+    def page(
+        self, path: str, body: str = "", headers: dict[str, str] | None = None, status: int = 200
+    ) -> None:
         self.answers[path] = (status, {"content-type": "text/html; charset=utf-8", **(headers or {})}, body)
 
     async def answer(self, request: httpx.Request) -> httpx.Response:
@@ -67,13 +70,18 @@ class MemoryShop:
     async def read(self, body: bytes, url: str, content_type: str = "") -> Extraction:
         return extract(body, url, self.mapping, content_type)
 
-    def crawl(self, renderer: object = None, max_pages: int = 100, concurrency: int = 4, keep: list | None = None) -> Crawl:
+    def crawl(
+        self, renderer: object = None, max_pages: int = 100, concurrency: int = 4, keep: list | None = None
+    ) -> Crawl:
         async def go() -> Crawl:
             policy = Policy(concurrency=concurrency, retries=1)
             transport = httpx.MockTransport(self.answer)
             async with open_fetcher(SHOP, policy, 0, transport, self.sleep) as fetcher:
                 robots = await fetcher.robots()
-                return await crawl(Site(f"{SHOP}/", self, fetcher, robots, self._store(keep), renderer, max_pages))
+                return await crawl(
+                    Site(f"{SHOP}/", self, fetcher, robots, self._store(keep), renderer, max_pages)
+                )
+
         return asyncio.run(go())
 
     @staticmethod
@@ -82,6 +90,7 @@ class MemoryShop:
             if keep is not None:
                 keep.append(body)
             return f"memory://{len(body)}"
+
         return store
 
 
@@ -93,17 +102,29 @@ def shop(mapping: Mapping) -> MemoryShop:
 @pytest.fixture
 def product_page() -> Callable[..., str]:
     """A page of the plain layout with reviews of these ids, or a shell of the script layout."""
-    def make(product: str, ids: Sequence[str] = (), next_url: str = "", shell: int = 0, extra: str = "") -> str:
+
+    def make(
+        product: str, ids: Sequence[str] = (), next_url: str = "", shell: int = 0, extra: str = ""
+    ) -> str:
         pager = f'<a rel="next" href="{next_url}">Next</a>' if next_url else ""
         if shell:
-            return (f'<main id="product-app" data-product-id="{product}"><h1 class="pdp-name">{product}</h1>'
-                    f'<p class="review-summary">4.0 out of 5 · {shell} reviews</p>'
-                    f'<section id="reviews-root" aria-busy="true"></section>{pager}</main>{extra}')
+            return (
+                f'<main id="product-app" data-product-id="{product}"><h1 class="pdp-name">{product}</h1>'
+                f'<p class="review-summary">4.0 out of 5 · {shell} reviews</p>'
+                f'<section id="reviews-root" aria-busy="true"></section>{pager}</main>{extra}'
+            )
         rows = "".join(
-            f'<li class="customer-review" data-review-id="{one}"><div class="review-text">Text of {one}.</div>'
-            '<div class="review-stars" aria-label="Rated 4 out of 5"></div></li>' for one in ids)
-        return (f'<section class="product" data-product-id="{product}"><h1 class="product-title">{product}</h1></section>'
-                f"<ol>{rows}</ol>{pager}{extra}")
+            f'<li class="customer-review" data-review-id="{one}">'
+            f'<div class="review-text">Text of {one}.</div>'
+            '<div class="review-stars" aria-label="Rated 4 out of 5"></div></li>'
+            for one in ids
+        )
+        return (
+            f'<section class="product" data-product-id="{product}">'
+            f'<h1 class="product-title">{product}</h1></section>'
+            f"<ol>{rows}</ol>{pager}{extra}"
+        )
+
     return make
 
 
@@ -114,7 +135,9 @@ class Crawled:
     mapping: Mapping
 
     def page(self, extraction: Extraction, url: str = f"{SHOP}/p/x") -> CrawledPage:
-        return CrawledPage(url, 200, "0" * 64, "memory://", "http", datetime(2026, 1, 1, tzinfo=UTC), extraction)
+        return CrawledPage(
+            url, 200, "0" * 64, "memory://", "http", datetime(2026, 1, 1, tzinfo=UTC), extraction
+        )
 
 
 @pytest.fixture

@@ -1,12 +1,13 @@
 """The crawl over a shop in memory: every address once, the same result in any order, nothing lost unsaid."""
 
 import random
+from datetime import UTC, datetime
 
 import httpx
 import pytest
 
 from kindling.errors import DataError, TransientError
-from kindling.scraping.fetch import FetchError, Fetched
+from kindling.scraping.fetch import Fetched, FetchError
 from kindling.scraping.sitemap import locations
 
 SHOP = "http://shop.example"
@@ -19,10 +20,13 @@ class Drawing:
         self.pages, self.kind, self.asked = pages, kind, []
 
     async def render(self, urls):
-        from datetime import UTC, datetime
         self.asked += urls
-        return {url: Fetched(url, 200, {}, self.pages[url].encode(), datetime.now(UTC)) if url in self.pages
-                else FetchError(url, self.kind, "cannot") for url in urls}
+        return {
+            url: Fetched(url, 200, {}, self.pages[url].encode(), datetime.now(UTC))
+            if url in self.pages
+            else FetchError(url, self.kind, "cannot")
+            for url in urls
+        }
 
 
 def stock(shop, product_page, count=6, pages=3):
@@ -35,7 +39,9 @@ def stock(shop, product_page, count=6, pages=3):
         for page in range(1, pages + 1):
             path = f"/p/{number}" + (f"?page={page}" if page > 1 else "")
             following = f"/p/{number}?page={page + 1}" if page < pages else ""
-            shop.page(path, product_page(str(number), [f"{number}-{page}-{row}" for row in range(2)], following))
+            shop.page(
+                path, product_page(str(number), [f"{number}-{page}-{row}" for row in range(2)], following)
+            )
     shop.answers["/robots.txt"] = (200, {}, "User-agent: *\nDisallow: /account/")
     return count * pages + 3
 
@@ -69,12 +75,18 @@ def test_max_pages_ends_it_and_says_what_is_left(shop, product_page):
 def test_disallowed_links_are_counted_and_never_asked(shop, product_page):
     stock(shop, product_page)
     found = shop.crawl()
-    assert [(one.row_id, one.reason) for one in found.rejections] == [(f"{SHOP}/account/trap", "robots_disallowed")]
+    assert [(one.row_id, one.reason) for one in found.rejections] == [
+        (f"{SHOP}/account/trap", "robots_disallowed")
+    ]
     assert "/account/trap" not in shop.asked
 
 
 def test_other_hosts_are_never_asked(shop):
-    shop.page("/", '<a class="product-link" href="http://evil.example/p/1">x</a><a class="category" href="//evil.example/c">y</a>')
+    shop.page(
+        "/",
+        '<a class="product-link" href="http://evil.example/p/1">x</a>'
+        '<a class="category" href="//evil.example/c">y</a>',
+    )
     assert len(shop.crawl().pages) == 1
 
 
@@ -94,14 +106,23 @@ def test_next_links_in_a_circle_end(shop, product_page):
 
 
 def test_failures_are_rejections_with_their_status(shop):
-    shop.page("/", "".join(f'<a class="product-link" href="/p/{name}">x</a>' for name in ("gone", "down", "empty", "pdf")))
+    shop.page(
+        "/",
+        "".join(
+            f'<a class="product-link" href="/p/{name}">x</a>' for name in ("gone", "down", "empty", "pdf")
+        ),
+    )
     shop.page("/p/gone", "x", status=410)
     shop.page("/p/down", "x", status=500)
     shop.page("/p/empty", "")
     shop.page("/p/pdf", "x", {"content-type": "application/pdf"})
     found = shop.crawl()
     assert {one.row_id.rsplit("/")[-1]: one.reason for one in found.rejections} == {
-        "gone": "http_error:410", "down": "http_error:500", "empty": "empty_page", "pdf": "not_html"}
+        "gone": "http_error:410",
+        "down": "http_error:500",
+        "empty": "empty_page",
+        "pdf": "not_html",
+    }
     assert (found.outages, found.attempted) == (1, 5)
 
 
@@ -121,7 +142,9 @@ def test_a_shop_that_disallows_all_is_final(shop):
         shop.crawl()
 
 
-@pytest.mark.parametrize(("headers", "extra"), [({"X-Robots-Tag": "noai"}, ""), ({}, '<meta name="robots" content="noai">')])
+@pytest.mark.parametrize(
+    ("headers", "extra"), [({"X-Robots-Tag": "noai"}, ""), ({}, '<meta name="robots" content="noai">')]
+)
 def test_opted_out_pages_are_neither_kept_nor_followed(shop, product_page, headers, extra):
     shop.page("/", '<a class="product-link" href="/p/1">x</a>')
     shop.page("/p/1", product_page("1", ["a"], "/p/1?page=2", extra=extra), headers)
@@ -132,7 +155,9 @@ def test_opted_out_pages_are_neither_kept_nor_followed(shop, product_page, heade
 
 
 def shells(shop, product_page, count=8, plain=4):
-    shop.page("/", "".join(f'<a class="product-link" href="/p/{number}">x</a>' for number in range(count + plain)))
+    shop.page(
+        "/", "".join(f'<a class="product-link" href="/p/{number}">x</a>' for number in range(count + plain))
+    )
     for number in range(count):
         shop.page(f"/p/{number}", product_page(f"s{number}", shell=2))
     for number in range(count, count + plain):
@@ -142,7 +167,12 @@ def shells(shop, product_page, count=8, plain=4):
 
 def test_only_lossy_pages_are_drawn(shop, product_page):
     lossy = shells(shop, product_page)
-    drawing = Drawing({url: product_page(f"s{number}", [f"s{number}-a", f"s{number}-b"]) for number, url in enumerate(lossy)})
+    drawing = Drawing(
+        {
+            url: product_page(f"s{number}", [f"s{number}-a", f"s{number}-b"])
+            for number, url in enumerate(lossy)
+        }
+    )
     found = shop.crawl(drawing)
     assert sorted(drawing.asked) == lossy
     assert sum(len(page.extraction.reviews) for page in found.pages) == 20
@@ -180,8 +210,13 @@ def test_pages_that_cannot_be_drawn_are_rejected(shop, product_page):
 def test_pages_that_state_reviews_are_drawn_first(shop, product_page):
     lossy = shells(shop, product_page)
     for number in range(6):
-        shop.page(f"/p/{number}", product_page(f"s{number}", shell=2).replace("4.0 out of 5 · 2 reviews", "No reviews yet"))
-    drawing = Drawing({url: product_page(f"s{number}", [url] if number > 5 else []) for number, url in enumerate(lossy)})
+        shop.page(
+            f"/p/{number}",
+            product_page(f"s{number}", shell=2).replace("4.0 out of 5 · 2 reviews", "No reviews yet"),
+        )
+    drawing = Drawing(
+        {url: product_page(f"s{number}", [url] if number > 5 else []) for number, url in enumerate(lossy)}
+    )
     found = shop.crawl(drawing)
     assert len(drawing.asked) == 8
     assert sum(len(page.extraction.reviews) for page in found.pages) == 6
@@ -196,22 +231,41 @@ def test_links_that_only_drawing_shows_are_followed(shop, product_page):
 
 
 def test_sitemap_pages_are_reached_without_a_link(shop, product_page):
-    shop.answers["/robots.txt"] = (200, {}, f"User-agent: *\nDisallow: /private\nSitemap: {SHOP}/index.xml\n"
-                                            "Sitemap: http://evil.example/s.xml\n")
-    shop.answers["/index.xml"] = (200, {}, f"<sitemapindex><sitemap><loc>{SHOP}/s.xml</loc></sitemap></sitemapindex>")
-    shop.answers["/s.xml"] = (200, {}, f"<urlset><url><loc>{SHOP}/p/9</loc></url><url><loc>{SHOP}/private</loc></url>"
-                                       "<url><loc>http://evil.example/p</loc></url></urlset>")
+    rules = (
+        f"User-agent: *\nDisallow: /private\nSitemap: {SHOP}/index.xml\nSitemap: http://evil.example/s.xml\n"
+    )
+    shop.answers["/robots.txt"] = (200, {}, rules)
+    shop.answers["/index.xml"] = (
+        200,
+        {},
+        f"<sitemapindex><sitemap><loc>{SHOP}/s.xml</loc></sitemap></sitemapindex>",
+    )
+    places = "".join(
+        f"<url><loc>{one}</loc></url>" for one in (f"{SHOP}/p/9", f"{SHOP}/private", "http://evil.example/p")
+    )
+    shop.answers["/s.xml"] = (200, {}, f"<urlset>{places}</urlset>")
     shop.page("/", "nothing")
     shop.page("/p/9", product_page("9", ["a"]))
     assert [page.url for page in shop.crawl().pages] == [f"{SHOP}/", f"{SHOP}/p/9"]
 
 
-BOMB = ('<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa">' + "".join(
-    f'<!ENTITY {chr(98 + n)} "{f"&{chr(97 + n)};" * 10}">' for n in range(9)) + "]><urlset><url><loc>&j;</loc></url></urlset>")
+BOMB = (
+    '<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa">'
+    + "".join(f'<!ENTITY {chr(98 + n)} "{f"&{chr(97 + n)};" * 10}">' for n in range(9))
+    + "]><urlset><url><loc>&j;</loc></url></urlset>"
+)
 
 
-@pytest.mark.parametrize("content", ["", "<urlset", "not xml", BOMB,
-                                     '<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd">]><urlset><url><loc>&a;</loc></url></urlset>'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "<urlset",
+        "not xml",
+        BOMB,
+        '<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd">]><urlset><url><loc>&a;</loc></url></urlset>',
+    ],
+)
 def test_hostile_sitemaps_hold_nothing(content):
     assert locations(content.encode(), f"{SHOP}/s.xml") == ([], [])
 

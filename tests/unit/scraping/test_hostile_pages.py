@@ -33,15 +33,26 @@ def test_damage_is_recorded(hostile):
     assert len(hostile.problems) == 1
 
 
-@pytest.mark.parametrize("html", [
-    "<div>" * 100_000, "<" * 300_000, "<p>" * 20_000, "\x00" * 1000, "\ufffe<html>", "<script type='application/ld+json'>" * 2000,
-    "itemtype=\"" * 20_000, '<?xml version="1.0" encoding="x"?><i itemscope itemtype="https://schema.org/Review"></i>',
-])
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<div>" * 100_000,
+        "<" * 300_000,
+        "<p>" * 20_000,
+        "\x00" * 1000,
+        "\ufffe<html>",
+        "<script type='application/ld+json'>" * 2000,
+        'itemtype="' * 20_000,
+        '<?xml version="1.0" encoding="x"?><i itemscope itemtype="https://schema.org/Review"></i>',
+    ],
+)
 def test_nothing_raises(html, mapping):
     assert extract(html.encode("utf-8", "replace"), URL, mapping).reviews == ()
 
 
-@pytest.mark.parametrize("content_type", ["", "text/html; charset=nonsense", "text/html; charset=utf-16", "\x00"])
+@pytest.mark.parametrize(
+    "content_type", ["", "text/html; charset=nonsense", "text/html; charset=utf-16", "\x00"]
+)
 def test_no_encoding_raises(saved, mapping, content_type):
     extract(saved("plain"), URL, mapping, content_type)
 
@@ -55,6 +66,7 @@ def test_a_page_that_stalls_the_parser_costs_its_budget_and_no_other_page(saved,
             before = await reader.read(saved("plain"), URL)
             stalled = await reader.read(stalling, URL)
             return before, stalled, await reader.read(saved("plain"), URL)
+
     before, stalled, after = asyncio.run(go())
     assert stalled.problems == ("not read within 1 s",)
     assert before == after and len(after.reviews) == 2
@@ -66,12 +78,18 @@ def test_a_reader_that_dies_is_replaced(saved, mapping):
             await reader.read(saved("plain"), URL)
             os.kill(reader.pid, 9)
             return await reader.read(saved("plain"), URL), await reader.read(saved("plain"), URL)
+
     died, after = asyncio.run(go())
     assert died.problems == ("the parser's process died",)
     assert len(after.reviews) == 2
 
 
 def test_text_without_end_is_rejected_before_it_is_cleaned(crawled):
-    found = extract(b'<li class="customer-review" data-review-id="z"><div class="review-text">' + b"long " * 9000 + b"</div></li>",
-                    URL, crawled.mapping)
+    found = extract(
+        b'<li class="customer-review" data-review-id="z"><div class="review-text">'
+        + b"long " * 9000
+        + b"</div></li>",
+        URL,
+        crawled.mapping,
+    )
     assert [one.reason for one in join([crawled.page(found)], {}).rejections] == ["text_too_long"]

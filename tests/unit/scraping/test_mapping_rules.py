@@ -17,12 +17,24 @@ def test_shipped_mappings_load(name):
     assert load(name).version >= 1
 
 
-@pytest.mark.parametrize(("content", "named"), [
-    ("name: x\nversion: 1\nreviews:\n- {name: a, item: 'li[', body: {}, rating: {}}\n", "reviews.0.item"),
-    ("name: x\nversion: 1\nproducts:\n- {item: li, product_id: {regex: '('}}\n", "products.0.product_id.regex"),
-    ("name: x\nversion: 1\nproducts:\n- {item: li, product_id: {regex: 'a'}}\n", "products.0.product_id.regex"),
-    ("name: x\n", "version"), ("name: x\nversion: 1\nextra: 1\n", "extra"), ("- a\n", "whole file"), ("a: [\n", "not valid YAML"),
-])
+@pytest.mark.parametrize(
+    ("content", "named"),
+    [
+        ("name: x\nversion: 1\nreviews:\n- {name: a, item: 'li[', body: {}, rating: {}}\n", "reviews.0.item"),
+        (
+            "name: x\nversion: 1\nproducts:\n- {item: li, product_id: {regex: '('}}\n",
+            "products.0.product_id.regex",
+        ),
+        (
+            "name: x\nversion: 1\nproducts:\n- {item: li, product_id: {regex: 'a'}}\n",
+            "products.0.product_id.regex",
+        ),
+        ("name: x\n", "version"),
+        ("name: x\nversion: 1\nextra: 1\n", "extra"),
+        ("- a\n", "whole file"),
+        ("a: [\n", "not valid YAML"),
+    ],
+)
 def test_a_broken_mapping_is_named_with_its_key(tmp_path, content, named):
     path = tmp_path / "m.yaml"
     path.write_text(content)
@@ -37,7 +49,10 @@ def test_a_missing_mapping_is_named():
 
 
 def test_markup_inside_a_word_does_not_split_it_and_breaks_do():
-    assert shown_text(node("<b>h</b>ot<br>tea<p>milk</p>x<script>no</script><style>no</style><!-- no -->")) == "hot tea milk x"
+    assert (
+        shown_text(node("<b>h</b>ot<br>tea<p>milk</p>x<script>no</script><style>no</style><!-- no -->"))
+        == "hot tea milk x"
+    )
 
 
 def test_selectors_are_tried_in_order():
@@ -47,7 +62,9 @@ def test_selectors_are_tried_in_order():
 
 
 def test_regex_and_attr():
-    assert value_of(node('<i data-n="stars-4"></i>'), Rule(css="i", attr="data-n", regex=r"stars-(\d)")) == "4"
+    assert (
+        value_of(node('<i data-n="stars-4"></i>'), Rule(css="i", attr="data-n", regex=r"stars-(\d)")) == "4"
+    )
     assert value_of(node("<i>none</i>"), Rule(css="i", regex=r"(\d)")) == ""
     assert value_of(node("<i></i>"), Rule(css="b")) == ""
     assert value_of(node("x"), None) == ""

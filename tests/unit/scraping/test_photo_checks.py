@@ -25,10 +25,17 @@ def picture(kind: str = "JPEG", size: tuple[int, int] = (40, 30)) -> bytes:
 
 def bomb() -> bytes:
     """A PNG of 60,000 x 60,000 pixels in a few hundred bytes."""
+
     def chunk(name: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
     header = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 0, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0" * 999)) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(b"\0" * 999))
+        + chunk(b"IEND", b"")
+    )
 
 
 @pytest.mark.parametrize(("kind", "suffix"), [("JPEG", ".jpg"), ("PNG", ".png"), ("WEBP", ".webp")])
@@ -36,10 +43,20 @@ def test_whole_pictures_pass(kind, suffix):
     assert inspect(picture(kind)) == (suffix, 40, 30)
 
 
-@pytest.mark.parametrize("data", [
-    b"", b"<html>", picture()[:-300], picture("PNG")[:200], picture("WEBP")[:100], picture("GIF"), bomb(),
-    picture("PNG")[:60] + b"\0" * 90 + picture("PNG")[150:],
-], ids=["nothing", "html", "half a jpeg", "half a png", "half a webp", "gif", "bomb", "damaged"])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"<html>",
+        picture()[:-300],
+        picture("PNG")[:200],
+        picture("WEBP")[:100],
+        picture("GIF"),
+        bomb(),
+        picture("PNG")[:60] + b"\0" * 90 + picture("PNG")[150:],
+    ],
+    ids=["nothing", "html", "half a jpeg", "half a png", "half a webp", "gif", "bomb", "damaged"],
+)
 def test_anything_else_does_not(data):
     with pytest.raises(BrokenPhoto):
         inspect(data)
@@ -54,8 +71,11 @@ def fetch(shop, urls, robots=b""):
 
     async def go():
         transport = httpx.MockTransport(shop.answer)
-        async with open_fetcher(SHOP, Policy(retries=0, max_bytes=50_000), 0, transport, shop.sleep) as fetcher:
+        async with open_fetcher(
+            SHOP, Policy(retries=0, max_bytes=50_000), 0, transport, shop.sleep
+        ) as fetcher:
             return await download(urls, fetcher, from_response(200, robots), store)
+
     stored, rejections = asyncio.run(go())
     return stored, {one.row_id: one.reason for one in rejections}, kept
 
@@ -70,10 +90,18 @@ def test_id_is_the_hash_of_the_bytes(shop):
     assert shop.asked == ["/a.jpg"]
 
 
-@pytest.mark.parametrize("url", [
-    "http://169.254.169.254/latest/meta-data", "http://127.0.0.1:5432/", "http://shop.example:8080/a.jpg",
-    "https://shop.example/a.jpg", "file:///etc/passwd", "http://cdn.example/a.jpg", "http://u:p@shop.example/a.jpg",
-])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://169.254.169.254/latest/meta-data",
+        "http://127.0.0.1:5432/",
+        "http://shop.example:8080/a.jpg",
+        "https://shop.example/a.jpg",
+        "file:///etc/passwd",
+        "http://cdn.example/a.jpg",
+        "http://u:p@shop.example/a.jpg",
+    ],
+)
 def test_only_the_shop_is_asked(shop, url):
     stored, rejected, _ = fetch(shop, [url])
     assert (stored, rejected, shop.asked) == ({}, {url: "photo_broken"}, [])
@@ -87,7 +115,9 @@ def test_broken_ones_are_rejected_and_the_others_kept(shop):
     shop.page("/huge.jpg", b"\xff\xd8" + b"x" * 60_000, image)
     shop.page("/away.jpg", "", {"Location": "http://evil.example/a.jpg"}, 302)
     names = ["ok", "html", "half", "huge", "away", "missing", "private"]
-    stored, rejected, _ = fetch(shop, [f"{SHOP}/{name}.jpg" for name in names], b"User-agent: *\nDisallow: /private")
+    stored, rejected, _ = fetch(
+        shop, [f"{SHOP}/{name}.jpg" for name in names], b"User-agent: *\nDisallow: /private"
+    )
     assert list(stored) == [f"{SHOP}/ok.jpg"]
     assert rejected.pop(f"{SHOP}/private.jpg") == "robots_disallowed"
     assert rejected == {f"{SHOP}/{name}.jpg": "photo_broken" for name in names[1:-1]}

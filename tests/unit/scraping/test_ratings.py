@@ -9,11 +9,26 @@ from hypothesis import strategies as st
 from kindling.scraping.rating import Rating, parse_rating, stars
 
 
-@pytest.mark.parametrize(("text", "value", "best"), [
-    ("4/5", 4, 5), ("4,5 von 5 Sternen", 4.5, 5), ("Rated 2 out of 5", 2, 5), ("8,8/10 (9 reviews)", 8.8, 10),
-    ("5つ星のうち4.0", 4, 5), ("80 %", 80, 100), ("★★★★☆", 4, 5), ("★★", 2, 5), ("4.8 (178)", 4.8, None),
-    ("5 out of 3 reviews", 5, None), ("4.7", 4.7, None), (3, 3, None), (4.5, 4.5, None), ("-1", -1, None),
-])
+@pytest.mark.parametrize(
+    ("text", "value", "best"),
+    [
+        ("4/5", 4, 5),
+        ("4,5 von 5 Sternen", 4.5, 5),
+        ("Rated 2 out of 5", 2, 5),
+        ("8,8/10 (9 reviews)", 8.8, 10),
+        ("5つ星のうち4.0", 4, 5),
+        ("80 %", 80, 100),
+        ("★★★★☆", 4, 5),
+        ("★★", 2, 5),
+        ("4 ★", 4, None),
+        ("4.8 (178)", 4.8, None),
+        ("5 out of 3 reviews", 5, None),
+        ("4.7", 4.7, None),
+        (3, 3, None),
+        (4.5, 4.5, None),
+        ("-1", -1, None),
+    ],
+)
 def test_reads(text, value, best):
     assert parse_rating(text) == Rating(value, best)
 
@@ -23,19 +38,44 @@ def test_reads_nothing_where_there_is_nothing(text):
     assert parse_rating(text) is None
 
 
-@pytest.mark.parametrize(("value", "best", "worst", "expected"), [
-    (4, None, None, 4), (4.5, None, None, 5), (10, 10, 1, 5), (1, 10, 1, 1), (20, 100, 0, 1), (80, 100, None, 4),
-    (1, 3, 1, 1), (3, 3, 1, 5), (2, 3, None, 3), (1, 2, 1, 1),
-    (0, None, None, None), (6, None, None, None), (-1, 5, 1, None), (11, 10, 1, None), (0, 3, 1, None),
-    (math.inf, None, None, None), (3, math.inf, None, None), (3, 0, None, None), (3, -5, None, None), (1, 1, 1, None),
-])
+@pytest.mark.parametrize(
+    ("value", "best", "worst", "expected"),
+    [
+        (4, None, None, 4),
+        (4.5, None, None, 5),
+        (10, 10, 1, 5),
+        (1, 10, 1, 1),
+        (20, 100, 0, 1),
+        (80, 100, None, 4),
+        (1, 3, 1, 1),
+        (3, 3, 1, 5),
+        (2, 3, None, 3),
+        (1, 2, 1, 1),
+        (0, None, None, None),
+        (6, None, None, None),
+        (-1, 5, 1, None),
+        (11, 10, 1, None),
+        (0, 3, 1, None),
+        (math.inf, None, None, None),
+        (3, math.inf, None, None),
+        (3, 0, None, None),
+        (3, -5, None, None),
+        (1, 1, 1, None),
+    ],
+)
 def test_scale(value, best, worst, expected):
     assert stars(value, best, worst) == expected
 
 
 @given(st.integers(1, 5))
 def test_whole_stars_stay_themselves(rating):
-    for written in (str(rating), f"{rating}/5", f"{rating} out of 5", f"{rating},0 von 5", "★" * rating + "☆" * (5 - rating)):
+    for written in (
+        str(rating),
+        f"{rating}/5",
+        f"{rating} out of 5",
+        f"{rating},0 von 5",
+        "★" * rating + "☆" * (5 - rating),
+    ):
         found = parse_rating(written)
         assert stars(found.value, found.best) == rating
 

@@ -9,7 +9,9 @@ from kindling.scraping import opt_out
 from kindling.scraping.robots import from_response
 
 URL = "http://shop.example/p/1"
-RULES = b"User-agent: *\nDisallow: /api/\nAllow: /api/open\nCrawl-delay: 2\nSitemap: http://shop.example/s.xml\n"
+RULES = (
+    b"User-agent: *\nDisallow: /api/\nAllow: /api/open\nCrawl-delay: 2\nSitemap: http://shop.example/s.xml\n"
+)
 
 
 @given(st.integers(400, 499))
@@ -46,24 +48,41 @@ def test_nothing_in_robots_txt_raises(body):
     from_response(200, body).allowed(URL)
 
 
-@pytest.mark.parametrize("headers", [
-    {"x-robots-tag": "noai"}, {"x-robots-tag": "noindex, NoImageAI"}, {"x-robots-tag": "kindling: noai"}, {"tdm-reservation": "1"},
-])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"x-robots-tag": "noai"},
+        {"x-robots-tag": "noindex, NoImageAI"},
+        {"x-robots-tag": "kindling: noai"},
+        {"tdm-reservation": "1"},
+    ],
+)
 def test_header_opt_outs(headers):
     assert opt_out.in_headers(headers)
 
 
-@pytest.mark.parametrize("headers", [
-    {}, {"x-robots-tag": "noindex"}, {"x-robots-tag": "otherbot: noai"}, {"tdm-reservation": "0"},
-])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"x-robots-tag": "noindex"},
+        {"x-robots-tag": "otherbot: noai"},
+        {"tdm-reservation": "0"},
+    ],
+)
 def test_other_headers_are_none(headers):
     assert not opt_out.in_headers(headers)
 
 
-@pytest.mark.parametrize(("meta", "refused"), [
-    ('<meta name="robots" content="noindex, noai">', True), ('<meta name="tdm-reservation" content="1">', True),
-    ('<meta name="ROBOTS" content="noimageai">', True), ('<meta name="robots" content="index">', False),
-    ('<meta name="description" content="noai">', False),
-])
+@pytest.mark.parametrize(
+    ("meta", "refused"),
+    [
+        ('<meta name="robots" content="noindex, noai">', True),
+        ('<meta name="tdm-reservation" content="1">', True),
+        ('<meta name="ROBOTS" content="noimageai">', True),
+        ('<meta name="robots" content="index">', False),
+        ('<meta name="description" content="noai">', False),
+    ],
+)
 def test_meta_opt_outs(meta, refused):
     assert bool(opt_out.in_page(LexborHTMLParser(meta))) is refused

@@ -5,6 +5,7 @@ from typing import Any
 
 import httpcore
 import pytest
+
 from kindling.serving import fetch
 from kindling.serving.fetch import NotFetched, PublicOnly, fetch_image, is_public
 

@@ -10,10 +10,11 @@ import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.requests import Request
+
 from kindling.serving import intake
 from kindling.serving.fetch import NotFetched
 from kindling.serving.intake import Analyze, Refused, Search, read_analyze, read_search
-from starlette.requests import Request
 
 Make = Callable[[bytes, str], Request]
 

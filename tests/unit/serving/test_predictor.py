@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from kindling.errors import DataError, TransientError
 from kindling.records import SENTIMENTS
 from kindling.serving.intake import Analyze, Search

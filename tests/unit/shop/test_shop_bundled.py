@@ -4,15 +4,16 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import f1_score
+from sklearn.model_selection import GroupKFold
+
 from shop.bundled.assortment import SIZES
 from shop.bundled.making import STARS, bundled
 from shop.bundled.vocabulary import categories
 from shop.records import Contents, photo_agrees, sentiment_of
 from shop.web.layouts import LAYOUTS, layout_of
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import f1_score
-from sklearn.model_selection import GroupKFold
 
 SEED = 20261121
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from shop.clothing.making import SHOTS_PER_PHOTO, clothing
 from shop.clothing.pairing import FITS
 from shop.clothing.source import Source, read

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from selectolax.lexbor import LexborHTMLParser
+
 from shop.reading import Catalogue
 from shop.records import Manifest, Product, Review
 from shop.web.layouts import LAYOUTS, layout_of

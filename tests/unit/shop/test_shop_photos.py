@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
+
 from shop.chance import rng_for
 from shop.errors import BadInput
 from shop.photos.damage import damage

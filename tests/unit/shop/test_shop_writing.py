@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
 from shop.errors import BadInput
 from shop.reading import MANIFEST, load
 from shop.records import Contents, Manifest, Product, Review, Truth

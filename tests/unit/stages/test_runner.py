@@ -6,6 +6,7 @@ import types
 from collections.abc import Iterator
 
 import pytest
+
 from kindling import recipe as recipes
 from kindling.errors import DataError
 from kindling.records import Page, Product, Rejection

@@ -7,10 +7,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from PIL import Image, ImageDraw
+
 from kindling.recipe import Recipe, SynthesizeConfig
 from kindling.records import DedupeDecision, Photo, Product, Review
 from kindling.stages.contract import Context
-from PIL import Image, ImageDraw
 
 #: category -> product noun, parts that only it has.
 KINDS = {

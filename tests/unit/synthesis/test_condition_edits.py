@@ -5,12 +5,13 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from PIL import Image, ImageOps
+
 from kindling.errors import DataError
 from kindling.synthesis.condition_edits import ConditionEdits
 from kindling.synthesis.conditions import DAMAGED
 from kindling.synthesis.damage import broken, stained, torn
 from kindling.synthesis.saliency import background, object_mask
-from PIL import Image, ImageOps
 
 DRAW = {"torn": torn, "stained": stained, "broken": broken}
 

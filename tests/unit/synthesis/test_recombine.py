@@ -4,14 +4,15 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+
 from kindling.records import Product, Review, sentiment_of
 from kindling.synthesis.copying import GramIndex
 from kindling.synthesis.fill import Filled, fill
 from kindling.synthesis.ports import Cell, Draft
 from kindling.synthesis.recombine import Recombination
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
 
 CELLS = {Cell("Teapots", sentiment): 40 for sentiment in ("negative", "neutral", "positive")}
 

@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from kindling.records import Review
 from kindling.synthesis.sentences import fragments, split_sentences, words_of
 

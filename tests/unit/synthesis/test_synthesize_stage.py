@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+
 from kindling.errors import DataError
 from kindling.records import DedupeDecision, Photo, Product, Rejection, Review, Synthesis
 

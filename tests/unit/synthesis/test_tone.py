@@ -1,6 +1,7 @@
 """Tone is read from other reviews than the sentence's own, and unequal classes do not tilt it."""
 
 import numpy as np
+
 from kindling.records import Review
 from kindling.synthesis.sentences import fragments
 from kindling.synthesis.tone import ToneModel

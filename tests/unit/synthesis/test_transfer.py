@@ -1,6 +1,7 @@
 """Words for products are learned, and a sentence changes category only where it stays true to grammar."""
 
 import pytest
+
 from kindling.records import Product, Review
 from kindling.synthesis.sentences import Fragment, words_of
 from kindling.synthesis.transfer import Transfer, rename

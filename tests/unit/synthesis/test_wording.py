@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from kindling.records import Review
 from kindling.synthesis.copying import GramIndex, grams
 from kindling.synthesis.rewrites import rewrite

@@ -1,0 +1,74 @@
+"""A shop over real sockets that misbehaves as told, and the stage run against it."""
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from kindling.recipe import ScrapeConfig
+from kindling.stages import scrape
+from kindling.stages.contract import Outcome
+from kindling.stores.objects import FsspecObjects
+
+
+class ScriptedShop:
+    """Answers by path: (status, body) or (status, body, headers); everything else is 404."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, tuple] = {}
+        self.hits: Counter[str] = Counter()
+        shop = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                shop.hits[self.path] += 1
+                status, body, headers = (*shop.answers.get(self.path, (404, "none")), {})[:3]
+                data = body if isinstance(body, bytes) else body.encode()
+                self.send_response(status)
+                for name, value in {
+                    "Content-Type": "text/html; charset=utf-8",
+                    "Content-Length": str(len(data)),
+                    **headers,
+                }.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(data)
+
+            def log_message(self, *_: object) -> None:
+                """Silent."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        # Clients drop kept connections when they are done.
+        self.server.handle_error = lambda *_: None
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+
+
+@pytest.fixture
+def scripted() -> Iterator[ScriptedShop]:
+    shop = ScriptedShop()
+    thread = threading.Thread(target=shop.server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    yield shop
+    shop.server.shutdown()
+    thread.join()
+    shop.server.server_close()
+
+
+@pytest.fixture
+def scrape_from(tmp_path: Path) -> Callable[..., Outcome]:
+    """Runs the stage against an address; keywords are its configuration, and `chromium`."""
+
+    def run(url: str, chromium: str | None = None, **config: object) -> Outcome:
+        deps = SimpleNamespace(
+            shop_url=url, chromium=chromium, objects=FsspecObjects(f"file://{tmp_path}/objects")
+        )
+        settings = ScrapeConfig(**{"retries": 0, **config})
+        return scrape.run(settings, SimpleNamespace(seed=1, run_id="r"), deps)
+
+    return run
