@@ -75,6 +75,9 @@ class SynthesizeConfig(_Frozen):
     conflict_share: float = Field(0.05, ge=0, le=0.5)
     #: Longest side of an edited photo, in pixels.
     photo_size: int = Field(192, ge=32)
+    #: Real train-split photos of any category, at most, that are shown in every condition to teach the
+    #: image tower what damage looks like. They belong to no review.
+    studied_photos: int = Field(800, ge=0)
 
 
 class ChallengeConfig(_Frozen):
@@ -126,7 +129,7 @@ class TrainConfig(_Frozen):
     max_tokens: int = Field(128, ge=8, le=512)
     learning_rate: float = Field(1e-4, gt=0)
     head_learning_rate: float = Field(1e-3, gt=0)
-    image_epochs: int = Field(8, ge=1)
+    image_epochs: int = Field(20, ge=1)
     #: Pixels a side; damage still shows at 64, and four times the epochs fit in the time of 128.
     image_size: int = Field(64, ge=32)
     #: Train at most this many rows; 0 for all.

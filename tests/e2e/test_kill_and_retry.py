@@ -54,6 +54,7 @@ def kill_midway(stage: str, run: str, environment: dict[str, str], after: float)
 
 def contents(environment: dict[str, str], run: str) -> dict[str, list[str]]:
     """Every table of the run as sorted JSON rows without what may differ."""
+    root = environment["KINDLING_OBJECTS_URL"]
     result = {}
     with psycopg.connect(environment["KINDLING_DATABASE_URL"], options="-c search_path=kindling,public") as connection:
         for table in TABLES:
@@ -61,7 +62,8 @@ def contents(environment: dict[str, str], run: str) -> dict[str, list[str]]:
             rows = connection.execute(
                 f"SELECT to_jsonb(t) FROM {table} t {filters}", (run,) if filters else ()).fetchall()
             result[table] = sorted(
-                json.dumps({k: v for k, v in row.items() if k not in VOLATILE}, sort_keys=True) for (row,) in rows)
+                json.dumps({k: v for k, v in row.items() if k not in VOLATILE}, sort_keys=True).replace(root, "")
+                for (row,) in rows)
         reports = connection.execute(
             "SELECT stage, report FROM stage_commit WHERE run_id = %s ORDER BY stage", (run,)).fetchall()
     result["figures"] = [json.dumps([stage, report["rows_in"], report["rows_out"], report["rejected"],
@@ -85,8 +87,8 @@ def test_killed_stages_end_with_the_rows_of_an_uninterrupted_run(
     chance = random.Random(20261121)
     struck = []
     for stage in STAGE_NAMES:
-        # Twice, at different depths: once anywhere in the work, once near its end.
-        for low, high in ((0.2, 0.8), (0.8, 1.0)):
+        # Twice, at different depths; the second may come too late for a stage that is quicker this time.
+        for low, high in ((0.15, 0.4), (0.4, 0.9)):
             if kill_midway(stage, "r", stormy, usual[stage] * chance.uniform(low, high)):
                 struck.append(stage)
         finish(stage, "r", stormy)

@@ -16,6 +16,21 @@ from kindling.records import (
 from kindling.stores.ports import RowStore
 
 
+def condition_studies(rows: RowStore, run_id: str) -> list[Example]:
+    """Synthetic photos that no review shows: they state a condition, and with weight 0 no sentiment.
+
+    Ordered by the photo that they were made from, its conditions side by side.
+    """
+    photos = rows.read(Photo, run_id, origin="synthetic", kind="product")
+    return [
+        Example(
+            review_id=photo.photo_id, product_id=photo.product_id, category="", text="", sentiment="neutral",
+            rating=3, origin="synthetic", split="train", weight=0.0, photo_id=photo.photo_id, photo_uri=photo.uri,
+            condition=photo.condition)
+        for photo in sorted(photos, key=lambda one: (one.base_photo_id or "", one.condition or ""))
+    ]
+
+
 def examples(rows: RowStore, run_id: str, splits: Iterable[Split] = SPLITS) -> list[Example]:
     """Accepted examples of the splits, ordered by review id.
 

@@ -12,7 +12,7 @@ import numpy as np
 from kindling.errors import DataError
 from kindling.quality.checks import check
 from kindling.recipe import SynthesizeConfig
-from kindling.records import DedupeDecision, Photo, Product, Rejection, Review, Split, Synthesis
+from kindling.records import CONDITIONS, DedupeDecision, Photo, Product, Rejection, Review, Split, Synthesis
 from kindling.stages.contract import Context, Deps, Outcome
 from kindling.stores.ports import ObjectStore
 from kindling.synthesis.condition_edits import ConditionEdits
@@ -62,14 +62,16 @@ def run(config: SynthesizeConfig, context: Context, deps: Deps) -> Outcome:
     rows = [row for cell, drafts in filled.drafts.items()
             for row in _rows(cell, drafts, writer.name, sources, config, context.seed, editor, deps.objects)]
     log.info("%d rows, %d with a photo", len(rows), sum(row.photo is not None for row in rows))
+    studies = list(_studies(sources, config.studied_photos, editor, deps.objects, context.seed))
+    log.info("%d studies of conditions", len(studies))
     failed = check([row.review for row in rows], "synthesize")
     quarantined = {rejection.row_id for rejection in failed}
     rows = [row for row in rows if row.review.review_id not in quarantined]
     return Outcome(
         rows_in=filled.tried, rows_out=len(rows),
-        records=[one for row in rows for one in (row.review, row.synthesis, row.photo) if one is not None],
+        records=[*(one for row in rows for one in (row.review, row.synthesis, row.photo) if one is not None), *studies],
         rejections=[*filled.rejections, *failed],
-        figures=_figures(rows, sources, lacking, filled, writer.aspects),
+        figures={**_figures(rows, sources, lacking, filled, writer.aspects), "condition_studies": len(studies)},
         implementation={"text": writer.name, "image": editor.name},
     )
 
@@ -138,6 +140,23 @@ def _rows(
             review_id=review_id, sentiment=cell.sentiment, method=method, source_review_ids=draft.source_review_ids,
             condition=shown.condition, consistent=shown.consistent)
         yield _Row(review, synthesis, photo)
+
+
+def _studies(
+    sources: _Sources, limit: int, editor: ImagePolicy, objects: ObjectStore, seed: int
+) -> Iterator[Photo]:
+    """Product photos in every condition; no review shows them. Of too many, those of the lowest hash."""
+    bases = {photo.photo_id: photo for photos in sources.own_photos.values() for photo in photos
+             if photo.kind == "product"}
+    for photo_id in sorted(bases)[:limit]:
+        base = bases[photo_id]
+        rng = np.random.default_rng([seed, int(photo_id[:12], 16)])
+        for condition in CONDITIONS:
+            edited = editor.edit(objects.get(base.uri), condition, rng)
+            yield Photo(
+                photo_id=hashlib.sha256(edited.data).hexdigest(), product_id=base.product_id, kind="product",
+                origin="synthetic", uri=objects.put(edited.data, edited.suffix), width=edited.width,
+                height=edited.height, condition=condition, base_photo_id=photo_id)
 
 
 def _pick(choices: Sequence[T], rng: np.random.Generator) -> T:

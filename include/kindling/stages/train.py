@@ -25,7 +25,7 @@ from kindling.observe.lineage import sha256_of
 from kindling.recipe import TrainConfig
 from kindling.records import Estimate, Example
 from kindling.stages.contract import Context, Deps, Outcome
-from kindling.stages.dataset import examples
+from kindling.stages.dataset import condition_studies, examples
 from kindling.stores.ports import ModelVersion
 
 BASELINE = "baseline"
@@ -44,11 +44,14 @@ def run(config: TrainConfig, context: Context, deps: Deps) -> Outcome:
     if not chosen or not held_out:
         raise DataError(f"run {context.run_id!r}: {len(chosen)} accepted train rows and {len(held_out)} validation "
                         "rows; both are needed (look at what dedupe and label left out)")
-    rows = as_rows(chosen, deps.objects.get, config.image_size)
+    studies = condition_studies(deps.rows, context.run_id)
+    rows = as_rows([*chosen, *studies], deps.objects.get, config.image_size)
+    reviews = rows.only(np.arange(len(chosen)))
     validation = as_rows(held_out, deps.objects.get, config.image_size)
-    log.info("training on %d rows (%d with photo), validating on %d", len(chosen), len(rows.with_photo), len(held_out))
-    baseline = Baseline.fit(rows.texts, rows.labels, rows.weights)
-    work = _work_folder(config, context, deps, chosen + held_out)
+    log.info("training on %d rows (%d with photo) and %d condition studies, validating on %d",
+             len(chosen), len(reviews.with_photo), len(studies), len(held_out))
+    baseline = Baseline.fit(reviews.texts, reviews.labels, reviews.weights)
+    work = _work_folder(config, context, deps, [*chosen, *studies, *held_out])
     trained = train(rows, validation, _hyperparameters(config), deps.text_model, work, context.seed)
     figures = _validation(Sample.of(held_out), validation, baseline, trained, context.seed)
     version = _register(config, context, deps, baseline, trained, figures)
@@ -58,6 +61,7 @@ def run(config: TrainConfig, context: Context, deps: Deps) -> Outcome:
         rows_out=len(chosen),
         figures={
             **figures, **_about(trained), "model_version": version.version, "rows": _counts(data),
+            "condition_studies": len(studies),
             "seconds": round(time.monotonic() - began, 1), "torch": torch.__version__, "threads": deps.threads,
         },
         uris={"model": version.uri},
