@@ -75,9 +75,9 @@ class SynthesizeConfig(_Frozen):
     conflict_share: float = Field(0.05, ge=0, le=0.5)
     #: Longest side of an edited photo, in pixels.
     photo_size: int = Field(192, ge=32)
-    #: Real train-split photos of any category, at most, that are shown in every condition to teach the
-    #: image tower what damage looks like. They belong to no review.
-    studied_photos: int = Field(800, ge=0)
+    #: Studies: a real train-split photo of any category shown in every condition, to teach the image tower
+    #: what damage looks like. Where there are fewer photos, each is studied several times. No review's.
+    studies: int = Field(640, ge=0)
 
 
 class ChallengeConfig(_Frozen):

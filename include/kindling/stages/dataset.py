@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from kindling.records import (
+    CONDITIONS,
     SPLITS,
     ChallengeVerdict,
     DedupeDecision,
@@ -19,15 +20,18 @@ from kindling.stores.ports import RowStore
 def condition_studies(rows: RowStore, run_id: str) -> list[Example]:
     """Synthetic photos that no review shows: they state a condition, and with weight 0 no sentiment.
 
-    Ordered by the photo that they were made from, its conditions side by side.
+    In fours: a photo that they were made from, once in each condition.
     """
-    photos = rows.read(Photo, run_id, origin="synthetic", kind="product")
+    edits: dict[str, dict[str, list[Photo]]] = {}
+    for photo in rows.read(Photo, run_id, origin="synthetic", kind="product"):
+        edits.setdefault(photo.base_photo_id or "", {}).setdefault(photo.condition or "", []).append(photo)
+    fours = [four for _, one in sorted(edits.items()) for four in zip(*(one.get(c, []) for c in CONDITIONS))]  # noqa: B905
     return [
         Example(
             review_id=photo.photo_id, product_id=photo.product_id, category="", text="", sentiment="neutral",
             rating=3, origin="synthetic", split="train", weight=0.0, photo_id=photo.photo_id, photo_uri=photo.uri,
             condition=photo.condition)
-        for photo in sorted(photos, key=lambda one: (one.base_photo_id or "", one.condition or ""))
+        for four in fours for photo in four
     ]
 
 

@@ -62,7 +62,7 @@ def run(config: SynthesizeConfig, context: Context, deps: Deps) -> Outcome:
     rows = [row for cell, drafts in filled.drafts.items()
             for row in _rows(cell, drafts, writer.name, sources, config, context.seed, editor, deps.objects)]
     log.info("%d rows, %d with a photo", len(rows), sum(row.photo is not None for row in rows))
-    studies = list(_studies(sources, config.studied_photos, editor, deps.objects, context.seed))
+    studies = list(_studies(sources, config.studies, editor, deps.objects, context.seed))
     log.info("%d studies of conditions", len(studies))
     failed = check([row.review for row in rows], "synthesize")
     quarantined = {rejection.row_id for rejection in failed}
@@ -145,18 +145,19 @@ def _rows(
 def _studies(
     sources: _Sources, limit: int, editor: ImagePolicy, objects: ObjectStore, seed: int
 ) -> Iterator[Photo]:
-    """Product photos in every condition; no review shows them. Of too many, those of the lowest hash."""
+    """Product photos in every condition, `limit` times four in all; no review shows them."""
     bases = {photo.photo_id: photo for photos in sources.own_photos.values() for photo in photos
              if photo.kind == "product"}
-    for photo_id in sorted(bases)[:limit]:
-        base = bases[photo_id]
-        rng = np.random.default_rng([seed, int(photo_id[:12], 16)])
+    order = sorted(bases)
+    for number in range(limit if order else 0):
+        base = bases[order[number % len(order)]]
+        rng = np.random.default_rng([seed, number])
         for condition in CONDITIONS:
             edited = editor.edit(objects.get(base.uri), condition, rng)
             yield Photo(
                 photo_id=hashlib.sha256(edited.data).hexdigest(), product_id=base.product_id, kind="product",
                 origin="synthetic", uri=objects.put(edited.data, edited.suffix), width=edited.width,
-                height=edited.height, condition=condition, base_photo_id=photo_id)
+                height=edited.height, condition=condition, base_photo_id=base.photo_id)
 
 
 def _pick(choices: Sequence[T], rng: np.random.Generator) -> T:
