@@ -25,7 +25,8 @@ def condition_studies(rows: RowStore, run_id: str) -> list[Example]:
     edits: dict[str, dict[str, list[Photo]]] = {}
     for photo in rows.read(Photo, run_id, origin="synthetic", kind="product"):
         edits.setdefault(photo.base_photo_id or "", {}).setdefault(photo.condition or "", []).append(photo)
-    fours = [four for _, one in sorted(edits.items()) for four in zip(*(one.get(c, []) for c in CONDITIONS))]  # noqa: B905
+    fours = [four for _, one in sorted(edits.items())
+             for four in zip(*(one.get(condition, []) for condition in CONDITIONS), strict=False)]
     return [
         Example(
             review_id=photo.photo_id, product_id=photo.product_id, category="", text="", sentiment="neutral",
