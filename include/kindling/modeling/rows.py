@@ -27,6 +27,8 @@ class Rows:
     picture_of: np.ndarray
     #: int64 [n], index in CONDITIONS, or -1 where unknown.
     conditions: np.ndarray
+    #: int64 [n], row in `pictures` of the same shot without its damage, or -1 where there is none.
+    intact_of: np.ndarray
 
     @property
     def with_photo(self) -> np.ndarray:
@@ -37,12 +39,12 @@ class Rows:
         """A part of the rows; the pictures are shared, not copied."""
         return replace(
             self, texts=tuple(self.texts[row] for row in rows), labels=self.labels[rows], weights=self.weights[rows],
-            picture_of=self.picture_of[rows], conditions=self.conditions[rows])
+            picture_of=self.picture_of[rows], conditions=self.conditions[rows], intact_of=self.intact_of[rows])
 
 
 def as_rows(examples: Sequence[Example], read_photo: Callable[[str], bytes], size: int) -> Rows:
     """Arrays of the examples; `read_photo` gives the bytes behind a photo's URI, asked once for each."""
-    uris = sorted({example.photo_uri for example in examples if example.photo_uri})
+    uris = sorted({uri for example in examples for uri in (example.photo_uri, example.intact_uri) if uri})
     row_of = {uri: row for row, uri in enumerate(uris)}
     return Rows(
         texts=tuple(example.text for example in examples),
@@ -51,6 +53,7 @@ def as_rows(examples: Sequence[Example], read_photo: Callable[[str], bytes], siz
         pictures=_pictures(uris, read_photo, size),
         picture_of=np.array([row_of.get(example.photo_uri or "", NONE) for example in examples], dtype=np.int64),
         conditions=np.array([_condition(example) for example in examples], dtype=np.int64),
+        intact_of=np.array([row_of.get(example.intact_uri or "", NONE) for example in examples], dtype=np.int64),
     )
 
 

@@ -10,20 +10,15 @@ from torch.nn.functional import cross_entropy
 
 from kindling.modeling import preflight, pretrained
 from kindling.modeling.checkpoint import Checkpoint
-from kindling.modeling.fitting import Fitted, fit, length_bucketed_plan
+from kindling.modeling.fitting import LABEL_SMOOTHING, Fitted, fit, length_bucketed_plan
 from kindling.modeling.fusion import fit_fusion
-from kindling.modeling.image_tower import ImageClassifier, augment
+from kindling.modeling.image_tower import ImageClassifier
+from kindling.modeling.image_training import fit_image
 from kindling.modeling.model import SentimentModel
-from kindling.modeling.rows import NONE, Rows, class_weights
+from kindling.modeling.rows import Rows, class_weights
 from kindling.modeling.text_tower import TextClassifier, autocast, pad, tokenize
-from kindling.records import CONDITIONS, SENTIMENTS
+from kindling.records import SENTIMENTS
 
-#: Fewer training photos than this teach a tower nothing; the model is then text only and says so.
-MIN_PHOTOS = 24
-LABEL_SMOOTHING = 0.05
-#: A condition known by construction says more about the photo than the review's stars do.
-CONDITION_LOSS = 2.0
-IMAGE_LEARNING_RATE = 2e-3
 CHECKPOINT_STEPS = 100
 
 log = logging.getLogger(__name__)
@@ -60,7 +55,8 @@ def train(
     folder, sha256 = pretrained.locate(text_model)
     text = TextClassifier.fresh(folder, len(SENTIMENTS), settings.max_tokens, seed)
     text_fit = _fit_text(text, reviews, classes, settings, work, seed)
-    image, image_fit = _image(rows, classes, settings, work, seed + 1)
+    image, image_fit = fit_image(
+        rows, classes, settings.image_size, settings.image_epochs, settings.batch_size, _checkpoint(work, "image"), seed + 1)
     pictured = validation.with_photo
     fusion = fit_fusion(
         text.logits(validation.texts), validation.labels, pictured,
@@ -96,52 +92,6 @@ def _fit_text(
     return fit("text tower", tower, groups, plan, loss_of, _checkpoint(work, "text"), seed)
 
 
-def _image(
-    rows: Rows, classes: np.ndarray, settings: Hyperparameters, work: Path, seed: int
-) -> tuple[ImageClassifier | None, Fitted | None]:
-    pictured = rows.with_photo
-    stating = pictured[rows.weights[pictured] > 0]
-    if len(stating) < MIN_PHOTOS or len(np.unique(rows.labels[stating])) < 2:
-        log.warning("%d training rows with a photo, %d of at least two sentiments are needed: text-only model",
-                    len(stating), MIN_PHOTOS)
-        return None, None
-    classifier = ImageClassifier.fresh(settings.image_size, len(SENTIMENTS), len(CONDITIONS), seed)
-    probe = np.unique(rows.picture_of[pictured])
-    preflight.check_sensitivity("image tower", lambda at: classifier.logits_of(rows.pictures[at])[0], probe)
-    return classifier, _fit_image(classifier, rows, pictured, classes, settings, work, seed)
-
-
-def _fit_image(
-    classifier: ImageClassifier, rows: Rows, pictured: np.ndarray, classes: np.ndarray,
-    settings: Hyperparameters, work: Path, seed: int,
-) -> Fitted:
-    def loss_of(at: np.ndarray) -> torch.Tensor:
-        sentiment, condition = classifier.tower(augment(classifier.pixels(rows.pictures[rows.picture_of[at]])))
-        return sentiment_loss(sentiment, rows, at, classes) + CONDITION_LOSS * condition_loss(condition, rows, at)
-
-    plan = image_plan(rows, pictured, settings.batch_size, settings.image_epochs, seed)
-    preflight.check_gradient("image tower", classifier.tower.train(False), loss_of(plan[0]))
-    groups = [{"params": classifier.tower.parameters(), "lr": IMAGE_LEARNING_RATE}]
-    return fit("image tower", classifier.tower, groups, plan, loss_of, _checkpoint(work, "image"), seed)
-
-
-def image_plan(rows: Rows, pictured: np.ndarray, batch_size: int, epochs: int, seed: int) -> list[np.ndarray]:
-    """Every photo once an epoch, in random order, the conditions of one studied photo side by side.
-
-    Within a batch they differ in the damage and in nothing else; dealt out at random, the tower took
-    twice the epochs to see that damage is what is asked for.
-    """
-    studied = rows.weights[pictured] == 0
-    studies, others = pictured[studied], pictured[~studied]
-    units = [*np.split(studies, range(len(CONDITIONS), len(studies), len(CONDITIONS))), *others.reshape(-1, 1)]
-    rng = np.random.default_rng(seed)
-    plan: list[np.ndarray] = []
-    for _ in range(epochs):
-        order = np.concatenate([units[at] for at in rng.permutation(len(units))])
-        plan += [order[at : at + batch_size] for at in range(0, len(order), batch_size)]
-    return plan
-
-
 def _checkpoint(work: Path, name: str) -> Checkpoint:
     return Checkpoint(work / f"{name}.pt", CHECKPOINT_STEPS)
 
@@ -152,13 +102,6 @@ def sentiment_loss(logits: torch.Tensor, rows: Rows, batch: np.ndarray, classes:
     weights = torch.from_numpy(rows.weights[batch] * classes[rows.labels[batch]])
     losses = cross_entropy(logits, labels, label_smoothing=LABEL_SMOOTHING, reduction="none")
     return (losses * weights).sum() / weights.sum().clamp(min=1e-6)
-
-
-def condition_loss(logits: torch.Tensor, rows: Rows, batch: np.ndarray) -> torch.Tensor:
-    """Mean smoothed cross-entropy of the rows whose condition is known; 0 where none is."""
-    conditions = torch.from_numpy(rows.conditions[batch])
-    losses = cross_entropy(logits, conditions, ignore_index=NONE, reduction="sum", label_smoothing=LABEL_SMOOTHING)
-    return losses / (conditions != NONE).sum().clamp(min=1)
 
 
 def _image_logits(classifier: ImageClassifier, rows: Rows, pictured: np.ndarray) -> np.ndarray:

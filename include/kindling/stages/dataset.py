@@ -20,18 +20,18 @@ from kindling.stores.ports import RowStore
 def condition_studies(rows: RowStore, run_id: str) -> list[Example]:
     """Synthetic photos that no review shows: they state a condition, and with weight 0 no sentiment.
 
-    In fours: a photo that they were made from, once in each condition.
+    In fours: one shot in each condition, intact first.
     """
-    edits: dict[str, dict[str, list[Photo]]] = {}
+    edits: dict[str, dict[str, Photo]] = {}
     for photo in rows.read(Photo, run_id, origin="synthetic", kind="product"):
-        edits.setdefault(photo.base_photo_id or "", {}).setdefault(photo.condition or "", []).append(photo)
-    fours = [four for _, one in sorted(edits.items())
-             for four in zip(*(one.get(condition, []) for condition in CONDITIONS), strict=False)]
+        edits.setdefault(photo.base_photo_id or "", {})[photo.condition or ""] = photo
+    fours = [[one[condition] for condition in CONDITIONS]
+             for _, one in sorted(edits.items()) if len(one) == len(CONDITIONS)]
     return [
         Example(
             review_id=photo.photo_id, product_id=photo.product_id, category="", text="", sentiment="neutral",
             rating=3, origin="synthetic", split="train", weight=0.0, photo_id=photo.photo_id, photo_uri=photo.uri,
-            condition=photo.condition)
+            condition=photo.condition, intact_uri=four[0].uri)
         for four in fours for photo in four
     ]
 

@@ -38,6 +38,8 @@ class _Sources:
     #: Category -> photos to edit; product -> its own among them.
     photos: Mapping[str, Sequence[Photo]]
     own_photos: Mapping[str, Sequence[Photo]]
+    #: Photos taken to show an intact thing: the shop's own, and those of reviews with five stars.
+    intact_photos: Sequence[Photo]
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,10 @@ def _sources(context: Context, deps: Deps) -> _Sources:
     for product_id, photo_id in sorted(pictured):
         by_category[category_of.get(product_id, "")][photo_id] = photos[photo_id]
         own[product_id].append(photos[photo_id])
+    praised = {review.photo_id for review in train if review.rating == 5}
+    shown = {photo_id for _, photo_id in pictured}
     return _Sources(
+        intact_photos=[photos[one] for one in sorted(shown) if photos[one].kind == "product" or one in praised],
         reviews=train, products=products, subjects=_subjects(products, split_of),
         photos={category: list(found.values()) for category, found in by_category.items()}, own_photos=own)
 
@@ -145,15 +150,12 @@ def _rows(
 def _studies(
     sources: _Sources, limit: int, editor: ImagePolicy, objects: ObjectStore, seed: int
 ) -> Iterator[Photo]:
-    """Product photos in every condition, `limit` times four in all; no review shows them."""
-    bases = {photo.photo_id: photo for photos in sources.own_photos.values() for photo in photos
-             if photo.kind == "product"}
-    order = sorted(bases)
-    for number in range(limit if order else 0):
-        base = bases[order[number % len(order)]]
-        rng = np.random.default_rng([seed, number])
+    """At most `limit` intact photos, each shot again once and shown in every condition; no review shows them."""
+    # Ordered by the hash of their bytes, which is as good as drawn.
+    for number, base in enumerate(sources.intact_photos[:limit]):
+        data = objects.get(base.uri)
         for condition in CONDITIONS:
-            edited = editor.edit(objects.get(base.uri), condition, rng)
+            edited = editor.edit(data, condition, np.random.default_rng([seed, number]))
             yield Photo(
                 photo_id=hashlib.sha256(edited.data).hexdigest(), product_id=base.product_id, kind="product",
                 origin="synthetic", uri=objects.put(edited.data, edited.suffix), width=edited.width,

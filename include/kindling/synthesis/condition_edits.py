@@ -28,10 +28,12 @@ class ConditionEdits:
 
     def edit(self, photo: bytes, condition: Condition, rng: np.random.Generator) -> EditedPhoto:
         """A JPEG of the photo's object in that condition; DataError when the bytes are no image."""
-        pixels = np.asarray(reshoot(opened(photo, self._longest_side), rng), dtype=float) / 255
+        # A stream each, so that shot and light are the same whatever damage lies between them.
+        shot, harm, light = rng.spawn(3)
+        pixels = np.asarray(reshoot(opened(photo, self._longest_side), shot), dtype=float) / 255
         if condition in _DAMAGE:
-            pixels = _DAMAGE[condition](pixels, object_mask(pixels), rng)
-        pixels = relight(pixels, rng)
+            pixels = _DAMAGE[condition](pixels, object_mask(pixels), harm)
+        pixels = relight(pixels, light)
         out = io.BytesIO()
-        Image.fromarray((pixels * 255).round().astype(np.uint8)).save(out, "JPEG", quality=int(rng.integers(80, 93)))
+        Image.fromarray((pixels * 255).round().astype(np.uint8)).save(out, "JPEG", quality=int(light.integers(80, 93)))
         return EditedPhoto(out.getvalue(), ".jpg", pixels.shape[1], pixels.shape[0])

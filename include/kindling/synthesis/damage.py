@@ -57,13 +57,20 @@ def broken(image: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> np.
 def _tear(image: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     extent = _extent(mask)
     steps = np.linspace(0, 1, 28)
-    angle = rng.uniform(0, np.pi)
-    along = np.array([np.sin(angle), np.cos(angle)])
-    across = np.array([along[1], -along[0]])
     length, gape = extent * rng.uniform(0.35, 0.7), extent * rng.uniform(0.035, 0.09)
+    if rng.random() < 0.5:
+        # From the rim inwards, as most tears begin: widest where it begins, and so wider altogether.
+        start = _inside(_rim(mask), rng)
+        along = _direction(start, _inside(mask, rng), rng)
+        shape, places = (1 - steps)**0.8 * rng.uniform(1.2, 2), steps
+    else:
+        angle = rng.uniform(0, np.pi)
+        start, along = _inside(mask, rng), np.array([np.sin(angle), np.cos(angle)])
+        shape, places = np.sin(np.pi * steps)**0.6, steps - 0.5
+    across = np.array([along[1], -along[0]])
     wander = np.cumsum(rng.normal(0, 0.012, steps.size)) * extent
-    half = gape * np.sin(np.pi * steps)**0.6
-    middle = _inside(mask, rng) + np.outer((steps - 0.5) * length, along) + np.outer(wander - wander.mean(), across)
+    half = gape * shape
+    middle = start + np.outer(places * length, along) + np.outer(wander - wander.mean(), across)
     edges = [middle + np.outer(side * half * rng.uniform(0.55, 1.3, steps.size), across) for side in (1, -1)]
     opening = _polygon(mask.shape, np.vstack([edges[0], edges[1][::-1]])) * mask
     behind = background(image, mask) * rng.uniform(0.35, 0.8)
@@ -75,11 +82,7 @@ def _tear(image: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> np.n
 
 
 def _piece_missing(image: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    rim = mask & ~ndimage.binary_erosion(mask, iterations=2, border_value=0)
-    # Not at the picture's own edge, where nothing could be seen to be missing.
-    rim[:3], rim[-3:], rim[:, :3], rim[:, -3:] = False, False, False, False
-    extent = _extent(mask)
-    place = _inside(rim if rim.any() else mask, rng)
+    extent, place = _extent(mask), _inside(_rim(mask), rng)
     gap = _polygon(mask.shape, _ragged(place, extent * rng.uniform(0.14, 0.26), 0.35, rng)) * mask
     return _opened(image, gap, background(image, mask), extent, rng)
 
@@ -147,6 +150,23 @@ def _ragged(centre: np.ndarray, radius: float, raggedness: float, rng: np.random
 def _extent(mask: np.ndarray) -> float:
     """Side of a square as large as the object, in pixels."""
     return float(np.sqrt(mask.sum()))
+
+
+def _rim(mask: np.ndarray) -> np.ndarray:
+    """The object's edge, but not where the picture cuts it off; the whole object when nothing else is left."""
+    rim = mask & ~ndimage.binary_erosion(mask, iterations=2, border_value=0)
+    rim[:3], rim[-3:], rim[:, :3], rim[:, -3:] = False, False, False, False
+    return rim if rim.any() else mask
+
+
+def _direction(start: np.ndarray, end: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Unit vector (y, x) from one point to another; a random one where they are the same."""
+    apart = end - start
+    distance = float(np.hypot(*apart))
+    if distance < 1:
+        angle = rng.uniform(0, 2 * np.pi)
+        return np.array([np.sin(angle), np.cos(angle)])
+    return apart / distance
 
 
 def _inside(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:

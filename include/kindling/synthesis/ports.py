@@ -76,5 +76,8 @@ class ImagePolicy(Protocol):
     name: str
 
     def edit(self, photo: bytes, condition: Condition, rng: np.random.Generator) -> EditedPhoto:
-        """The photo's object in that condition; DataError when the bytes are no image."""
+        """The photo's object in that condition; DataError when the bytes are no image.
+
+        From equal generators, the results for two conditions differ in the damage and in nothing else.
+        """
         ...

@@ -18,7 +18,7 @@ from tokenizers.processors import TemplateProcessing
 from transformers import BertConfig, BertModel
 
 from kindling.modeling.trainer import Hyperparameters
-from kindling.records import SENTIMENTS, Condition, Example, Sentiment
+from kindling.records import CONDITIONS, SENTIMENTS, Condition, Example, Sentiment
 from kindling.stores.ports import ModelVersion
 
 WORDS: Mapping[Sentiment, Sequence[str]] = {
@@ -29,7 +29,7 @@ FILLER = ("the", "vase", "lamp", "colour", "is", "and", "very", "a", "bit", "loo
 STARS = {"negative": 1, "neutral": 3, "positive": 5}
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def one_thread() -> Iterator[None]:
     before = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -64,20 +64,27 @@ def tiny() -> Hyperparameters:
 
 
 def draw_photo(condition: Condition, rng: np.random.Generator, size: int = 48) -> bytes:
-    """A coloured thing on a ground; stained: dark blots on it, torn: a light wedge into it."""
+    """A coloured thing on a ground; stained: dark blots on it, torn: a light wedge into it, broken: a side gone.
+
+    The same generator gives the same thing in the same light, whatever its condition.
+    """
+    rng, harm, light = rng.spawn(3)
     ground, main = (tuple(int(part) for part in rng.integers(90, 240, 3)) for _ in range(2))
     picture = Image.new("RGB", (size, size), ground)
     pen = ImageDraw.Draw(picture)
     left, top = rng.integers(4, 10, 2)
     pen.ellipse((left, top, size - left, size - top), fill=main)
     if condition == "stained":
-        for _ in range(int(rng.integers(2, 4))):
-            x, y = rng.integers(15, size - 15, 2)
+        for _ in range(int(harm.integers(2, 4))):
+            x, y = harm.integers(15, size - 15, 2)
             pen.ellipse((x - 5, y - 5, x + 5, y + 5), fill=(40, 28, 20))
     elif condition == "torn":
-        x = int(rng.integers(14, size - 14))
+        x = int(harm.integers(14, size - 14))
         pen.polygon([(x - 5, 0), (x + 5, 0), (x, size // 2)], fill=(250, 250, 250))
-    noisy = np.asarray(picture).astype(int) + rng.integers(-12, 12, (size, size, 3))
+    elif condition == "broken":
+        edge = int(harm.integers(size // 2, size - 14))
+        pen.rectangle((edge, 0, size, size), fill=ground)
+    noisy = np.asarray(picture).astype(int) + light.integers(-12, 12, (size, size, 3))
     buffer = io.BytesIO()
     Image.fromarray(noisy.clip(0, 255).astype(np.uint8)).save(buffer, "PNG")
     return buffer.getvalue()
@@ -105,6 +112,20 @@ def make_examples(
             text=" ".join(str(word) for word in rng.permutation(words)), sentiment=sentiment, rating=STARS[sentiment],
             origin="synthetic" if synthetic else "scraped", split=split,  # type: ignore[arg-type]
             photo_id=uri, photo_uri=uri, condition=condition if synthetic else None))  # type: ignore[arg-type]
+    return found
+
+
+def make_studies(n: int, seed: int, photos: dict[str, bytes]) -> list[Example]:
+    """n things in every condition, as the synthesize stage makes them."""
+    found = []
+    for row in range(n):
+        uris = {condition: f"memory://study-{row}-{condition}" for condition in CONDITIONS}
+        for condition, uri in uris.items():
+            photos[uri] = draw_photo(condition, np.random.default_rng([seed, row]))
+            found.append(Example(
+                review_id=uri, product_id=f"train-p{row % 12}", category="", text="", sentiment="neutral", rating=3,
+                origin="synthetic", split="train", weight=0.0, photo_id=uri, photo_uri=uri, condition=condition,
+                intact_uri=uris["intact"]))
     return found
 
 
@@ -155,3 +176,9 @@ def registry(tmp_path: Path) -> FolderRegistry:
 def drawn():
     """The drawing functions, for tests that need their own sets."""
     return make_examples, draw_photo
+
+
+@pytest.fixture(scope="session")
+def studies():
+    """The function that makes studies of conditions."""
+    return make_studies

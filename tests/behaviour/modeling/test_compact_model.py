@@ -26,9 +26,10 @@ def photos() -> dict[str, bytes]:
 
 
 @pytest.fixture(scope="module")
-def rows(drawn, photos: dict[str, bytes]) -> tuple[Rows, Rows]:
+def rows(drawn, studies, photos: dict[str, bytes]) -> tuple[Rows, Rows]:
     make, _ = drawn
-    return tuple(as_rows(make(n, split, seed, photos), photos.__getitem__, 32)  # type: ignore[return-value]
+    shown = {"train": studies(60, 4, photos), "validation": []}
+    return tuple(as_rows([*make(n, split, seed, photos), *shown[split]], photos.__getitem__, 32)  # type: ignore[return-value]
                  for n, split, seed in ((240, "train", 1), (150, "validation", 2)))
 
 
@@ -44,7 +45,7 @@ def weights(model: SentimentModel) -> dict[str, torch.Tensor]:
 def test_losses_of_a_seeded_run_are_known(trained: Trained) -> None:
     """A change of the training code that moves these is a change of the model; bfloat16 is the tolerance."""
     found = (trained.text.first_loss, trained.text.last_loss, trained.image.first_loss, trained.image.last_loss)
-    assert found == pytest.approx((1.070, 0.526, 4.700, 1.706), rel=0.05)
+    assert found == pytest.approx((1.070, 0.526, 6.161, 1.439), rel=0.05)
 
 
 def test_both_towers_count(trained: Trained, drawn) -> None:

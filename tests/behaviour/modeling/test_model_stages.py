@@ -31,13 +31,15 @@ CONTEXT = Context("night-1", Recipe(name="tiny", summary="", catalogue="bundled-
 
 
 @pytest.fixture
-def deps(drawn, text_model, registry) -> Deps:
+def deps(drawn, studies, text_model, registry) -> Deps:
     rows, objects, photos = MemoryRows(), MemoryObjects(), {}
     made = [one for n, split, seed in ((180, "train", 1), (90, "validation", 2), (150, "golden", 3))
             for one in drawn[0](n, split, seed, photos)]
+    shown = studies(60, 4, photos)
     for uri, data in photos.items():
         objects.put_named(uri.removeprefix("memory://"), data)
-    records = []
+    records = [Photo(one.photo_id, one.product_id, "product", "synthetic", one.photo_uri, 48, 48,
+                     condition=one.condition, base_photo_id=one.intact_uri) for one in shown]
     for one in made:
         records += [
             Review(one.review_id, one.product_id, one.category, "", one.text, one.rating, one.origin, one.photo_id),

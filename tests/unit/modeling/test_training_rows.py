@@ -4,13 +4,15 @@ import io
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
 from kindling.errors import DataError
 from kindling.modeling.fitting import learning_rate_factor, length_bucketed_plan
-from kindling.modeling.image_tower import decode
+from kindling.modeling.image_tower import damaged_places, decode
+from kindling.modeling.image_training import PLACE_LOSS, condition_loss
 from kindling.modeling.rows import NONE, as_rows, class_weights
 from kindling.records import CONDITIONS, Example
 
@@ -77,6 +79,36 @@ def test_a_shared_photo_is_read_and_decoded_once() -> None:
     assert rows.conditions.tolist() == [NONE, NONE, CONDITIONS.index("torn"), NONE, NONE]
     assert rows.pictures[rows.picture_of[2]].mean((0, 1)).argmax() == 2
     assert rows.only(np.array([2])).texts == ("soft",)
+
+
+def test_a_study_knows_its_intact_shot() -> None:
+    colours = {"intact": (0, 200, 0), "torn": (0, 100, 0)}
+    rows = as_rows([example(1), example(2, photo_uri="torn", condition="torn", intact_uri="intact")],
+                   lambda uri: photo(colours[uri]), 32)
+    assert rows.intact_of[0] == NONE
+    assert rows.pictures[rows.picture_of[1]].max() == 100 and rows.pictures[rows.intact_of[1]].max() == 200
+    assert rows.only(np.array([1])).intact_of.tolist() == [rows.intact_of[1]]
+
+
+def test_a_place_is_damaged_where_any_pixel_is_and_noise_is_no_damage() -> None:
+    intact = np.full((2, 18, 18, 3), 100, dtype=np.uint8)
+    pictures = intact + np.random.default_rng(0).integers(0, 20, intact.shape).astype(np.uint8)
+    pictures[1, 5, 10, 2] = 30
+    pictures[1, 17, 17] = 250
+    found = damaged_places(pictures, intact)
+    assert found.shape == (2, 5, 5) and np.argwhere(found.numpy()).tolist() == [[1, 1, 2], [1, 4, 4]]
+
+
+def test_places_without_an_intact_shot_are_not_judged() -> None:
+    torch.manual_seed(0)
+    condition, places, truth = torch.randn(3, 4), torch.randn(3, 4, 2, 2), torch.tensor([1, 0, 3])
+    damage = torch.zeros(3, 2, 2, dtype=torch.bool)
+    damage[0, 0, 1] = True
+    none = condition_loss(condition, places, truth, damage, torch.tensor([False, False, False]))
+    one = condition_loss(condition, places, truth, damage, torch.tensor([True, False, False]))
+    shown = torch.tensor([[0, 1], [0, 0]])
+    assert float(one - none) == pytest.approx(
+        PLACE_LOSS * float(torch.nn.functional.cross_entropy(places[:1], shown[None])), rel=1e-5)
 
 
 def test_rows_without_any_photo() -> None:

@@ -4,8 +4,8 @@ import dataclasses
 
 import numpy as np
 
+from kindling.modeling.image_training import image_plan
 from kindling.modeling.rows import Rows
-from kindling.modeling.trainer import image_plan
 from kindling.records import (
     CONDITIONS,
     ChallengeVerdict,
@@ -42,19 +42,22 @@ def test_synthetic_rows_count_what_they_were_admitted_at_and_borders_hide_photos
 
 
 def test_studies_come_in_fours_and_stay_together_in_the_plan() -> None:
-    photos = [Photo(f"{base}{variant}{condition}", "p", "product", "synthetic", "u", 1, 1,
+    photos = [Photo(f"{base}{condition}", "p", "product", "synthetic", f"{base}/{condition}", 1, 1,
                     condition=condition, base_photo_id=base)
-              for base in ("x", "y") for variant in range(3) for condition in CONDITIONS]
+              for base in "uvwxyz" for condition in reversed(CONDITIONS)]
     incomplete = photos[:-1]
     studies = condition_studies(committed(*incomplete), "r")
     assert len(studies) == 4 * 5, "a study that lacks a condition is left out"
     assert all(one.weight == 0 for one in studies)
     for at in range(0, len(studies), 4):
-        assert tuple(one.condition for one in studies[at : at + 4]) == CONDITIONS
+        four = studies[at : at + 4]
+        assert tuple(one.condition for one in four) == CONDITIONS
+        assert {one.intact_uri for one in four} == {four[0].photo_uri}
 
     n = 6 + len(studies)
     rows = Rows(("",) * n, np.ones(n, dtype=np.int64), np.array([1.0] * 6 + [0.0] * len(studies), dtype=np.float32),
-                np.zeros((n, 8, 8, 3), dtype=np.uint8), np.arange(n), np.zeros(n, dtype=np.int64))
+                np.zeros((n, 8, 8, 3), dtype=np.uint8), np.arange(n), np.zeros(n, dtype=np.int64),
+                np.full(n, -1))
     plan = image_plan(rows, rows.with_photo, batch_size=n, epochs=3, seed=1)
     for order in plan:
         assert sorted(order) == list(range(n))

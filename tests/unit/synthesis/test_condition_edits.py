@@ -59,7 +59,10 @@ def coarse(image: Image.Image) -> np.ndarray:
 
 
 def test_intact_is_the_same_picture_again(thing: Callable[..., bytes]) -> None:
-    """Seen from afar it is the base photo, mirrored or not, in slightly other light; no two are the same."""
+    """Seen from afar it is the base photo, mirrored or not, in slightly other light; no two are the same.
+
+    Light may change by .06 (brightness), .04 (warmth) and a tenth of a picture's distance from grey: .15 in all.
+    """
     editor = ConditionEdits(192)
     for seed in range(10):
         base = Image.open(io.BytesIO(thing(seed))).convert("RGB")
@@ -68,7 +71,7 @@ def test_intact_is_the_same_picture_again(thing: Callable[..., bytes]) -> None:
         assert (edited.width, edited.height, edited.suffix) == (*image.size, ".jpg")
         alike = max(np.corrcoef(coarse(image).ravel(), coarse(one).ravel())[0, 1] for one in (base, ImageOps.mirror(base)))
         assert alike > 0.8
-        assert np.abs((coarse(image) - coarse(base)).mean(axis=(0, 1))).max() < 32
+        assert np.abs((coarse(image) - coarse(base)).mean(axis=(0, 1))).max() < 0.15 * 255
         assert edited.data != editor.edit(thing(seed), "intact", np.random.default_rng(seed + 100)).data
 
 
@@ -78,6 +81,16 @@ def test_edits_are_deterministic_and_small(condition: str, thing: Callable[..., 
     one, two = (editor.edit(thing(1), condition, np.random.default_rng(4)) for _ in range(2))
     assert one == two
     assert max(one.width, one.height) <= 64
+
+
+@pytest.mark.parametrize("condition", DAMAGED)
+def test_from_equal_generators_only_the_damage_differs(condition: str, thing: Callable[..., bytes]) -> None:
+    for seed in range(6):
+        intact, damaged = (pixels(ConditionEdits(192).edit(thing(seed), one, np.random.default_rng(seed)).data)
+                           for one in ("intact", condition))
+        apart = np.abs(damaged - intact).max(axis=2)
+        assert 0.004 < (apart > 0.12).mean() < 0.4
+        assert np.median(apart) < 0.02, "the shot or its light differs too"
 
 
 @pytest.mark.parametrize("size", [(33, 240), (240, 33), (40, 40)])
