@@ -75,8 +75,8 @@ class SynthesizeConfig(_Frozen):
     conflict_share: float = Field(0.05, ge=0, le=0.5)
     #: Longest side of an edited photo, in pixels.
     photo_size: int = Field(192, ge=32)
-    #: Studies at most: a real train-split photo of any category, of an intact thing, shown in every condition
-    #: to teach the image tower what damage looks like. No review shows them.
+    #: Studies: a real train-split photo of any category, of an intact thing, shown in every condition to teach
+    #: the image tower what damage looks like. Where there are fewer photos, some are studied again. No review's.
     studies: int = Field(640, ge=0)
 
 

@@ -54,7 +54,7 @@ class Truth:
     #: False where a damaged item stands under a positive text, or the text names a damage that the
     #: photo does not show; None without a photo.
     agrees: bool | None = None
-    #: How the text was made: "regular", "sarcastic", "ambiguous", "listing", "empty", "verbatim"
+    #: How the text was made: "regular", "sarcastic", "ambiguous", "see photo", "listing", "empty", "verbatim"
     style: str = "regular"
     duplicate: Literal["exact", "near", "opposite"] | None = None
     duplicate_of: str | None = None

@@ -56,7 +56,7 @@ def train(
     text = TextClassifier.fresh(folder, len(SENTIMENTS), settings.max_tokens, seed)
     text_fit = _fit_text(text, reviews, classes, settings, work, seed)
     image, image_fit = fit_image(
-        rows, classes, settings.image_size, settings.image_epochs, settings.batch_size, _checkpoint(work, "image"), seed + 1)
+        rows, settings.image_size, settings.image_epochs, _checkpoint(work, "image"), seed + 1)
     pictured = validation.with_photo
     fusion = fit_fusion(
         text.logits(validation.texts), validation.labels, pictured,

@@ -24,7 +24,8 @@ def condition_studies(rows: RowStore, run_id: str) -> list[Example]:
     """
     edits: dict[str, dict[str, Photo]] = {}
     for photo in rows.read(Photo, run_id, origin="synthetic", kind="product"):
-        edits.setdefault(photo.base_photo_id or "", {})[photo.condition or ""] = photo
+        shot = photo.photo_id if photo.condition == "intact" else photo.base_photo_id
+        edits.setdefault(shot or "", {})[photo.condition or ""] = photo
     fours = [[one[condition] for condition in CONDITIONS]
              for _, one in sorted(edits.items()) if len(one) == len(CONDITIONS)]
     return [

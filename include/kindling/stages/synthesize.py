@@ -4,6 +4,7 @@ import hashlib
 import logging
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import TypeVar
 
@@ -19,7 +20,7 @@ from kindling.synthesis.condition_edits import ConditionEdits
 from kindling.synthesis.conditions import plan
 from kindling.synthesis.deficit import deficits, grid, spread
 from kindling.synthesis.fill import Filled, cell_generator, fill
-from kindling.synthesis.ports import Cell, Draft, ImagePolicy
+from kindling.synthesis.ports import Cell, Draft, EditedPhoto, ImagePolicy
 from kindling.synthesis.recombine import Recombination
 
 T = TypeVar("T")
@@ -64,7 +65,7 @@ def run(config: SynthesizeConfig, context: Context, deps: Deps) -> Outcome:
     rows = [row for cell, drafts in filled.drafts.items()
             for row in _rows(cell, drafts, writer.name, sources, config, context.seed, editor, deps.objects)]
     log.info("%d rows, %d with a photo", len(rows), sum(row.photo is not None for row in rows))
-    studies = list(_studies(sources, config.studies, editor, deps.objects, context.seed))
+    studies = list(_studies(sources, config.studies, editor, deps.objects, context.seed, deps.threads))
     log.info("%d studies of conditions", len(studies))
     failed = check([row.review for row in rows], "synthesize")
     quarantined = {rejection.row_id for rejection in failed}
@@ -148,18 +149,31 @@ def _rows(
 
 
 def _studies(
-    sources: _Sources, limit: int, editor: ImagePolicy, objects: ObjectStore, seed: int
+    sources: _Sources, limit: int, editor: ImagePolicy, objects: ObjectStore, seed: int, threads: int
 ) -> Iterator[Photo]:
-    """At most `limit` intact photos, each shot again once and shown in every condition; no review shows them."""
+    """`limit` shots of intact photos, each in every condition; no review shows them.
+
+    The shot without damage stands first, and is what the others were edited from.
+    """
     # Ordered by the hash of their bytes, which is as good as drawn.
-    for number, base in enumerate(sources.intact_photos[:limit]):
-        data = objects.get(base.uri)
-        for condition in CONDITIONS:
-            edited = editor.edit(data, condition, np.random.default_rng([seed, number]))
-            yield Photo(
-                photo_id=hashlib.sha256(edited.data).hexdigest(), product_id=base.product_id, kind="product",
-                origin="synthetic", uri=objects.put(edited.data, edited.suffix), width=edited.width,
-                height=edited.height, condition=condition, base_photo_id=base.photo_id)
+    bases = [sources.intact_photos[number % len(sources.intact_photos)]
+             for number in range(limit if sources.intact_photos else 0)]
+
+    def shot(number: int) -> list[EditedPhoto]:
+        data = objects.get(bases[number].uri)
+        return [editor.edit(data, condition, np.random.default_rng([seed, number])) for condition in CONDITIONS]
+
+    with ThreadPoolExecutor(threads) as pool:
+        for base, edits in zip(bases, pool.map(shot, range(len(bases))), strict=True):
+            edited_from = base.photo_id
+            for condition, edited in zip(CONDITIONS, edits, strict=True):
+                photo_id = hashlib.sha256(edited.data).hexdigest()
+                yield Photo(
+                    photo_id=photo_id, product_id=base.product_id, kind="product", origin="synthetic",
+                    uri=objects.put(edited.data, edited.suffix), width=edited.width, height=edited.height,
+                    condition=condition, base_photo_id=edited_from)
+                if condition == "intact":
+                    edited_from = photo_id
 
 
 def _pick(choices: Sequence[T], rng: np.random.Generator) -> T:

@@ -39,7 +39,8 @@ def deps(drawn, studies, text_model, registry) -> Deps:
     for uri, data in photos.items():
         objects.put_named(uri.removeprefix("memory://"), data)
     records = [Photo(one.photo_id, one.product_id, "product", "synthetic", one.photo_uri, 48, 48,
-                     condition=one.condition, base_photo_id=one.intact_uri) for one in shown]
+                     condition=one.condition, base_photo_id=None if one.condition == "intact" else one.intact_uri)
+               for one in shown]
     for one in made:
         records += [
             Review(one.review_id, one.product_id, one.category, "", one.text, one.rating, one.origin, one.photo_id),

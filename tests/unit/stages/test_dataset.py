@@ -43,7 +43,7 @@ def test_synthetic_rows_count_what_they_were_admitted_at_and_borders_hide_photos
 
 def test_studies_come_in_fours_and_stay_together_in_the_plan() -> None:
     photos = [Photo(f"{base}{condition}", "p", "product", "synthetic", f"{base}/{condition}", 1, 1,
-                    condition=condition, base_photo_id=base)
+                    condition=condition, base_photo_id="base" if condition == "intact" else f"{base}intact")
               for base in "uvwxyz" for condition in reversed(CONDITIONS)]
     incomplete = photos[:-1]
     studies = condition_studies(committed(*incomplete), "r")

@@ -142,6 +142,6 @@ def run_synthesize(world) -> Callable[..., object]:
 
         config = SynthesizeConfig(**{"photo_size": 96, **fields})
         recipe = Recipe(name="test", summary="", catalogue="bundled-smoke", synthesize=config)
-        deps = SimpleNamespace(rows=SimpleNamespace(read=read), objects=world.objects)
+        deps = SimpleNamespace(rows=SimpleNamespace(read=read), objects=world.objects, threads=2)
         return synthesize.run(config, Context("run", recipe, niche, target, seed), deps)
     return go

@@ -49,6 +49,14 @@ class Writer:
         title = self._title() if self._chance(TITLED) else ""
         return Draft(title, voice.say(clauses, self.sentiment, self.rng), style)
 
+    def point_at_photo(self) -> Draft:
+        """The review of someone who lets the photo speak: neither title nor text takes a side."""
+        voice = Voice.draw(self.rng)
+        bank = phrases()
+        clauses = [self.fill(pick(self.rng, bank["see_photo"]["lines"]))]
+        title = self.fill(pick(self.rng, bank["title"]["any"])) if self._chance(TITLED) else ""
+        return Draft(title, voice.say(clauses, "neutral", self.rng), "see photo")
+
     def fill(self, template: str, **words: str) -> str:
         """The template with its slots filled by chance."""
         bank = phrases()

@@ -21,6 +21,8 @@ STARS = {5: 0.45, 4: 0.20, 3: 0.13, 2: 0.11, 1: 0.11}
 STAR_NOISE = 0.05
 EMPTY = 0.025
 WITH_PHOTO = 0.45
+#: Share of reviews with a photo that leave it to the photo to say how the thing is.
+PHOTO_SPEAKS = 0.3
 #: Share of texts that name a damage: by what the photo shows.
 CLAIMS = {"damaged": 0.6, "intact": 0.08, "none": 0.22}
 LAST_DAY = date(2026, 10, 31)
@@ -103,6 +105,9 @@ def _row(item: Item, review_id: str, seed: int) -> Row:
     if rng.random() < EMPTY:
         sentiment, claimed = sentiment_of(rating), None
         draft = Draft("Ok" if rng.random() < 0.3 else "", "", "empty")
+    elif condition is not None and rng.random() < PHOTO_SPEAKS:
+        claimed = None
+        draft = Writer(item.category, sentiment, _stars(rating, sentiment), rng).point_at_photo()
     else:
         draft = Writer(item.category, sentiment, _stars(rating, sentiment), rng).write(claimed)
     author = f"{pick(rng, AUTHORS)} {chr(65 + int(rng.integers(26)))}."
