@@ -140,7 +140,7 @@ def run_synthesize(world) -> Callable[..., object]:
                  and all(getattr(row, name) == value for name, value in equals.items())),
                 key=lambda row: getattr(row, row.key))
 
-        config = SynthesizeConfig(**{"photo_size": 96, **fields})
+        config = SynthesizeConfig(**{"photo_size": 96, "studies": 4, **fields})
         recipe = Recipe(name="test", summary="", catalogue="bundled-smoke", synthesize=config)
         deps = SimpleNamespace(rows=SimpleNamespace(read=read), objects=world.objects, threads=2)
         return synthesize.run(config, Context("run", recipe, niche, target, seed), deps)

@@ -89,6 +89,26 @@ def test_a_review_photo_is_used_only_if_dedupe_kept_it(world, run_synthesize: Ca
             assert outcome.figures["cells"]["Teapots/neutral"]["photo_shortfall"]
 
 
+def test_studies_show_intact_things_of_the_train_split_in_every_condition(
+    world, run_synthesize: Callable, thing: Callable[..., bytes]
+) -> None:
+    five, three = (row.review_id for stars in (5, 3) for row in
+                   [next(r for r in world.rows if isinstance(r, Review) and r.review_id[0] == "t" and r.rating == stars)])
+    taken = [Photo(name * 64, "Teapots-0", "review", "scraped", world.objects.put(thing(90 + number), ".png"), 160, 200)
+             for number, name in enumerate("ab")]
+    shown = {five: "a" * 64, three: "b" * 64}
+    rows = [replace(row, photo_id=shown[row.review_id]) if isinstance(row, Review) and row.review_id in shown else row
+            for row in world.rows]
+    found = [photo for photo in of(run_synthesize([*rows, *taken], studies=30), Photo) if photo.kind == "product"]
+    intact = {photo.photo_id: photo for photo in found if photo.condition == "intact"}
+    assert len(found) == 120 and Counter(photo.condition for photo in found).most_common()[-1][1] == 30
+    assert all(photo.base_photo_id in intact for photo in found if photo.condition != "intact")
+    bases = Counter(photo.base_photo_id for photo in intact.values())
+    golden = {photo.photo_id for photo in world.rows if isinstance(photo, Photo) and photo.product_id.startswith("golden")}
+    assert "a" * 64 in bases and "b" * 64 not in bases and golden and not golden & set(bases)
+    assert max(bases.values()) - min(bases.values()) <= 1, "studied in turn"
+
+
 def test_the_cap_is_shared_out(run_synthesize: Callable) -> None:
     outcome = run_synthesize(target=40, max_rows=30, photo_share=0)
     assert outcome.rows_out == 30
