@@ -129,14 +129,18 @@ class ImageClassifier:
         return scaled.permute(0, 3, 1, 2)
 
     def logits_of(self, pictures: np.ndarray, batch_size: int = 64) -> tuple[np.ndarray, np.ndarray]:
-        """Decoded pictures -> sentiment logits [n, 3] and condition logits [n, 4], float32."""
+        """Decoded pictures -> sentiment logits [n, 3] and condition logits [n, 4], float32.
+
+        Conditions are the mean of the picture's and its mirror image's: a thing is as torn in the mirror.
+        """
         sentiments = np.zeros((len(pictures), self.tower.sentiment.table.shape[1]), dtype=np.float32)
         conditions = np.zeros((len(pictures), self.tower.condition.out_features), dtype=np.float32)
         self.tower.train(False)
         for start in range(0, len(pictures), batch_size):
             part = slice(start, start + batch_size)
             with torch.inference_mode():
-                _, condition = self.tower(self.pixels(pictures[part]))
+                pixels = self.pixels(pictures[part])
+                condition = (self.tower(pixels)[1].log_softmax(1) + self.tower(pixels.flip(3))[1].log_softmax(1)) / 2
                 sentiments[part], conditions[part] = self.tower.sentiment(condition).numpy(), condition.numpy()
         return sentiments, conditions
 

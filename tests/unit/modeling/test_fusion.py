@@ -62,6 +62,15 @@ def test_a_tower_of_noise_is_not_listened_to() -> None:
     assert blind.image_weight < 0.2 * seeing.image_weight
 
 
+def test_few_rows_never_make_a_tower_count_for_more_than_it_says() -> None:
+    weights = []
+    for seed in range(8):
+        labels, text, image = towers(80, 1.5, 1.5, seed)
+        fusion = fit_fusion(text, labels, np.arange(80), image, PRIOR)
+        weights += [fusion.text_weight, fusion.image_weight]
+    assert 0 < min(weights) and max(weights) == 1.0
+
+
 @pytest.mark.parametrize(("rows", "method"), [(MIN_FUSION_ROWS - 1, "naive-bayes"), (MIN_FUSION_ROWS, "logistic")])
 def test_few_photo_rows_fall_back_to_naive_bayes_and_say_so(rows: int, method: str) -> None:
     fusion = fitted(rows, 1.5, 1.5)
