@@ -66,7 +66,7 @@ def run(config: SynthesizeConfig, context: Context, deps: Deps) -> Outcome:
             for row in _rows(cell, drafts, writer.name, sources, config, context.seed, editor, deps.objects)]
     log.info("%d rows, %d with a photo", len(rows), sum(row.photo is not None for row in rows))
     studies = list(_studies(sources, config.studies, editor, deps.objects, context.seed, deps.threads))
-    log.info("%d studies of conditions", len(studies))
+    log.info("%d photos of %d studies of conditions", len(studies), len(studies) // len(CONDITIONS))
     failed = check([row.review for row in rows], "synthesize")
     quarantined = {rejection.row_id for rejection in failed}
     rows = [row for row in rows if row.review.review_id not in quarantined]
@@ -74,7 +74,7 @@ def run(config: SynthesizeConfig, context: Context, deps: Deps) -> Outcome:
         rows_in=filled.tried, rows_out=len(rows),
         records=[*(one for row in rows for one in (row.review, row.synthesis, row.photo) if one is not None), *studies],
         rejections=[*filled.rejections, *failed],
-        figures={**_figures(rows, sources, lacking, filled, writer.aspects), "condition_studies": len(studies)},
+        figures={**_figures(rows, sources, lacking, filled, writer.aspects), "study_photos": len(studies)},
         implementation={"text": writer.name, "image": editor.name},
     )
 

@@ -48,7 +48,7 @@ def run(config: TrainConfig, context: Context, deps: Deps) -> Outcome:
     rows = as_rows([*chosen, *studies], deps.objects.get, config.image_size)
     reviews = rows.only(np.arange(len(chosen)))
     validation = as_rows(held_out, deps.objects.get, config.image_size)
-    log.info("training on %d rows (%d with photo) and %d condition studies, validating on %d",
+    log.info("training on %d rows (%d with photo) and %d photos of condition studies, validating on %d",
              len(chosen), len(reviews.with_photo), len(studies), len(held_out))
     baseline = Baseline.fit(reviews.texts, reviews.labels, reviews.weights)
     work = _work_folder(config, context, deps, [*chosen, *studies, *held_out])
@@ -61,7 +61,7 @@ def run(config: TrainConfig, context: Context, deps: Deps) -> Outcome:
         rows_out=len(chosen),
         figures={
             **figures, **_about(trained), "model_version": version.version, "rows": _counts(data),
-            "condition_studies": len(studies),
+            "study_photos": len(studies),
             "seconds": round(time.monotonic() - began, 1), "torch": torch.__version__, "threads": deps.threads,
         },
         uris={"model": version.uri},
