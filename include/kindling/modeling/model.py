@@ -26,7 +26,7 @@ from kindling.records import CONDITIONS, SENTIMENTS
 
 Modality = Literal["text", "image", "text+image"]
 
-FORMAT = 2
+FORMAT = 3
 CONFIG, MANIFEST, FUSION = "config.json", "manifest.json", "fusion.json"
 TEXT_CONFIG, TEXT_WEIGHTS, TOKENIZER = "text/config.json", "text/model.safetensors", "text/tokenizer.json"
 IMAGE_WEIGHTS = "image/model.safetensors"

@@ -58,13 +58,15 @@ def run_once(
         failed = None if outcome.succeeded else pipeline.failure(client, outcome, layout.task_logs)
     summary.print_outcome(console, outcome, recipe.photo_note)
     _note_unreached(console, installation, outcome)
-    if failed is None:
-        _print_result(console, installation, recipe, outcome)
-    plain(
-        console,
-        f"time: {seconds(time.monotonic() - started)} in all, {seconds(outcome.elapsed_s)} of it the run",
-    )
-    summary.print_peak(console, memory.peak)
+    try:
+        if failed is None:
+            _print_result(console, installation, recipe, outcome)
+    finally:
+        plain(
+            console,
+            f"time: {seconds(time.monotonic() - started)} in all, {seconds(outcome.elapsed_s)} of it the run",
+        )
+        summary.print_peak(console, memory.peak)
     if failed is not None:
         summary.print_failure(
             console, failed, pipeline.task_url(layout.url("airflow"), outcome.run, failed.stage)
