@@ -1,8 +1,8 @@
 """A small CNN that reads a product photo for signs of its condition; trained from nothing, no published weights.
 
 Damage is local and mostly thin: features keep a quarter of the photo's resolution, and are pooled by their
-maximum beside their mean. Whether an edge is a tear or a print is told by what lies around it: hence two
-coarser levels, whose features every place gets as well.
+maximum beside their mean. Whether an edge is a tear or a print is told by what lies around it: hence two coarser
+levels, whose features are added to those of every place, as in Lin et al. 2017, "Feature Pyramid Networks".
 Always float32: convolutions this small train six times slower in bfloat16 on a CPU that has it.
 """
 
@@ -93,7 +93,9 @@ class ImageTower(nn.Module):
         self.near = nn.Sequential(_block(3, thin, stride=2), _block(thin, middle, stride=2), _block(middle, middle))
         self.far = nn.Sequential(_block(middle, wide, stride=2), _block(wide, wide), _block(wide, wide))
         self.around = nn.Sequential(_block(wide, wide, stride=2), _block(wide, wide), _block(wide, wide))
-        self.together = _block(middle + 2 * wide, wide, size=1)
+        self.from_near = nn.Conv2d(middle, wide, 1, bias=False)
+        self.from_far, self.from_around = nn.Conv2d(wide, wide, 1, bias=False), nn.Conv2d(wide, wide, 1, bias=False)
+        self.together = nn.Sequential(nn.GroupNorm(GROUPS, wide), nn.ReLU())
         self.place = nn.Conv2d(wide, conditions, 1)
         self.dropout = nn.Dropout(0.2)
         self.condition = nn.Linear(2 * wide + 2 * conditions, conditions)
@@ -102,9 +104,8 @@ class ImageTower(nn.Module):
     def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         near = self.near(pixels)
         far = self.far(near)
-        levels = [near, *(nn.functional.interpolate(level, size=near.shape[2:], mode="bilinear", align_corners=False)
-                          for level in (far, self.around(far)))]
-        features = self.together(torch.cat(levels, dim=1))
+        context = self.from_far(far) + _enlarged(self.from_around(self.around(far)), far)
+        features = self.together(self.from_near(near) + _enlarged(context, near))
         places = self.place(features)
         said = places.softmax(1)
         pooled = torch.cat([
@@ -116,6 +117,10 @@ def _block(before: int, after: int, stride: int = 1, size: int = 3) -> nn.Sequen
     return nn.Sequential(
         nn.Conv2d(before, after, size, stride=stride, padding=size // 2, bias=False), nn.GroupNorm(GROUPS, after),
         nn.ReLU())
+
+
+def _enlarged(level: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+    return nn.functional.interpolate(level, size=like.shape[2:], mode="bilinear", align_corners=False)
 
 
 class ImageClassifier:

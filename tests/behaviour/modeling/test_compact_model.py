@@ -45,7 +45,7 @@ def weights(model: SentimentModel) -> dict[str, torch.Tensor]:
 def test_losses_of_a_seeded_run_are_known(trained: Trained) -> None:
     """A change of the training code that moves these is a change of the model; bfloat16 is the tolerance."""
     found = (trained.text.first_loss, trained.text.last_loss, trained.image.first_loss, trained.image.last_loss)
-    assert found == pytest.approx((1.070, 0.526, 4.188, 1.242), rel=0.05)
+    assert found == pytest.approx((1.070, 0.526, 4.424, 1.658), rel=0.05)
 
 
 def test_both_towers_count(trained: Trained, drawn) -> None:
