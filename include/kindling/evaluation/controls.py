@@ -11,7 +11,7 @@ from kindling.evaluation.metrics import LOG_LOSS, NEGATIVE, POSITIVE, THREE_WAY,
 from kindling.evaluation.sample import Sample
 from kindling.records import Estimate
 
-#: Of the photos. With five, chance alone moved the cost of shuffling by .005 nats (n=251), with these by .001.
+#: Deals of the photos. With five, chance alone moved what shuffling costs by .005 nats (n=251); with these by .001.
 PERMUTATIONS = 100
 #: Fewer pairs than this are not worth a share.
 MIN_CONFLICTS = 10

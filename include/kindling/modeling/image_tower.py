@@ -22,8 +22,8 @@ from kindling.errors import DataError
 #: Pixels of a photo, before decoding, from which it is refused: a bomb, not a product photo.
 MAX_PIXELS = 50_000_000
 WIDTHS = (24, 48, 96)
-#: Wu and He 2018, "Group Normalization". A batch holds few things, each in every condition: its statistics say
-#: little of other photos, and batch normalization told damage with an AUC of .866 where this one has .888.
+#: Of channels: Wu and He 2018, "Group Normalization". A batch holds few things, each in every condition, and its
+#: statistics say little of other photos; batch normalization told damage with an AUC of .866, this of .888 (point, n=886).
 GROUPS = 8
 #: Pixels a side of one place of the damage map.
 PLACE = 4
@@ -113,10 +113,9 @@ class ImageTower(nn.Module):
         return places, self.condition(self.dropout(pooled))
 
 
-def _block(before: int, after: int, stride: int = 1, size: int = 3) -> nn.Sequential:
+def _block(before: int, after: int, stride: int = 1) -> nn.Sequential:
     return nn.Sequential(
-        nn.Conv2d(before, after, size, stride=stride, padding=size // 2, bias=False), nn.GroupNorm(GROUPS, after),
-        nn.ReLU())
+        nn.Conv2d(before, after, 3, stride=stride, padding=1, bias=False), nn.GroupNorm(GROUPS, after), nn.ReLU())
 
 
 def _enlarged(level: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
