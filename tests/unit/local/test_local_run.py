@@ -1,16 +1,23 @@
 """Following a run to its end; Airflow is played by a script of states."""
 
 import json
+import time
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from kindling_airflow.local import pipeline, summary
 from kindling_airflow.local.airflow_client import Task
-from kindling_airflow.local.errors import Interrupted
+from kindling_airflow.local.errors import Interrupted, SupervisorError
+from kindling_airflow.local.layout import Layout
+from kindling_airflow.local.memory import Peak
+from kindling_airflow.local.once import Wanted, run_once
 from kindling_airflow.local.progress import PlainView
+from kindling_airflow.local.startup import Recipe
 
 from .conftest import report, text_console
 
@@ -171,3 +178,29 @@ def test_failure_tells_stage_reason_last_lines_and_log() -> None:
     assert {"FAILED: dedupe", "line 39", f"--- all of it: {failed.log}"} <= set(
         output.getvalue().splitlines()
     )
+
+
+def test_a_refused_model_is_an_error_and_time_and_memory_are_told_all_the_same(
+    layout: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = tmp_path / "report.html"
+    page.write_text("<p>figures</p>")
+    airflow = ScriptedAirflow({"evaluate": "success"}, state="success")
+    evaluated = report("evaluate", uris={"report": page.as_uri()})
+    monkeypatch.setattr(airflow, "report", lambda run, task: evaluated)
+    installation = SimpleNamespace(
+        layout=layout,
+        say=lambda line: None,
+        client=lambda: nullcontext(airflow),
+        champion=lambda: None,
+        product={"KINDLING_CHROMIUM": ""},
+    )
+    console, output = text_console()
+    memory = SimpleNamespace(peak=Peak(3 * 2**30, {"stage train": 2**31}))
+    with pytest.raises(SupervisorError, match="the gate let no model through"):
+        run_once(
+            console, installation, Recipe("smoke", "c", ""), Wanted("smoke", "", "", None), memory, time.monotonic()
+        )  # type: ignore[arg-type]
+    lines = output.getvalue().splitlines()
+    assert f"report: {page}" in lines and any(line.startswith("time: ") for line in lines)
+    assert any(line.startswith("peak memory: 3.00 GiB") for line in lines)
