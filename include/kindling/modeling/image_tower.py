@@ -23,7 +23,7 @@ from kindling.errors import DataError
 MAX_PIXELS = 50_000_000
 WIDTHS = (24, 48, 96)
 #: Of channels: Wu and He 2018, "Group Normalization". A batch holds few things, each in every condition, and its
-#: statistics say little of other photos; batch normalization told damage with an AUC of .866, this of .888 (point, n=886).
+#: statistics say little of other photos: see "What held the image tower back" in docs/experiments.md.
 GROUPS = 8
 #: Pixels a side of one place of the damage map.
 PLACE = 4

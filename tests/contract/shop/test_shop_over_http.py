@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from urllib.parse import urljoin
 
@@ -117,8 +118,10 @@ def test_sigterm_ends_it_promptly_with_a_connection_open(catalogue: Path) -> Non
     with httpx.Client() as client:
         client.get(url)
         process.send_signal(signal.SIGTERM)
+        before = time.monotonic()
         process.wait(timeout=10)
     process.stdout.close()
+    assert time.monotonic() - before < 3
 
 
 def test_a_taken_port_is_named(catalogue: Path, shop_url: str) -> None:
