@@ -59,4 +59,14 @@ with DAG(
     promote = stage_task("promote")
     index = stage_task("index")
 
-scrape >> dedupe >> synthesize >> challenge >> label >> train >> evaluate >> promote >> index
+(
+    scrape
+    >> dedupe
+    >> synthesize
+    >> challenge
+    >> label
+    >> train
+    >> evaluate
+    >> promote
+    >> index
+)

@@ -13,17 +13,32 @@ class KindlingPlugin(AirflowPlugin):
     name = "kindling"
 
     external_views: ClassVar[list[Any]] = [
-        {"name": "Data health", "href": "/kindling/", "destination": "nav", "category": "browse",
-         "url_route": "data-health"},
-        {"name": "Stage reports", "href": "/kindling/runs/{RUN_ID}", "destination": "dag_run",
-         "url_route": "stage-reports"},
+        {
+            "name": "Data health",
+            "href": "/kindling/",
+            "destination": "nav",
+            "category": "browse",
+            "url_route": "data-health",
+        },
+        {
+            "name": "Stage reports",
+            "href": "/kindling/runs/{RUN_ID}",
+            "destination": "dag_run",
+            "url_route": "stage-reports",
+        },
     ]
 
     @cached_property
     def fastapi_apps(self) -> list[dict[str, Any]]:  # type: ignore[override]
         from kindling_airflow.data_health import data_health_app
 
-        return [{"app": data_health_app(), "url_prefix": "/kindling", "name": "Kindling data health"}]
+        return [
+            {
+                "app": data_health_app(),
+                "url_prefix": "/kindling",
+                "name": "Kindling data health",
+            }
+        ]
 
     @cached_property
     def timetables(self) -> list[type]:  # type: ignore[override]

@@ -13,11 +13,24 @@ import pytest
 from pytest_socket import disable_socket, enable_socket, socket_allow_hosts
 
 # A shared machine is slow now and then, and a failing example is printed whole: no deadline, no database.
-hypothesis.settings.register_profile("kindling", deadline=None, database=None, derandomize=True)
+hypothesis.settings.register_profile(
+    "kindling", deadline=None, database=None, derandomize=True
+)
 hypothesis.settings.load_profile("kindling")
 
 ROOT = Path(__file__).resolve().parent.parent
-LANES = ("unit", "architecture", "dags", "contract", "behaviour", "e2e", "browser", "containers", "kubernetes", "bench")
+LANES = (
+    "unit",
+    "architecture",
+    "dags",
+    "contract",
+    "behaviour",
+    "e2e",
+    "browser",
+    "containers",
+    "kubernetes",
+    "bench",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -25,7 +38,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         lane = item.path.relative_to(tests).parts[0]
         if lane not in LANES:
-            raise pytest.UsageError(f"{item.path}: tests live in one of {', '.join(LANES)}")
+            raise pytest.UsageError(
+                f"{item.path}: tests live in one of {', '.join(LANES)}"
+            )
         item.add_marker(lane)
 
 
@@ -80,7 +95,9 @@ def migrated_template(postgres_server: str) -> str:
 
     with psycopg.connect(postgres_server, autocommit=True) as connection:
         connection.execute("CREATE DATABASE kindling_template")
-    migrate(_database(postgres_server, "kindling_template"), ROOT / "sql" / "migrations")
+    migrate(
+        _database(postgres_server, "kindling_template"), ROOT / "sql" / "migrations"
+    )
     return "kindling_template"
 
 
@@ -100,17 +117,25 @@ def elasticsearch_url() -> str:
     """A real Elasticsearch; `make test` starts one, a run by hand names its own."""
     url = os.environ.get("KINDLING_TEST_ELASTICSEARCH_URL", "")
     if not url:
-        pytest.fail("KINDLING_TEST_ELASTICSEARCH_URL is not set: start an Elasticsearch 9 and name it, or use `make test`")
+        pytest.fail(
+            "KINDLING_TEST_ELASTICSEARCH_URL is not set: start an Elasticsearch 9 and name it, or use `make test`"
+        )
     return url
 
 
 @pytest.fixture(scope="session")
 def chromium() -> str:
     """A Chromium binary; `make test` installs Debian's where it may."""
-    for candidate in (os.environ.get("KINDLING_CHROMIUM", ""), "/usr/bin/chromium", "/usr/bin/chromium-browser"):
+    for candidate in (
+        os.environ.get("KINDLING_CHROMIUM", ""),
+        "/usr/bin/chromium",
+        "/usr/bin/chromium-browser",
+    ):
         if candidate and Path(candidate).is_file():
             return candidate
-    pytest.fail("no Chromium found: install the package `chromium`, or set KINDLING_CHROMIUM")
+    pytest.fail(
+        "no Chromium found: install the package `chromium`, or set KINDLING_CHROMIUM"
+    )
 
 
 def _database(url: str, name: str) -> str:

@@ -14,14 +14,25 @@ from shop.web.server import serve
 def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="shop", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    maker = commands.add_parser("make", help="make a catalogue folder; a no-op when it is there already")
+    maker = commands.add_parser(
+        "make", help="make a catalogue folder; a no-op when it is there already"
+    )
     maker.add_argument("--kind", required=True, choices=KINDS)
     maker.add_argument("--out", required=True, type=Path, help="the catalogue folder")
-    maker.add_argument("--data", type=Path, help="folder of real data, read by --kind clothing only")
+    maker.add_argument(
+        "--data", type=Path, help="folder of real data, read by --kind clothing only"
+    )
     maker.add_argument("--seed", type=int, default=SEED)
-    server = commands.add_parser("serve", help="serve a catalogue folder over HTTP until SIGTERM or Ctrl-C")
+    server = commands.add_parser(
+        "serve", help="serve a catalogue folder over HTTP until SIGTERM or Ctrl-C"
+    )
     server.add_argument("--catalogue", required=True, type=Path)
-    server.add_argument("--port", required=True, type=int, help="0 for any free one, which is then printed")
+    server.add_argument(
+        "--port",
+        required=True,
+        type=int,
+        help="0 for any free one, which is then printed",
+    )
     server.add_argument("--host", default="127.0.0.1")
     return parser
 
@@ -32,7 +43,10 @@ def _make(arguments: argparse.Namespace) -> None:
     if arguments.seed < 0:
         raise BadInput(f"--seed is {arguments.seed}, expected 0 or more")
     written = make(arguments.kind, arguments.out, arguments.seed, arguments.data)
-    print(f"shop: {arguments.out}: {arguments.kind} " + ("made" if written else "is there already"))
+    print(
+        f"shop: {arguments.out}: {arguments.kind} "
+        + ("made" if written else "is there already")
+    )
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -34,7 +34,11 @@ LIBRARY_SETTINGS = {
 def main(argv: list[str] | None = None) -> int:
     for name, value in LIBRARY_SETTINGS.items():
         os.environ.setdefault(name, value)
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(
+        level=logging.INFO,
+        stream=sys.stderr,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
     for noisy in ("httpx", "great_expectations", "alembic", "elastic_transport"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     arguments = _parser().parse_args(argv)
@@ -50,20 +54,48 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     for stage in STAGES:
         command = commands.add_parser(stage.name, help=stage.summary)
-        command.add_argument("--run", required=True, help="run id; a rerun with the same inputs is a no-op")
-        command.add_argument("--recipe", required=True, help=f"one of {', '.join(recipes.names())}, or a .yaml file")
-        command.add_argument("--niche", default="", help="categories in cold start, comma-separated; empty: the recipe's")
-        command.add_argument("--target-size", default="", help="rows wanted per niche and sentiment; empty: the recipe's")
-        command.add_argument("--conf", default="", help="the DAG run's conf as JSON; unknown parameters are refused")
+        command.add_argument(
+            "--run",
+            required=True,
+            help="run id; a rerun with the same inputs is a no-op",
+        )
+        command.add_argument(
+            "--recipe",
+            required=True,
+            help=f"one of {', '.join(recipes.names())}, or a .yaml file",
+        )
+        command.add_argument(
+            "--niche",
+            default="",
+            help="categories in cold start, comma-separated; empty: the recipe's",
+        )
+        command.add_argument(
+            "--target-size",
+            default="",
+            help="rows wanted per niche and sentiment; empty: the recipe's",
+        )
+        command.add_argument(
+            "--conf",
+            default="",
+            help="the DAG run's conf as JSON; unknown parameters are refused",
+        )
         command.set_defaults(act=_stage)
     migrate = commands.add_parser("migrate", help="apply sql/migrations")
     migrate.add_argument("--folder", type=Path, default=_migrations())
     migrate.set_defaults(act=_migrate)
     show = commands.add_parser("recipe", help="print a recipe, resolved")
     show.add_argument("name")
-    show.add_argument("--json", action="store_true", help="accepted for scripts; the output is JSON either way")
-    show.set_defaults(act=lambda a: print(recipes.load(a.name).model_dump_json(indent=2)))
-    commands.add_parser("champion", help="print the serving model's version").set_defaults(act=_champion)
+    show.add_argument(
+        "--json",
+        action="store_true",
+        help="accepted for scripts; the output is JSON either way",
+    )
+    show.set_defaults(
+        act=lambda a: print(recipes.load(a.name).model_dump_json(indent=2))
+    )
+    commands.add_parser(
+        "champion", help="print the serving model's version"
+    ).set_defaults(act=_champion)
     serve = commands.add_parser("serve", help="answer POST /analyze with the champion")
     serve.add_argument("--host", default="127.0.0.1")
     serve.add_argument("--port", type=int, default=8000)
@@ -79,11 +111,19 @@ def _stage(arguments: argparse.Namespace) -> None:
     settings = environment.from_environment()
     _refuse_unknown(arguments.conf)
     recipe = recipes.load(arguments.recipe)
-    niche = tuple(part.strip() for part in arguments.niche.split(",") if part.strip()) or recipe.niche
-    target_size = _whole(arguments.target_size) if arguments.target_size else recipe.synthesize.target_size
+    niche = (
+        tuple(part.strip() for part in arguments.niche.split(",") if part.strip())
+        or recipe.niche
+    )
+    target_size = (
+        _whole(arguments.target_size)
+        if arguments.target_size
+        else recipe.synthesize.target_size
+    )
     context = Context(arguments.run, recipe, niche, target_size, recipe.seed)
     wiring.rows(settings).begin_run(
-        arguments.run, recipe.name, {"niche": list(niche), "target_size": target_size})
+        arguments.run, recipe.name, {"niche": list(niche), "target_size": target_size}
+    )
     report = run_stage(arguments.command, context, wiring.dependencies(settings))
     _write_report(report, settings.report_path)
 
@@ -110,12 +150,16 @@ def _refuse_unknown(conf: str) -> None:
         raise ConfigurationError(f"--conf is not JSON: {error}") from None
     unknown = sorted(set(content) - set(RUN_PARAMETERS))
     if unknown:
-        raise ConfigurationError(f"unknown parameter {', '.join(unknown)}; allowed: {', '.join(RUN_PARAMETERS)}")
+        raise ConfigurationError(
+            f"unknown parameter {', '.join(unknown)}; allowed: {', '.join(RUN_PARAMETERS)}"
+        )
 
 
 def _whole(value: str) -> int:
     if not value.isdigit():
-        raise ConfigurationError(f"target size {value!r}; a whole number from 0 is wanted")
+        raise ConfigurationError(
+            f"target size {value!r}; a whole number from 0 is wanted"
+        )
     return int(value)
 
 
@@ -126,7 +170,9 @@ def _migrations() -> Path:
 def _migrate(arguments: argparse.Namespace) -> None:
     from kindling.stores.migrations import migrate
 
-    applied = migrate(environment.from_environment().required("database_url"), arguments.folder)
+    applied = migrate(
+        environment.from_environment().required("database_url"), arguments.folder
+    )
     print(f"applied {', '.join(applied)}" if applied else "nothing to apply")
 
 

@@ -41,18 +41,67 @@ class Stage:
 
 
 STAGES: tuple[Stage, ...] = (
-    Stage("scrape", "collect reviews and photos from the shop's pages", ("scrape",), 1, 2),
-    Stage("dedupe", "drop copies, cluster near-duplicates, split by product", ("dedupe",), 1, 2),
-    Stage("synthesize", "fill the class deficit of the niche with new text and photos", ("synthesize",), 1, 2),
-    Stage("challenge", "try to tell synthetic from real; admit only what passes", ("learn",), 2, 4),
-    Stage("label", "stars and a model vote: accept, review or discard", ("learn",), 2, 4),
-    Stage("train", "baseline and compact text+image model", ("train", "learn"), 2, 8, gpu=1,
-          timeout_minutes=240, pool="heavy"),
-    Stage("evaluate", "figures with intervals on the golden holdout, and one report",
-          ("train", "learn", "report"), 2, 8, gpu=1, pool="heavy"),
-    Stage("promote", "the gate: move the alias `champion`, or say why not", ("train",), 1, 2),
-    Stage("index", "project reviews into the vector and keyword indexes, then swap",
-          ("train", "index"), 2, 4, pool="heavy"),
+    Stage(
+        "scrape", "collect reviews and photos from the shop's pages", ("scrape",), 1, 2
+    ),
+    Stage(
+        "dedupe",
+        "drop copies, cluster near-duplicates, split by product",
+        ("dedupe",),
+        1,
+        2,
+    ),
+    Stage(
+        "synthesize",
+        "fill the class deficit of the niche with new text and photos",
+        ("synthesize",),
+        1,
+        2,
+    ),
+    Stage(
+        "challenge",
+        "try to tell synthetic from real; admit only what passes",
+        ("learn",),
+        2,
+        4,
+    ),
+    Stage(
+        "label", "stars and a model vote: accept, review or discard", ("learn",), 2, 4
+    ),
+    Stage(
+        "train",
+        "baseline and compact text+image model",
+        ("train", "learn"),
+        2,
+        8,
+        gpu=1,
+        timeout_minutes=240,
+        pool="heavy",
+    ),
+    Stage(
+        "evaluate",
+        "figures with intervals on the golden holdout, and one report",
+        ("train", "learn", "report"),
+        2,
+        8,
+        gpu=1,
+        pool="heavy",
+    ),
+    Stage(
+        "promote",
+        "the gate: move the alias `champion`, or say why not",
+        ("train",),
+        1,
+        2,
+    ),
+    Stage(
+        "index",
+        "project reviews into the vector and keyword indexes, then swap",
+        ("train", "index"),
+        2,
+        4,
+        pool="heavy",
+    ),
 )
 
 STAGE_NAMES = tuple(stage.name for stage in STAGES)

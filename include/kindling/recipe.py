@@ -171,7 +171,9 @@ class Recipe(_Frozen):
     #: Categories in their cold start; the others are the neighbouring domain.
     niche: tuple[str, ...] = ()
     #: How stars become sentiments.
-    label_scheme: Literal["1-2 negative, 3 neutral, 4-5 positive"] = "1-2 negative, 3 neutral, 4-5 positive"
+    label_scheme: Literal["1-2 negative, 3 neutral, 4-5 positive"] = (
+        "1-2 negative, 3 neutral, 4-5 positive"
+    )
     scrape: ScrapeConfig = ScrapeConfig()
     dedupe: DedupeConfig = DedupeConfig()
     synthesize: SynthesizeConfig = SynthesizeConfig()
@@ -186,7 +188,11 @@ class Recipe(_Frozen):
 def names() -> list[str]:
     """The recipes that come with the package."""
     folder = resources.files("kindling") / "recipes"
-    return sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
+    return sorted(
+        entry.name.removesuffix(".yaml")
+        for entry in folder.iterdir()
+        if entry.name.endswith(".yaml")
+    )
 
 
 def load(name: str) -> Recipe:
@@ -196,7 +202,9 @@ def load(name: str) -> Recipe:
     elif name in names():
         path = resources.files("kindling") / "recipes" / f"{name}.yaml"
     else:
-        raise ConfigurationError(f"unknown recipe {name!r}; known: {', '.join(names())}, or a path to a .yaml file")
+        raise ConfigurationError(
+            f"unknown recipe {name!r}; known: {', '.join(names())}, or a path to a .yaml file"
+        )
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -204,11 +212,15 @@ def load(name: str) -> Recipe:
     except yaml.YAMLError as error:
         raise ConfigurationError(f"{path}: not valid YAML: {error}") from error
     if not isinstance(content, dict):
-        raise ConfigurationError(f"{path}: a recipe is a mapping of keys, this is {type(content).__name__}")
+        raise ConfigurationError(
+            f"{path}: a recipe is a mapping of keys, this is {type(content).__name__}"
+        )
     try:
         return Recipe.model_validate(content)
     except ValidationError as error:
-        raise ConfigurationError(f"{path}: " + "; ".join(_problem(one) for one in error.errors())) from None
+        raise ConfigurationError(
+            f"{path}: " + "; ".join(_problem(one) for one in error.errors())
+        ) from None
 
 
 def _problem(error: Any) -> str:

@@ -160,9 +160,27 @@ class Rejection:
     detail: str = ""
 
 
-Record = Page | Product | Photo | Review | DedupeDecision | Synthesis | ChallengeVerdict | Label | Rejection
+Record = (
+    Page
+    | Product
+    | Photo
+    | Review
+    | DedupeDecision
+    | Synthesis
+    | ChallengeVerdict
+    | Label
+    | Rejection
+)
 RECORD_TYPES: tuple[type, ...] = (
-    Page, Product, Photo, Review, DedupeDecision, Synthesis, ChallengeVerdict, Label, Rejection,
+    Page,
+    Product,
+    Photo,
+    Review,
+    DedupeDecision,
+    Synthesis,
+    ChallengeVerdict,
+    Label,
+    Rejection,
 )
 
 

@@ -53,13 +53,19 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
 
     keywords = text("KEYWORDS", "embedded")
     if keywords not in KEYWORD_BACKENDS:
-        raise ConfigurationError(f"KINDLING_KEYWORDS={keywords!r}; allowed: {', '.join(KEYWORD_BACKENDS)}")
+        raise ConfigurationError(
+            f"KINDLING_KEYWORDS={keywords!r}; allowed: {', '.join(KEYWORD_BACKENDS)}"
+        )
     elasticsearch_url = text("ELASTICSEARCH_URL")
     if keywords == "elasticsearch" and not elasticsearch_url:
-        raise ConfigurationError("KINDLING_KEYWORDS=elasticsearch needs KINDLING_ELASTICSEARCH_URL")
+        raise ConfigurationError(
+            "KINDLING_KEYWORDS=elasticsearch needs KINDLING_ELASTICSEARCH_URL"
+        )
     objects_url = text("OBJECTS_URL")
     if objects_url and not objects_url.startswith(("file://", "s3://")):
-        raise ConfigurationError(f"KINDLING_OBJECTS_URL={objects_url!r}; allowed: file:///… or s3://…")
+        raise ConfigurationError(
+            f"KINDLING_OBJECTS_URL={objects_url!r}; allowed: file:///… or s3://…"
+        )
     data = text("DATA")
     if data and not Path(data).is_dir():
         raise ConfigurationError(f"KINDLING_DATA={data!r} is not a folder")
@@ -73,10 +79,14 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         elasticsearch_url=elasticsearch_url,
         mlflow_url=text("MLFLOW_URL"),
         text_model=text("TEXT_MODEL"),
-        threads=_positive(text("THREADS", str(os.cpu_count() or 1)), "KINDLING_THREADS"),
+        threads=_positive(
+            text("THREADS", str(os.cpu_count() or 1)), "KINDLING_THREADS"
+        ),
         data=data,
         report_path=text("REPORT_PATH"),
-        image_hosts=tuple(host.strip() for host in text("IMAGE_HOSTS").split(",") if host.strip()),
+        image_hosts=tuple(
+            host.strip() for host in text("IMAGE_HOSTS").split(",") if host.strip()
+        ),
     )
 
 

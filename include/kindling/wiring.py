@@ -72,10 +72,14 @@ def _pgvector(settings: Settings, adapter: str) -> Any:
 def _registry(settings: Settings) -> Any:
     from kindling.stores.registry import MlflowRegistry
 
-    return MlflowRegistry(settings.required("mlflow_url"), settings.required("objects_url"))
+    return MlflowRegistry(
+        settings.required("mlflow_url"), settings.required("objects_url")
+    )
 
 
 def _chromium(settings: Settings) -> str | None:
     if settings.chromium and not Path(settings.chromium).is_file():
-        raise ConfigurationError(f"KINDLING_CHROMIUM={settings.chromium!r} is not a file")
+        raise ConfigurationError(
+            f"KINDLING_CHROMIUM={settings.chromium!r} is not a file"
+        )
     return settings.chromium or None

@@ -41,12 +41,15 @@ _REPORT_POLICY = (
     " img-src data:"
 )
 
+
 def data_health_app() -> FastAPI:
     """The sub-application; every route asks for a signed-in user, by token or by the UI's cookie."""
     app = FastAPI(
         # Airflow guards its own API, not what a plugin mounts; the schema pages would stay open to all.
         dependencies=[Depends(requires_access_view(AccessView.WEBSITE))],
-        docs_url=None, redoc_url=None, openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
     )
     app.get("/")(show_runs)
     app.get("/runs/{run_id}")(show_run)
@@ -74,7 +77,9 @@ def show_report(run_id: RunId) -> HTMLResponse:
     try:
         content = objects.cat_file(f"{root}/runs/{run_id}/report.html")
     except FileNotFoundError:
-        raise HTTPException(404, f"run {run_id} has no report: evaluate has not committed") from None
+        raise HTTPException(
+            404, f"run {run_id} has no report: evaluate has not committed"
+        ) from None
     return HTMLResponse(content, headers={"Content-Security-Policy": _REPORT_POLICY})
 
 
@@ -94,18 +99,34 @@ def _template() -> Template:
 def _runs(run_id: str | None) -> list[dict[str, Any]]:
     url = _setting("KINDLING_DATABASE_URL")
     try:
-        with psycopg.connect(url, connect_timeout=5, row_factory=dict_row) as connection:
-            rows = connection.execute(_QUERY, {"run_id": run_id, "limit": RUNS_SHOWN}).fetchall()
+        with psycopg.connect(
+            url, connect_timeout=5, row_factory=dict_row
+        ) as connection:
+            rows = connection.execute(
+                _QUERY, {"run_id": run_id, "limit": RUNS_SHOWN}
+            ).fetchall()
     except psycopg.OperationalError as error:
-        raise HTTPException(503, f"the product's database does not answer: {error}") from error
+        raise HTTPException(
+            503, f"the product's database does not answer: {error}"
+        ) from error
     except psycopg.errors.UndefinedTable:
-        reason = "the product's database has no tables yet: run `python -m kindling migrate`"
+        reason = (
+            "the product's database has no tables yet: run `python -m kindling migrate`"
+        )
         raise HTTPException(503, reason) from None
     runs: dict[str, dict[str, Any]] = {}
     for row in rows:
-        run = runs.setdefault(row["run_id"], {
-            "run_id": row["run_id"], "quoted": quote(row["run_id"], safe=""), "recipe": row["recipe"],
-            "started_at": row["started_at"], "reports": [], "has_report": False})
+        run = runs.setdefault(
+            row["run_id"],
+            {
+                "run_id": row["run_id"],
+                "quoted": quote(row["run_id"], safe=""),
+                "recipe": row["recipe"],
+                "started_at": row["started_at"],
+                "reports": [],
+                "has_report": False,
+            },
+        )
         if row["stage"]:
             run["reports"].append(row["report"])
             run["has_report"] |= row["stage"] == "evaluate"
@@ -120,7 +141,14 @@ def _setting(name: str) -> str:
 
 def _figure(value: Any) -> str:
     """A figure as it may be printed: an estimate with its interval, n and data hash."""
-    if isinstance(value, dict) and {"value", "n", "low", "high", "data_sha256"} <= value.keys():
-        return "{value:.3f} [{low:.3f}, {high:.3f}] (n={n}, data {data_sha256:.8})".format(**value)
+    if (
+        isinstance(value, dict)
+        and {"value", "n", "low", "high", "data_sha256"} <= value.keys()
+    ):
+        return (
+            "{value:.3f} [{low:.3f}, {high:.3f}] (n={n}, data {data_sha256:.8})".format(
+                **value
+            )
+        )
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return re.sub(r"(?s)(.{300}).+", r"\1…", text)

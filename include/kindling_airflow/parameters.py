@@ -15,8 +15,12 @@ NICHE_PATTERN = r"^$|^[^,\n]+(,[^,\n]+)*$"
 
 def recipe_names() -> list[str]:
     """Recipes of the package, from their file names: reading them would import the product."""
-    files = (entry.name for entry in (resources.files("kindling") / "recipes").iterdir())
-    return sorted(name.removesuffix(".yaml") for name in files if name.endswith(".yaml"))
+    files = (
+        entry.name for entry in (resources.files("kindling") / "recipes").iterdir()
+    )
+    return sorted(
+        name.removesuffix(".yaml") for name in files if name.endswith(".yaml")
+    )
 
 
 def run_parameters() -> dict[str, Param]:
@@ -29,11 +33,27 @@ def run_parameters() -> dict[str, Param]:
         allowed = f"{', '.join(recipes)}, or the absolute path of a .yaml file"
         raise ValueError(f"{DEFAULT_RECIPE}={default!r}; allowed: {allowed}")
     return {
-        "recipe": Param(default, type="string", enum=recipes, title="Recipe",
-                        description="What the run does: catalogue, stage settings and the gate's bar."),
-        "niche": Param("", type=["string", "null"], pattern=NICHE_PATTERN, maxLength=500, title="Niche",
-                       description="Categories in cold start, comma-separated. Empty: the recipe's own."),
-        "target_size": Param(None, type=["integer", "null"], minimum=0, title="Target size",
-                             description="Rows wanted per niche category and sentiment, real and synthetic "
-                                         "together. Empty: the recipe's own."),
+        "recipe": Param(
+            default,
+            type="string",
+            enum=recipes,
+            title="Recipe",
+            description="What the run does: catalogue, stage settings and the gate's bar.",
+        ),
+        "niche": Param(
+            "",
+            type=["string", "null"],
+            pattern=NICHE_PATTERN,
+            maxLength=500,
+            title="Niche",
+            description="Categories in cold start, comma-separated. Empty: the recipe's own.",
+        ),
+        "target_size": Param(
+            None,
+            type=["integer", "null"],
+            minimum=0,
+            title="Target size",
+            description="Rows wanted per niche category and sentiment, real and synthetic "
+            "together. Empty: the recipe's own.",
+        ),
     }

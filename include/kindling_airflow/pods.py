@@ -53,16 +53,22 @@ class StagePodOperator(KubernetesPodOperator):
     def execute(self, context: Any) -> dict[str, Any]:
         """The stage's report; AirflowFailException when a retry is of no use."""
         result = super().execute(context)
-        return checked_report(self.stage, None if result is None else json.dumps(result))
+        return checked_report(
+            self.stage, None if result is None else json.dumps(result)
+        )
 
-    def cleanup(self, pod: Any, remote_pod: Any, xcom_result: Any = None, context: Any = None) -> None:
+    def cleanup(
+        self, pod: Any, remote_pod: Any, xcom_result: Any = None, context: Any = None
+    ) -> None:
         """As the parent does, with the failure named by the container's exit code."""
         try:
             super().cleanup(pod, remote_pod, xcom_result, context)
         except AirflowSkipException:
             raise
         except AirflowException as error:
-            raise failure(self.stage, _exit_code(remote_pod, self.base_container_name)) from error
+            raise failure(
+                self.stage, _exit_code(remote_pod, self.base_container_name)
+            ) from error
 
 
 def stage_pod(stage: Stage) -> StagePodOperator:
@@ -72,7 +78,10 @@ def stage_pod(stage: Stage) -> StagePodOperator:
         **task_policy(stage),
         name=f"kindling-{stage.name}".replace("_", "-"),
         namespace=os.environ.get(NAMESPACE) or "kindling",
-        labels={"app.kubernetes.io/name": "kindling", "app.kubernetes.io/component": stage.name},
+        labels={
+            "app.kubernetes.io/name": "kindling",
+            "app.kubernetes.io/component": stage.name,
+        },
         image=fixed_image(os.environ.get(IMAGE, "")),
         # A fixed tag never changes, so a node that has it need not ask the registry.
         image_pull_policy="IfNotPresent",
@@ -100,12 +109,22 @@ def fixed_image(image: str) -> str:
 def _environment(stage: Stage) -> list[k8s.V1EnvVar]:
     secret = os.environ.get(SECRET_NAME) or "kindling"
     by_reference = [
-        k8s.V1EnvVar(name=name, value_from=k8s.V1EnvVarSource(
-            secret_key_ref=k8s.V1SecretKeySelector(name=secret, key=name, optional=optional)))
+        k8s.V1EnvVar(
+            name=name,
+            value_from=k8s.V1EnvVarSource(
+                secret_key_ref=k8s.V1SecretKeySelector(
+                    name=secret, key=name, optional=optional
+                )
+            ),
+        )
         for name, optional in SECRETS.items()
     ]
     threads = str(max(1, int(stage.cpu)))
-    plain = {name: value for name, value in product_environment(os.environ).items() if name not in SECRETS}
+    plain = {
+        name: value
+        for name, value in product_environment(os.environ).items()
+        if name not in SECRETS
+    }
     plain |= {
         REPORT_PATH: "/airflow/xcom/return.json",
         # In a pod, cpu_count() tells the node's cores, not the pod's share.
@@ -115,29 +134,42 @@ def _environment(stage: Stage) -> list[k8s.V1EnvVar]:
         # The only folder that a read-only image lets libraries keep their caches in.
         "HOME": "/tmp",
     }
-    return by_reference + [k8s.V1EnvVar(name=name, value=value) for name, value in plain.items()]
+    return by_reference + [
+        k8s.V1EnvVar(name=name, value=value) for name, value in plain.items()
+    ]
 
 
 def _resources(stage: Stage) -> k8s.V1ResourceRequirements:
     memory = f"{round(stage.memory_gib * 1024)}Mi"
     # Memory cannot be taken back, so what is promised is what is allowed; idle cores may be borrowed,
     # hence no CPU limit. A GPU is asked for in limits, and requests follow.
-    limits = {"memory": memory} | ({"nvidia.com/gpu": str(stage.gpu)} if stage.gpu else {})
-    return k8s.V1ResourceRequirements(requests={"cpu": str(stage.cpu), "memory": memory}, limits=limits)
+    limits = {"memory": memory} | (
+        {"nvidia.com/gpu": str(stage.gpu)} if stage.gpu else {}
+    )
+    return k8s.V1ResourceRequirements(
+        requests={"cpu": str(stage.cpu), "memory": memory}, limits=limits
+    )
 
 
 def _tolerations(stage: Stage) -> list[k8s.V1Toleration]:
     # Cloud providers taint GPU nodes so that only pods that say so land there.
-    toleration = k8s.V1Toleration(key="nvidia.com/gpu", operator="Exists", effect="NoSchedule")
+    toleration = k8s.V1Toleration(
+        key="nvidia.com/gpu", operator="Exists", effect="NoSchedule"
+    )
     return [toleration] if stage.gpu else []
 
 
 def _storage() -> dict[str, Any]:
     return {
         "volumes": [
-            k8s.V1Volume(name="tmp", empty_dir=k8s.V1EmptyDirVolumeSource(size_limit="10Gi")),
+            k8s.V1Volume(
+                name="tmp", empty_dir=k8s.V1EmptyDirVolumeSource(size_limit="10Gi")
+            ),
             # The runtime's default of 64 MiB is too little for Chromium and for torch's loaders.
-            k8s.V1Volume(name="shm", empty_dir=k8s.V1EmptyDirVolumeSource(medium="Memory", size_limit="1Gi")),
+            k8s.V1Volume(
+                name="shm",
+                empty_dir=k8s.V1EmptyDirVolumeSource(medium="Memory", size_limit="1Gi"),
+            ),
         ],
         "volume_mounts": [
             k8s.V1VolumeMount(name="tmp", mount_path="/tmp"),
@@ -155,8 +187,12 @@ def _security() -> dict[str, Any]:
     )
     return {
         "security_context": k8s.V1PodSecurityContext(
-            run_as_non_root=True, run_as_user=USER, run_as_group=USER, fs_group=USER,
-            seccomp_profile=k8s.V1SeccompProfile(type="RuntimeDefault")),
+            run_as_non_root=True,
+            run_as_user=USER,
+            run_as_group=USER,
+            fs_group=USER,
+            seccomp_profile=k8s.V1SeccompProfile(type="RuntimeDefault"),
+        ),
         "container_security_context": container,
         # The sidecar has none of its own and would be refused by that standard.
         "xcom_sidecar_container_security_context": container,
@@ -190,6 +226,12 @@ def _lifecycle(stage: Stage) -> dict[str, Any]:
 
 def _exit_code(pod: Any, container: str) -> int | None:
     """The container's exit code; None if it never came to one."""
-    statuses = (pod.status.container_statuses if pod is not None and pod.status else None) or []
+    statuses = (
+        pod.status.container_statuses if pod is not None and pod.status else None
+    ) or []
     states = [status.state for status in statuses if status.name == container]
-    return states[0].terminated.exit_code if states and states[0] and states[0].terminated else None
+    return (
+        states[0].terminated.exit_code
+        if states and states[0] and states[0].terminated
+        else None
+    )

@@ -44,25 +44,39 @@ def failure(stage: str, exit_code: int | None) -> AirflowException:
         return AirflowException(f"{stage} did not end by itself; trying again")
     number = -exit_code if exit_code < 0 else exit_code - 128
     if number > 0:
-        return AirflowException(f"{stage} was killed by {_signal_name(number)}; trying again")
+        return AirflowException(
+            f"{stage} was killed by {_signal_name(number)}; trying again"
+        )
     if exit_code == EXIT_RETRY:
         reason = "an outside service did not answer"
-        return AirflowException(f"{stage} ended with {EXIT_RETRY}: {reason}; trying again")
-    return AirflowFailException(f"{stage} ended with {exit_code}: final, a retry would end the same way")
+        return AirflowException(
+            f"{stage} ended with {EXIT_RETRY}: {reason}; trying again"
+        )
+    return AirflowFailException(
+        f"{stage} ended with {exit_code}: final, a retry would end the same way"
+    )
 
 
 def checked_report(stage: str, content: str | None) -> dict[str, Any]:
     """The stage's report from its JSON; AirflowFailException if it is missing, foreign or too large."""
     if not content:
-        raise AirflowFailException(f"{stage} ended with 0 and left no report at KINDLING_REPORT_PATH")
+        raise AirflowFailException(
+            f"{stage} ended with 0 and left no report at KINDLING_REPORT_PATH"
+        )
     if (size := len(content.encode())) > MAX_REPORT_BYTES:
-        raise AirflowFailException(f"{stage}: the report has {size} bytes, more than {MAX_REPORT_BYTES}")
+        raise AirflowFailException(
+            f"{stage}: the report has {size} bytes, more than {MAX_REPORT_BYTES}"
+        )
     try:
         report = json.loads(content)
     except json.JSONDecodeError as error:
-        raise AirflowFailException(f"{stage}: the report is not JSON: {error}") from error
+        raise AirflowFailException(
+            f"{stage}: the report is not JSON: {error}"
+        ) from error
     if not isinstance(report, dict) or report.get("stage") != stage:
-        raise AirflowFailException(f"{stage}: the report is not this stage's: {content[:200]}")
+        raise AirflowFailException(
+            f"{stage}: the report is not this stage's: {content[:200]}"
+        )
     return report
 
 
@@ -71,7 +85,10 @@ def say_what_failed(context: dict[str, Any]) -> None:
     task = context["task_instance"]
     log.error(
         "%s of run %s failed for good. Log: %s What to do: the DAG's documentation, section %s.",
-        task.task_id, task.run_id, task.log_url, task.task_id,
+        task.task_id,
+        task.run_id,
+        task.log_url,
+        task.task_id,
     )
 
 

@@ -21,7 +21,9 @@ _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
-def launch(argv: Sequence[str], environment: Mapping[str, str], folder: Path) -> subprocess.Popen[bytes]:
+def launch(
+    argv: Sequence[str], environment: Mapping[str, str], folder: Path
+) -> subprocess.Popen[bytes]:
     """Start `argv` (no shell) in `folder`; stdout and stderr come back as one stream, stdin is empty."""
     return subprocess.Popen(
         list(argv),
@@ -84,7 +86,10 @@ def _text(line: bytes) -> str:
 def _reaches(group: int, number: int) -> bool:
     try:
         os.killpg(group, number)
-    except (ProcessLookupError, PermissionError):  # macOS: EPERM for a group of zombies.
+    except (
+        ProcessLookupError,
+        PermissionError,
+    ):  # macOS: EPERM for a group of zombies.
         return False
     return True
 

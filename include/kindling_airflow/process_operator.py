@@ -17,9 +17,25 @@ from kindling_airflow.process_group import end_group, launch, lines
 #: Names that a stage needs of its machine. A list of what may pass, not of what may not: the task's own
 #: environment holds Airflow's secrets (`AIRFLOW__API_AUTH__JWT_SECRET` signs every token).
 MACHINE_ENVIRONMENT = (
-    "PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "PYTHONPATH", "LD_LIBRARY_PATH",
-    "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "CUDA_VISIBLE_DEVICES",
-    "SSL_CERT_FILE", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
+    "PATH",
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "TZ",
+    "TMPDIR",
+    "PYTHONPATH",
+    "LD_LIBRARY_PATH",
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "CUDA_VISIBLE_DEVICES",
+    "SSL_CERT_FILE",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
 )
 
 #: Interpreter of the stages, when it is not Airflow's own.
@@ -67,7 +83,10 @@ class StageProcessOperator(BaseOperator):
                 self.on_kill()
             if code := self._process.returncode:
                 raise failure(self.stage, code)
-            return checked_report(self.stage, report.read_text(encoding="utf-8") if report.exists() else None)
+            return checked_report(
+                self.stage,
+                report.read_text(encoding="utf-8") if report.exists() else None,
+            )
 
     def on_kill(self) -> None:
         """Ends the stage and whatever it started."""

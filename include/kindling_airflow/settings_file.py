@@ -33,9 +33,19 @@ class Connection(_Entry):
 
     def body(self) -> dict[str, Any]:
         """The connection as the REST API takes it."""
-        extra = json.dumps(self.conn_extra) if isinstance(self.conn_extra, dict) else self.conn_extra
-        fields = {"host": self.conn_host, "schema": self.conn_schema, "login": self.conn_login,
-                  "password": self.conn_password, "port": self.conn_port, "extra": extra}
+        extra = (
+            json.dumps(self.conn_extra)
+            if isinstance(self.conn_extra, dict)
+            else self.conn_extra
+        )
+        fields = {
+            "host": self.conn_host,
+            "schema": self.conn_schema,
+            "login": self.conn_login,
+            "password": self.conn_password,
+            "port": self.conn_port,
+            "extra": extra,
+        }
         given = {key: value for key, value in fields.items() if value is not None}
         return {"connection_id": self.conn_id, "conn_type": self.conn_type, **given}
 
@@ -47,7 +57,11 @@ class Pool(_Entry):
 
     def body(self) -> dict[str, Any]:
         """The pool as the REST API takes it."""
-        return {"name": self.pool_name, "slots": self.pool_slot, "description": self.pool_description}
+        return {
+            "name": self.pool_name,
+            "slots": self.pool_slot,
+            "description": self.pool_description,
+        }
 
 
 class Variable(_Entry):
@@ -78,28 +92,47 @@ def load(path: Path) -> AirflowSettings:
     except (OSError, yaml.YAMLError) as error:
         raise SettingsError(f"{path}: {error}") from error
     except ValidationError as error:
-        wrong = [f"{'.'.join(map(str, one['loc'])) or 'file'}: {one['msg']}" for one in error.errors()]
+        wrong = [
+            f"{'.'.join(map(str, one['loc'])) or 'file'}: {one['msg']}"
+            for one in error.errors()
+        ]
         raise SettingsError(f"{path}: {'; '.join(wrong)}") from None
 
 
 def apply(settings: AirflowSettings, call: Call) -> None:
     """Create or overwrite everything in the file: one request a kind. SettingsError on a refusal."""
     kinds: Mapping[str, tuple[Connection | Pool | Variable, ...]] = {
-        "connections": settings.connections, "pools": settings.pools, "variables": settings.variables,
+        "connections": settings.connections,
+        "pools": settings.pools,
+        "variables": settings.variables,
     }
     for kind, entries in kinds.items():
         if not entries:
             continue
         bodies = [entry.body() for entry in entries]
-        action = {"action": "create", "action_on_existence": "overwrite", "entities": bodies}
+        action = {
+            "action": "create",
+            "action_on_existence": "overwrite",
+            "entities": bodies,
+        }
         answer = call("PATCH", f"/api/v2/{kind}", {"actions": [action]})
         # A bulk request answers 200 though an entity in it was refused.
         if refused := (answer.get("create") or {}).get("errors"):
-            raise SettingsError(f"Airflow refused {kind} of airflow_settings.yaml: {refused}")
+            raise SettingsError(
+                f"Airflow refused {kind} of airflow_settings.yaml: {refused}"
+            )
 
 
 def _without_empty(content: Any) -> Any:
     # Astro's template leaves unused keys without a value, which YAML reads as null.
     if isinstance(content, dict):
-        return {key: _without_empty(value) for key, value in content.items() if value is not None}
-    return [_without_empty(one) for one in content] if isinstance(content, list) else content
+        return {
+            key: _without_empty(value)
+            for key, value in content.items()
+            if value is not None
+        }
+    return (
+        [_without_empty(one) for one in content]
+        if isinstance(content, list)
+        else content
+    )

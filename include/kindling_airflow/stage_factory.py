@@ -23,7 +23,9 @@ def stage_task(name: str) -> BaseOperator:
     if runtime == "process":
         from kindling_airflow.process_operator import StageProcessOperator
 
-        return StageProcessOperator(stage=name, arguments=stage_arguments(name), **task_policy(described))
+        return StageProcessOperator(
+            stage=name, arguments=stage_arguments(name), **task_policy(described)
+        )
     if runtime == "kubernetes":
         # Here, not above: the Kubernetes client takes seconds to import, at every parse.
         from kindling_airflow.pods import stage_pod

@@ -27,7 +27,11 @@ class NightlyTimetable(CronTriggerTimetable):
         """As the parent says, or the next time to come if that one is past its grace."""
         planned = super().next_dagrun_info(**kwargs)
         now = coerce_datetime(utcnow())
-        if planned is None or kwargs["restriction"].catchup or now - planned.run_after <= GRACE:
+        if (
+            planned is None
+            or kwargs["restriction"].catchup
+            or now - planned.run_after <= GRACE
+        ):
             return planned
         upcoming = self._get_next(now)
         if (latest := kwargs["restriction"].latest) is not None and upcoming > latest:

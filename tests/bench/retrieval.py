@@ -48,7 +48,9 @@ class ExactDense:
 
     def scores(self, query: Query, ids: Sequence[str]) -> dict[str, float]:
         rows = np.searchsorted(self._ids, ids)
-        return dict(zip(ids, (self._embeddings[rows] @ query.embedding).tolist(), strict=True))
+        return dict(
+            zip(ids, (self._embeddings[rows] @ query.embedding).tolist(), strict=True)
+        )
 
 
 class Keyword:
@@ -60,7 +62,10 @@ class Keyword:
         self._index = index
 
     def best(self, query: Query, limit: int) -> dict[str, float]:
-        return {hit.review_id: hit.score for hit in self._index.search("bench", query.text, limit)}
+        return {
+            hit.review_id: hit.score
+            for hit in self._index.search("bench", query.text, limit)
+        }
 
     def scores(self, query: Query, ids: Sequence[str]) -> dict[str, float]:
         found = self._index.search("bench", query.text, len(ids), {"review_id": ids})
@@ -68,28 +73,63 @@ class Keyword:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--others", type=int, default=3000, help="products without a judgement")
+    parser.add_argument(
+        "--others", type=int, default=3000, help="products without a judgement"
+    )
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
-    judgements, documents, sha256 = load(arguments.data / "search_relevance", arguments.others, arguments.seed)
+    judgements, documents, sha256 = load(
+        arguments.data / "search_relevance", arguments.others, arguments.seed
+    )
     embedder = Embedder()
     dense = ExactDense(list(documents), embedder.encode(list(documents.values())))
-    queries = sorted(query for query, grades in judgements.items() if any(grades.values()))
-    embedded = [Query(text, vector) for text, vector in zip(queries, embedder.encode(queries), strict=True)]
+    queries = sorted(
+        query for query, grades in judgements.items() if any(grades.values())
+    )
+    embedded = [
+        Query(text, vector)
+        for text, vector in zip(queries, embedder.encode(queries), strict=True)
+    ]
     with tempfile.TemporaryDirectory() as folder:
         keyword = Keyword(TantivyKeywords(Path(folder)))
-        keyword._index.build("bench", (
-            Document(review_id, text, "-", "-", 3, "neutral") for review_id, text in documents.items()))
-        scored = {name: np.array([ndcg(system(query), judgements[query.text]) for query in embedded])
-                  for name, system in systems(dense, keyword).items()}
-    print(json.dumps({
-        "bench": "retrieval", "documents": len(documents), "queries": len(queries), "model": embedder.model_id,
-        "ndcg_at_10": {name: asdict(bootstrap(values, sha256, arguments.seed)) for name, values in scored.items()},
-        "served_minus": {name: asdict(bootstrap(scored["served"] - values, sha256, arguments.seed))
-                         for name, values in scored.items() if name != "served"},
-    }))
+        keyword._index.build(
+            "bench",
+            (
+                Document(review_id, text, "-", "-", 3, "neutral")
+                for review_id, text in documents.items()
+            ),
+        )
+        scored = {
+            name: np.array(
+                [ndcg(system(query), judgements[query.text]) for query in embedded]
+            )
+            for name, system in systems(dense, keyword).items()
+        }
+    print(
+        json.dumps(
+            {
+                "bench": "retrieval",
+                "documents": len(documents),
+                "queries": len(queries),
+                "model": embedder.model_id,
+                "ndcg_at_10": {
+                    name: asdict(bootstrap(values, sha256, arguments.seed))
+                    for name, values in scored.items()
+                },
+                "served_minus": {
+                    name: asdict(
+                        bootstrap(scored["served"] - values, sha256, arguments.seed)
+                    )
+                    for name, values in scored.items()
+                    if name != "served"
+                },
+            }
+        )
+    )
 
 
 def systems(dense: ExactDense, keyword: Keyword) -> dict[str, System]:
@@ -99,27 +139,39 @@ def systems(dense: ExactDense, keyword: Keyword) -> dict[str, System]:
         return [dense.best(query, DEPTH), keyword.best(query, DEPTH)]
 
     def fused(weight: float) -> System:
-        return lambda query: [item for item, _ in convex(legs(query), (weight, 1 - weight))]
+        return lambda query: [
+            item for item, _ in convex(legs(query), (weight, 1 - weight))
+        ]
 
     return {
         "bm25": lambda query: list(keyword.best(query, 10)),
         "dense": lambda query: list(dense.best(query, 10)),
-        "rrf": lambda query: [item for item, _ in reciprocal_rank([list(leg) for leg in legs(query)])],
+        "rrf": lambda query: [
+            item for item, _ in reciprocal_rank([list(leg) for leg in legs(query)])
+        ],
         "convex 0.5": fused(0.5),
         f"convex {WEIGHTS[0]}": fused(WEIGHTS[0]),
         "served": lambda query: [item for item, _ in hybrid.search(query, 10)],
     }
 
 
-def load(folder: Path, others: int, seed: int) -> tuple[Judgements, dict[str, str], str]:
+def load(
+    folder: Path, others: int, seed: int
+) -> tuple[Judgements, dict[str, str], str]:
     """Grades by query, text by document id (sorted), and the hash of both files."""
     judgements: Judgements = {}
-    for row in csv.DictReader((folder / "judgements.csv").read_text(encoding="utf-8").splitlines()):
+    for row in csv.DictReader(
+        (folder / "judgements.csv").read_text(encoding="utf-8").splitlines()
+    ):
         judgements.setdefault(row["query"], {})[row["docid"]] = int(row["rating"])
     judged = {document for grades in judgements.values() for document in grades}
     with gzip.open(folder / "products.jsonl.gz", "rt", encoding="utf-8") as lines:
         products = {row["id"]: row for row in map(json.loads, lines)}
-    rest = np.random.default_rng(seed).permutation(sorted(set(products) - judged))[:others].tolist()
+    rest = (
+        np.random.default_rng(seed)
+        .permutation(sorted(set(products) - judged))[:others]
+        .tolist()
+    )
     texts = {name: _text(products[name]) for name in sorted(judged | set(rest))}
     digest = hashlib.sha256()
     for name in ("judgements.csv", "products.jsonl.gz"):
@@ -128,7 +180,9 @@ def load(folder: Path, others: int, seed: int) -> tuple[Judgements, dict[str, st
 
 
 def _text(product: dict[str, str]) -> str:
-    return " ".join(f"{product['title']}. {product.get('short_description') or ''}".split()[:WORDS])
+    return " ".join(
+        f"{product['title']}. {product.get('short_description') or ''}".split()[:WORDS]
+    )
 
 
 def ndcg(ranking: Sequence[str], grades: dict[str, int], depth: int = 10) -> float:

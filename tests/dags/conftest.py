@@ -14,7 +14,9 @@ ROOT = Path(__file__).resolve().parents[2]
 HOME = Path(tempfile.gettempdir()) / f"kindling-airflow-tests-{os.getpid()}"
 
 if os.environ.get("AIRFLOW_HOME") != str(HOME):
-    assert "airflow" not in sys.modules, "Airflow was imported before its home was named"
+    assert "airflow" not in sys.modules, (
+        "Airflow was imported before its home was named"
+    )
     os.environ["AIRFLOW_HOME"] = str(HOME)
     HOME.mkdir(exist_ok=True)
     folders = f"dags_folder = {ROOT / 'dags'}\nplugins_folder = {ROOT / 'plugins'}\n"

@@ -17,7 +17,17 @@ from airflow.serialization.serialized_objects import DagSerialization
 from kindling.catalog import EXIT_RETRY, STAGE_NAMES, STAGES
 from kindling_airflow.settings_file import load
 
-CHAIN = ["scrape", "dedupe", "synthesize", "challenge", "label", "train", "evaluate", "promote", "index"]
+CHAIN = [
+    "scrape",
+    "dedupe",
+    "synthesize",
+    "challenge",
+    "label",
+    "train",
+    "evaluate",
+    "promote",
+    "index",
+]
 
 Parse = Callable[[], DagBag]
 
@@ -46,7 +56,11 @@ def test_parses_in_two_seconds(parse: Parse) -> None:
 
 def test_chain_is_the_catalog_in_order(dag: DAG) -> None:
     assert list(STAGE_NAMES) == CHAIN
-    edges = {(task.task_id, below) for task in dag.tasks for below in task.downstream_task_ids}
+    edges = {
+        (task.task_id, below)
+        for task in dag.tasks
+        for below in task.downstream_task_ids
+    }
     assert edges == set(pairwise(CHAIN))
     assert {task.task_id for task in dag.tasks} == set(CHAIN)
 
@@ -59,7 +73,9 @@ def test_last_statement_is_the_architecture(repository: Path) -> None:
 
 def test_dag_files_are_short(repository: Path) -> None:
     files = list((repository / "dags").glob("*.py"))
-    assert files and all(len(path.read_text(encoding="utf-8").splitlines()) <= 80 for path in files)
+    assert files and all(
+        len(path.read_text(encoding="utf-8").splitlines()) <= 80 for path in files
+    )
 
 
 def test_starts_only_when_asked_or_due(dag: DAG) -> None:
@@ -71,43 +87,70 @@ def test_starts_only_when_asked_or_due(dag: DAG) -> None:
     assert dag.tags == {"kindling", "nightly"}
 
 
-@pytest.mark.parametrize("given", [
-    {"recipe": "smoke"},
-    {"niche": "Outerwear,Shorts"}, {"niche": ""}, {"niche": None},
-    {"target_size": 0}, {"target_size": None},
-])
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"recipe": "smoke"},
+        {"niche": "Outerwear,Shorts"},
+        {"niche": ""},
+        {"niche": None},
+        {"target_size": 0},
+        {"target_size": None},
+    ],
+)
 def test_good_parameters(dag: DAG, given: dict[str, Any]) -> None:
     for name, value in given.items():
         assert dag.params.get_param(name).resolve(value) == value
 
 
-@pytest.mark.parametrize(("name", "value"), [
-    ("recipe", "no-such-recipe"), ("recipe", None), ("niche", 3), ("niche", "A,,B"), ("niche", "A,"),
-    ("target_size", -1), ("target_size", "many"), ("target_size", 1.5),
-])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("recipe", "no-such-recipe"),
+        ("recipe", None),
+        ("niche", 3),
+        ("niche", "A,,B"),
+        ("niche", "A,"),
+        ("target_size", -1),
+        ("target_size", "many"),
+        ("target_size", 1.5),
+    ],
+)
 def test_bad_parameters_are_refused(dag: DAG, name: str, value: Any) -> None:
     with pytest.raises(ParamValidationError):
         dag.params.get_param(name).resolve(value)
 
 
 def test_recipes_are_the_packages_own(dag: DAG, repository: Path) -> None:
-    files = sorted(path.stem for path in (repository / "include/kindling/recipes").glob("*.yaml"))
+    files = sorted(
+        path.stem for path in (repository / "include/kindling/recipes").glob("*.yaml")
+    )
     assert dag.params.get_param("recipe").schema["enum"] == files
     assert dag.params["recipe"] == "demo"
 
 
-def test_environment_names_the_default_recipe(parse: Parse, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_environment_names_the_default_recipe(
+    parse: Parse, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("KINDLING_RECIPE", "clothing")
     assert parse().dags["nightly_retraining"].params["recipe"] == "clothing"
     monkeypatch.setenv("KINDLING_RECIPE", "/elsewhere/mine.yaml")
     assert parse().dags["nightly_retraining"].params["recipe"] == "/elsewhere/mine.yaml"
 
 
-@pytest.mark.parametrize(("name", "value", "allowed"), [
-    ("KINDLING_RECIPE", "no-such-recipe", "smoke"), ("KINDLING_RUNTIME", "mainframe", "process, kubernetes"),
-])
+@pytest.mark.parametrize(
+    ("name", "value", "allowed"),
+    [
+        ("KINDLING_RECIPE", "no-such-recipe", "smoke"),
+        ("KINDLING_RUNTIME", "mainframe", "process, kubernetes"),
+    ],
+)
 def test_wrong_environment_says_what_is_allowed(
-    parse: Parse, monkeypatch: pytest.MonkeyPatch, name: str, value: str, allowed: str,
+    parse: Parse,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    value: str,
+    allowed: str,
 ) -> None:
     monkeypatch.setenv(name, value)
     bag = parse()
@@ -117,7 +160,13 @@ def test_wrong_environment_says_what_is_allowed(
 
 
 def test_triage_for_every_stage_and_exit_code(dag: DAG) -> None:
-    notes = dict(re.findall(r"^ *- \*\*([^*]+)\*\*: (.+(?:\n +[^- ].*)*)", dag.doc_md or "", re.MULTILINE))
+    notes = dict(
+        re.findall(
+            r"^ *- \*\*([^*]+)\*\*: (.+(?:\n +[^- ].*)*)",
+            dag.doc_md or "",
+            re.MULTILINE,
+        )
+    )
     assert [name for name in notes if name in CHAIN] == CHAIN
     assert all(len(notes[name]) > 60 for name in CHAIN)
     assert {"2", "3", f"{EXIT_RETRY}, or killed by a signal"} <= set(notes)
@@ -134,12 +183,16 @@ def test_tasks_take_their_policy_from_the_catalog(dag: DAG) -> None:
 
 def test_every_pool_exists_locally(dag: DAG, repository: Path) -> None:
     # A task that names a missing pool is never scheduled, and nothing fails.
-    pools = {pool.pool_name for pool in load(repository / "airflow_settings.yaml").pools}
+    pools = {
+        pool.pool_name for pool in load(repository / "airflow_settings.yaml").pools
+    }
     assert {task.pool for task in dag.tasks} <= {"default_pool", *pools}
 
 
 @pytest.mark.parametrize("runtime", ["process", "kubernetes"])
-def test_survives_serialization(parse: Parse, monkeypatch: pytest.MonkeyPatch, runtime: str) -> None:
+def test_survives_serialization(
+    parse: Parse, monkeypatch: pytest.MonkeyPatch, runtime: str
+) -> None:
     monkeypatch.setenv("KINDLING_RUNTIME", runtime)
     monkeypatch.setenv("KINDLING_IMAGE", "registry.example/kindling:1.0.0")
     dag = parse().dags["nightly_retraining"]

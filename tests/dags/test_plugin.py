@@ -11,7 +11,10 @@ def test_airflow_finds_it() -> None:
     plugins, errors = plugins_manager._get_plugins()
     assert not errors
     (plugin,) = [one for one in plugins if one.name == "kindling"]
-    assert "kindling_airflow.timetable.NightlyTimetable" in plugins_manager.get_timetables_plugins()
+    assert (
+        "kindling_airflow.timetable.NightlyTimetable"
+        in plugins_manager.get_timetables_plugins()
+    )
     (app,) = plugin.fastapi_apps
     assert app["url_prefix"] == "/kindling"
     # Each view is a page of that app.
@@ -20,7 +23,9 @@ def test_airflow_finds_it() -> None:
 
 def test_one_uniquely_named_file(repository: Path) -> None:
     # Airflow imports each under its bare name.
-    assert [path.name for path in (repository / "plugins").glob("*.py")] == ["kindling_plugin.py"]
+    assert [path.name for path in (repository / "plugins").glob("*.py")] == [
+        "kindling_plugin.py"
+    ]
 
 
 def test_loading_it_imports_no_web_framework_and_no_database(repository: Path) -> None:
@@ -29,6 +34,12 @@ def test_loading_it_imports_no_web_framework_and_no_database(repository: Path) -
         "import kindling_plugin\nadded = {name.split('.')[0] for name in set(sys.modules) - before}\n"
         "assert added <= {'kindling_plugin'}, added"
     )
-    done = subprocess.run([sys.executable, "-W", "ignore", "-c", program], cwd=repository / "plugins",
-                          capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", program],
+        cwd=repository / "plugins",
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr

@@ -32,7 +32,9 @@ Pod = Callable[[str], dict[str, Any]]
 def load(repository: Path, monkeypatch: pytest.MonkeyPatch) -> Load:
     monkeypatch.setenv("KINDLING_IMAGE", "registry.example/kindling:1.4.0")
     for name in (*STAGE_ENVIRONMENT, *OBJECT_STORE_ENVIRONMENT):
-        monkeypatch.setenv(name, SECRET_VALUE if name in SECRETS else f"value of {name}")
+        monkeypatch.setenv(
+            name, SECRET_VALUE if name in SECRETS else f"value of {name}"
+        )
 
     def loaded(runtime: str) -> DAG:
         monkeypatch.setenv("KINDLING_RUNTIME", runtime)
@@ -45,25 +47,35 @@ def load(repository: Path, monkeypatch: pytest.MonkeyPatch) -> Load:
 
 @pytest.fixture
 def pod(load: Load, tmp_path: Path) -> Pod:
-    config = tmp_path / "kubeconfig"  # Building a pod asks for a cluster's address, and no more.
+    config = (
+        tmp_path / "kubeconfig"
+    )  # Building a pod asks for a cluster's address, and no more.
     config.write_text(
         "{apiVersion: v1, kind: Config, current-context: c,"
         " contexts: [{name: c, context: {cluster: k, user: u}}],"
-        " clusters: [{name: k, cluster: {server: 'http://127.0.0.1:1'}}], users: [{name: u, user: {}}]}")
+        " clusters: [{name: k, cluster: {server: 'http://127.0.0.1:1'}}], users: [{name: u, user: {}}]}"
+    )
 
     def built(name: str) -> dict[str, Any]:
         operator, context = load("kubernetes").get_task(name), _context(name)
         operator.config_file = str(config)
         operator.render_template_fields(context)
-        return ApiClient().sanitize_for_serialization(operator.build_pod_request_obj(context))
+        return ApiClient().sanitize_for_serialization(
+            operator.build_pod_request_obj(context)
+        )
 
     return built
 
 
 def _context(task_id: str, **params: Any) -> dict[str, Any]:
     instance = SimpleNamespace(
-        dag_id="nightly_retraining", task_id=task_id, run_id="manual__2026-11-21T02:00:00+00:00",
-        try_number=1, map_index=-1, xcom_pull=lambda **_: None)
+        dag_id="nightly_retraining",
+        task_id=task_id,
+        run_id="manual__2026-11-21T02:00:00+00:00",
+        try_number=1,
+        map_index=-1,
+        xcom_pull=lambda **_: None,
+    )
     return {
         "dag": SimpleNamespace(),
         "ti": instance,
@@ -86,19 +98,35 @@ def test_same_tasks_edges_and_arguments(load: Load) -> None:
         here, there = process.get_task(name), kubernetes.get_task(name)
         assert here.downstream_task_ids == there.downstream_task_ids
         assert here.arguments == there.arguments
-        for policy in ("pool", "retries", "retry_delay", "execution_timeout", "on_failure_callback"):
+        for policy in (
+            "pool",
+            "retries",
+            "retry_delay",
+            "execution_timeout",
+            "on_failure_callback",
+        ):
             assert getattr(here, policy) == getattr(there, policy)
     assert set(process.task_dict) == set(kubernetes.task_dict) == set(STAGE_NAMES)
 
 
-@pytest.mark.parametrize(("params", "niche", "target_size"), [
-    ({}, "", ""),
-    ({"niche": None}, "", ""),
-    ({"niche": "Skirts,Wall clocks", "target_size": 0}, "Skirts,Wall clocks", "0"),
-    ({"niche": "--run=other {{ 1 }} 'q' \"d\""}, "--run=other {{ 1 }} 'q' \"d\"", ""),
-])
+@pytest.mark.parametrize(
+    ("params", "niche", "target_size"),
+    [
+        ({}, "", ""),
+        ({"niche": None}, "", ""),
+        ({"niche": "Skirts,Wall clocks", "target_size": 0}, "Skirts,Wall clocks", "0"),
+        (
+            {"niche": "--run=other {{ 1 }} 'q' \"d\""},
+            "--run=other {{ 1 }} 'q' \"d\"",
+            "",
+        ),
+    ],
+)
 def test_the_command_line_takes_the_arguments(
-    load: Load, params: dict[str, Any], niche: str, target_size: str,
+    load: Load,
+    params: dict[str, Any],
+    niche: str,
+    target_size: str,
 ) -> None:
     interpreter, module, *rest = _arguments(load("process"), "label", **params)
     assert (interpreter, module) == ("-m", "kindling")
@@ -112,7 +140,9 @@ def test_the_command_line_takes_the_arguments(
 def test_same_environment_names(pod: Pod, monkeypatch: pytest.MonkeyPatch) -> None:
     in_pod = {one["name"] for one in pod("train")["spec"]["containers"][0]["env"]}
     in_process = set(process_environment(os.environ)) | {REPORT_PATH}
-    product = {name for name in in_process | in_pod if name.startswith(("KINDLING_", "AWS_"))}
+    product = {
+        name for name in in_process | in_pod if name.startswith(("KINDLING_", "AWS_"))
+    }
     assert product <= in_pod and product <= in_process
     assert product == {*STAGE_ENVIRONMENT, *OBJECT_STORE_ENVIRONMENT, REPORT_PATH}
 
@@ -133,50 +163,93 @@ def test_pod_is_valid_and_bounded(pod: Pod, stage: Stage) -> None:
     for container in (main, *others):
         assert fixed_image(container["image"])
         context = container["securityContext"]
-        assert context["allowPrivilegeEscalation"] is False and context["readOnlyRootFilesystem"] is True
+        assert (
+            context["allowPrivilegeEscalation"] is False
+            and context["readOnlyRootFilesystem"] is True
+        )
         assert context["capabilities"] == {"drop": ["ALL"]}
     assert manifest["spec"]["securityContext"]["runAsNonRoot"] is True
     assert manifest["spec"]["automountServiceAccountToken"] is False
-    assert {"/tmp", "/dev/shm", "/airflow/xcom"} == {one["mountPath"] for one in main["volumeMounts"]}
+    assert {"/tmp", "/dev/shm", "/airflow/xcom"} == {
+        one["mountPath"] for one in main["volumeMounts"]
+    }
 
 
 def test_no_secret_stands_in_a_pod_or_a_dag(pod: Pod, load: Load) -> None:
     assert "hunter2" not in str(pod("scrape"))
     assert "hunter2" not in str(DagSerialization.to_dict(load("kubernetes")))
     environment = pod("scrape")["spec"]["containers"][0]["env"]
-    references = {one["name"]: one["valueFrom"]["secretKeyRef"] for one in environment if "valueFrom" in one}
+    references = {
+        one["name"]: one["valueFrom"]["secretKeyRef"]
+        for one in environment
+        if "valueFrom" in one
+    }
     assert set(references) == set(SECRETS)
-    assert all(one["key"] == name and one["name"] == "kindling" for name, one in references.items())
+    assert all(
+        one["key"] == name and one["name"] == "kindling"
+        for name, one in references.items()
+    )
 
 
-@pytest.mark.parametrize("image", [
-    "", "kindling", "kindling:latest", "registry.example:5000/kindling", "kindling:stable", "kindling:main",
-    "kindling@sha256:12", "kindling:v1.0-latest",
-])
+@pytest.mark.parametrize(
+    "image",
+    [
+        "",
+        "kindling",
+        "kindling:latest",
+        "registry.example:5000/kindling",
+        "kindling:stable",
+        "kindling:main",
+        "kindling@sha256:12",
+        "kindling:v1.0-latest",
+    ],
+)
 def test_floating_images_are_refused(image: str) -> None:
     with pytest.raises(ValueError, match="KINDLING_IMAGE="):
         fixed_image(image)
 
 
-@pytest.mark.parametrize("image", [
-    "kindling:1.4.0", "registry.example:5000/team/kindling:2026-11-21", f"kindling@sha256:{'a' * 64}",
-    f"kindling:1.0@sha256:{'0' * 64}", "kindling:v2",
-])
+@pytest.mark.parametrize(
+    "image",
+    [
+        "kindling:1.4.0",
+        "registry.example:5000/team/kindling:2026-11-21",
+        f"kindling@sha256:{'a' * 64}",
+        f"kindling:1.0@sha256:{'0' * 64}",
+        "kindling:v2",
+    ],
+)
 def test_fixed_images_are_taken(image: str) -> None:
     assert fixed_image(image) == image
 
 
 def _ended(exit_code: int | None) -> SimpleNamespace:
-    terminated = None if exit_code is None else SimpleNamespace(exit_code=exit_code, message="")
+    terminated = (
+        None if exit_code is None else SimpleNamespace(exit_code=exit_code, message="")
+    )
     status = SimpleNamespace(name="base", state=SimpleNamespace(terminated=terminated))
-    return SimpleNamespace(status=SimpleNamespace(phase="Failed", container_statuses=[status]))
+    return SimpleNamespace(
+        status=SimpleNamespace(phase="Failed", container_statuses=[status])
+    )
 
 
-@pytest.mark.parametrize(("exit_code", "final"), [
-    (1, True), (2, True), (3, True), (75, False), (137, False), (143, False), (None, False),
-])
+@pytest.mark.parametrize(
+    ("exit_code", "final"),
+    [
+        (1, True),
+        (2, True),
+        (3, True),
+        (75, False),
+        (137, False),
+        (143, False),
+        (None, False),
+    ],
+)
 def test_exit_code_of_a_pod_decides(
-    load: Load, monkeypatch: pytest.MonkeyPatch, exit_code: int | None, final: bool,
+    load: Load,
+    monkeypatch: pytest.MonkeyPatch,
+    exit_code: int | None,
+    final: bool,
 ) -> None:
     def fails(*_: Any) -> None:
         raise AirflowException("Pod returned a failure")

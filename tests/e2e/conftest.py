@@ -26,12 +26,20 @@ def shop(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Iterator
     """The bundled shop with its smoke catalogue; yields its URL."""
     catalogue = tmp_path_factory.mktemp("catalogue") / "smoke"
     program = [sys.executable, str(repository / "containers/shop")]
-    subprocess.run([*program, "make", "--kind", "bundled-smoke", "--out", str(catalogue)], check=True)
+    subprocess.run(
+        [*program, "make", "--kind", "bundled-smoke", "--out", str(catalogue)],
+        check=True,
+    )
     port = _free_port()
-    server = subprocess.Popen([*program, "serve", "--catalogue", str(catalogue), "--port", str(port)])
+    server = subprocess.Popen(
+        [*program, "serve", "--catalogue", str(catalogue), "--port", str(port)]
+    )
     url = f"http://127.0.0.1:{port}"
     for _ in range(200):
-        with contextlib.suppress(OSError), urllib.request.urlopen(f"{url}/healthz", timeout=1):
+        with (
+            contextlib.suppress(OSError),
+            urllib.request.urlopen(f"{url}/healthz", timeout=1),
+        ):
             break
         time.sleep(0.1)
     yield url
@@ -41,7 +49,10 @@ def shop(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Iterator
 
 @pytest.fixture(scope="session")
 def make_laptop(
-    postgres_server: str, migrated_template: str, shop: str, chromium: str,
+    postgres_server: str,
+    migrated_template: str,
+    shop: str,
+    chromium: str,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Callable[[], dict[str, str]]:
     """Makes the environment of a stage process over fresh, empty stores."""
@@ -49,11 +60,15 @@ def make_laptop(
     def make() -> dict[str, str]:
         name, folder = f"e2e_{uuid.uuid4().hex[:8]}", tmp_path_factory.mktemp("laptop")
         with psycopg.connect(postgres_server, autocommit=True) as connection:
-            connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{migrated_template}"')
+            connection.execute(
+                f'CREATE DATABASE "{name}" TEMPLATE "{migrated_template}"'
+            )
             connection.execute(f'CREATE DATABASE "{name}_mlflow"')
         host = psycopg.conninfo.conninfo_to_dict(postgres_server)["host"]
         return {
-            "PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), "PYTHONUNBUFFERED": "1",
+            "PATH": os.environ["PATH"],
+            "HOME": os.environ.get("HOME", "/"),
+            "PYTHONUNBUFFERED": "1",
             "KINDLING_DATABASE_URL": f"postgresql://postgres:@/{name}?host={host}",
             "KINDLING_MLFLOW_URL": f"postgresql+psycopg://postgres:@/{name}_mlflow?host={host}",
             "KINDLING_OBJECTS_URL": f"file://{folder}/objects",

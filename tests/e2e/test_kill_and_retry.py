@@ -17,19 +17,34 @@ from kindling.catalog import STAGE_NAMES
 #: What may differ between two runs over the same shop: when, and under which name.
 VOLATILE = {"run_id", "fetched_at", "committed_at", "report"}
 TABLES = (
-    "page", "product", "photo", "review", "dedupe_decision", "synthesis", "challenge_verdict", "label",
-    "rejection", "stage_commit", "review_vector",
+    "page",
+    "product",
+    "photo",
+    "review",
+    "dedupe_decision",
+    "synthesis",
+    "challenge_verdict",
+    "label",
+    "rejection",
+    "stage_commit",
+    "review_vector",
 )
 #: Figures of a report that are clocks, not results.
 CLOCKS = ("second", "elapsed", "_s", "latency", "per_s", "_ms")
 
 
-def stage_process(stage: str, run: str, environment: dict[str, str]) -> subprocess.Popen[str]:
+def stage_process(
+    stage: str, run: str, environment: dict[str, str]
+) -> subprocess.Popen[str]:
     """The stage as Airflow starts it, in a process group of its own."""
     return subprocess.Popen(
         [sys.executable, "-m", "kindling", stage, "--run", run, "--recipe", "smoke"],
-        env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        text=True, start_new_session=True,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
     )
 
 
@@ -41,7 +56,9 @@ def finish(stage: str, run: str, environment: dict[str, str]) -> float:
     return time.monotonic() - started
 
 
-def kill_midway(stage: str, run: str, environment: dict[str, str], after: float) -> bool:
+def kill_midway(
+    stage: str, run: str, environment: dict[str, str], after: float
+) -> bool:
     """Start the stage, SIGKILL its whole group after so many seconds; True if it was still at work."""
     process = stage_process(stage, run, environment)
     time.sleep(after)
@@ -56,24 +73,48 @@ def contents(environment: dict[str, str], run: str) -> dict[str, list[str]]:
     """Every table of the run as sorted JSON rows without what may differ."""
     root = environment["KINDLING_OBJECTS_URL"]
     result = {}
-    with psycopg.connect(environment["KINDLING_DATABASE_URL"], options="-c search_path=kindling,public") as connection:
+    with psycopg.connect(
+        environment["KINDLING_DATABASE_URL"], options="-c search_path=kindling,public"
+    ) as connection:
         for table in TABLES:
             filters = "" if table == "review_vector" else "WHERE run_id = %s"
             rows = connection.execute(
-                f"SELECT to_jsonb(t) FROM {table} t {filters}", (run,) if filters else ()).fetchall()
+                f"SELECT to_jsonb(t) FROM {table} t {filters}",
+                (run,) if filters else (),
+            ).fetchall()
             result[table] = sorted(
-                json.dumps({k: v for k, v in row.items() if k not in VOLATILE}, sort_keys=True).replace(root, "")
-                for (row,) in rows)
+                json.dumps(
+                    {k: v for k, v in row.items() if k not in VOLATILE}, sort_keys=True
+                ).replace(root, "")
+                for (row,) in rows
+            )
         reports = connection.execute(
-            "SELECT stage, report FROM stage_commit WHERE run_id = %s ORDER BY stage", (run,)).fetchall()
-    result["figures"] = [json.dumps([stage, report["rows_in"], report["rows_out"], report["rejected"],
-                                     _results(report["figures"])], sort_keys=True) for stage, report in reports]
+            "SELECT stage, report FROM stage_commit WHERE run_id = %s ORDER BY stage",
+            (run,),
+        ).fetchall()
+    result["figures"] = [
+        json.dumps(
+            [
+                stage,
+                report["rows_in"],
+                report["rows_out"],
+                report["rejected"],
+                _results(report["figures"]),
+            ],
+            sort_keys=True,
+        )
+        for stage, report in reports
+    ]
     return result
 
 
 def _results(value: object) -> object:
     if isinstance(value, dict):
-        return {k: _results(v) for k, v in value.items() if not any(clock in k for clock in CLOCKS)}
+        return {
+            k: _results(v)
+            for k, v in value.items()
+            if not any(clock in k for clock in CLOCKS)
+        }
     return [_results(one) for one in value] if isinstance(value, list) else value
 
 
@@ -89,11 +130,15 @@ def test_killed_stages_end_with_the_rows_of_an_uninterrupted_run(
     for stage in STAGE_NAMES:
         # Twice, at different depths; the second may come too late for a stage that is quicker this time.
         for low, high in ((0.15, 0.4), (0.4, 0.9)):
-            if kill_midway(stage, "r", stormy, usual[stage] * chance.uniform(low, high)):
+            if kill_midway(
+                stage, "r", stormy, usual[stage] * chance.uniform(low, high)
+            ):
                 struck.append(stage)
         finish(stage, "r", stormy)
 
-    assert set(struck) == set(STAGE_NAMES), "every stage has to be killed at work at least once"
+    assert set(struck) == set(STAGE_NAMES), (
+        "every stage has to be killed at work at least once"
+    )
     expected, found = contents(calm, "r"), contents(stormy, "r")
     for table in expected:
         assert found[table] == expected[table], f"{table} differs after kills"

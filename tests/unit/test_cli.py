@@ -10,7 +10,16 @@ from kindling.catalog import STAGE_NAMES
 
 def test_stages_and_their_order() -> None:
     assert STAGE_NAMES == (
-        "scrape", "dedupe", "synthesize", "challenge", "label", "train", "evaluate", "promote", "index")
+        "scrape",
+        "dedupe",
+        "synthesize",
+        "challenge",
+        "label",
+        "train",
+        "evaluate",
+        "promote",
+        "index",
+    )
 
 
 @pytest.mark.parametrize("stage", STAGE_NAMES)
@@ -27,12 +36,18 @@ def test_unknown_stage_names_the_known(capsys: pytest.CaptureFixture[str]) -> No
     assert "'scrape'" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("flags", "message"), [
-    (["--conf", json.dumps({"recipe": "smoke", "nich": "x"})], "unknown parameter nich; allowed: recipe, niche, target_size"),
-    (["--conf", "{"], "--conf is not JSON"),
-    (["--target-size", "-3"], "target size '-3'"),
-    (["--recipe", "nope"], "unknown recipe 'nope'"),
-])
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (
+            ["--conf", json.dumps({"recipe": "smoke", "nich": "x"})],
+            "unknown parameter nich; allowed: recipe, niche, target_size",
+        ),
+        (["--conf", "{"], "--conf is not JSON"),
+        (["--target-size", "-3"], "target size '-3'"),
+        (["--recipe", "nope"], "unknown recipe 'nope'"),
+    ],
+)
 def test_bad_arguments_are_final_and_named(
     flags: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -40,7 +55,9 @@ def test_bad_arguments_are_final_and_named(
     assert message in capsys.readouterr().err
 
 
-def test_missing_database_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_missing_database_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.delenv("KINDLING_DATABASE_URL", raising=False)
     assert main(["scrape", "--run", "r", "--recipe", "smoke"]) == 2
     assert "KINDLING_DATABASE_URL is not set" in capsys.readouterr().err

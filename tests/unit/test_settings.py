@@ -12,13 +12,19 @@ def test_empty_environment_has_defaults() -> None:
     assert settings.threads >= 1
 
 
-@pytest.mark.parametrize(("environment", "message"), [
-    ({"KINDLING_KEYWORDS": "solr"}, "KINDLING_KEYWORDS='solr'; allowed: embedded, elasticsearch"),
-    ({"KINDLING_KEYWORDS": "elasticsearch"}, "needs KINDLING_ELASTICSEARCH_URL"),
-    ({"KINDLING_OBJECTS_URL": "/var/objects"}, "allowed: file:///… or s3://…"),
-    ({"KINDLING_THREADS": "two"}, "KINDLING_THREADS='two'"),
-    ({"KINDLING_DATA": "/nonexistent"}, "is not a folder"),
-])
+@pytest.mark.parametrize(
+    ("environment", "message"),
+    [
+        (
+            {"KINDLING_KEYWORDS": "solr"},
+            "KINDLING_KEYWORDS='solr'; allowed: embedded, elasticsearch",
+        ),
+        ({"KINDLING_KEYWORDS": "elasticsearch"}, "needs KINDLING_ELASTICSEARCH_URL"),
+        ({"KINDLING_OBJECTS_URL": "/var/objects"}, "allowed: file:///… or s3://…"),
+        ({"KINDLING_THREADS": "two"}, "KINDLING_THREADS='two'"),
+        ({"KINDLING_DATA": "/nonexistent"}, "is not a folder"),
+    ],
+)
 def test_wrong_setting_is_named(environment: dict[str, str], message: str) -> None:
     with pytest.raises(ConfigurationError, match=message):
         from_environment(environment)

@@ -7,7 +7,11 @@ import numpy as np
 from shop.records import Condition, Sentiment
 
 #: Share of photos that show damage. Some negative reviews are about fit or price: their photo is intact.
-DAMAGED: Mapping[Sentiment, float] = {"negative": 0.65, "neutral": 0.2, "positive": 0.04}
+DAMAGED: Mapping[Sentiment, float] = {
+    "negative": 0.65,
+    "neutral": 0.2,
+    "positive": 0.04,
+}
 
 
 def draw_condition(

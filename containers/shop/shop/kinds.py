@@ -20,12 +20,18 @@ def make(kind: str, out: Path, seed: int, data: Path | None) -> bool:
     """Make the catalogue unless it is there; True when something was written."""
     if kind == "clothing":
         if data is None:
-            raise BadInput("--kind clothing needs --data: the folder that holds clothing/reviews.csv.gz")
+            raise BadInput(
+                "--kind clothing needs --data: the folder that holds clothing/reviews.csv.gz"
+            )
         source = read(data)
         return write(
-            out, Manifest(kind, seed, source.sha256, code_sha256(), ""), lambda: clothing(source, seed)
+            out,
+            Manifest(kind, seed, source.sha256, code_sha256(), ""),
+            lambda: clothing(source, seed),
         )
-    return write(out, Manifest(kind, seed, "", code_sha256(), ""), lambda: bundled(kind, seed))
+    return write(
+        out, Manifest(kind, seed, "", code_sha256(), ""), lambda: bundled(kind, seed)
+    )
 
 
 def code_sha256() -> str:

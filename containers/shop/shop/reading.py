@@ -31,7 +31,9 @@ class Catalogue:
     def reviews_of(self) -> Mapping[str, list[Review]]:
         """Product id -> its reviews, newest first."""
         grouped: defaultdict[str, list[Review]] = defaultdict(list)
-        for review in sorted(self.reviews, key=lambda row: (row.date, row.review_id), reverse=True):
+        for review in sorted(
+            self.reviews, key=lambda row: (row.date, row.review_id), reverse=True
+        ):
             grouped[review.product_id].append(review)
         return grouped
 
@@ -39,15 +41,22 @@ class Catalogue:
 def load(folder: Path) -> Catalogue:
     """The catalogue in `folder`, every file checked against its hash; BadInput names what is wrong."""
     manifest = _manifest(folder)
-    content = {name: _checked(folder / name, expected) for name, expected in manifest.sha256.items()}
+    content = {
+        name: _checked(folder / name, expected)
+        for name, expected in manifest.sha256.items()
+    }
     missing = [name for name in TABLES if name not in content]
     if missing:
-        raise BadInput(f"{folder / MANIFEST}: lists no {missing[0]}; make the catalogue again")
+        raise BadInput(
+            f"{folder / MANIFEST}: lists no {missing[0]}; make the catalogue again"
+        )
     products = _rows(folder / TABLES[0], content[TABLES[0]], Product)
     reviews = _rows(folder / TABLES[1], content[TABLES[1]], Review)
     truths = _rows(folder / TABLES[2], content[TABLES[2]], Truth)
     photos = {
-        name.removeprefix("photos/"): data for name, data in content.items() if name.startswith("photos/")
+        name.removeprefix("photos/"): data
+        for name, data in content.items()
+        if name.startswith("photos/")
     }
     _check_references(folder, products, reviews, photos)
     return Catalogue(
@@ -78,9 +87,13 @@ def _checked(path: Path, expected: str) -> bytes:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise BadInput(f"{path}: cannot be read: {error.strerror}; make the catalogue again") from None
+        raise BadInput(
+            f"{path}: cannot be read: {error.strerror}; make the catalogue again"
+        ) from None
     if hashlib.sha256(content).hexdigest() != expected:
-        raise BadInput(f"{path}: damaged (SHA-256 is not the one in {MANIFEST}); make the catalogue again")
+        raise BadInput(
+            f"{path}: damaged (SHA-256 is not the one in {MANIFEST}); make the catalogue again"
+        )
     return content
 
 
@@ -93,17 +106,24 @@ def _rows(path: Path, content: bytes, row_type: type[Row]) -> list[Row]:
                 values["photos"] = tuple(values["photos"])
             rows.append(row_type(**values))
         except (ValueError, TypeError, KeyError) as error:
-            raise BadInput(f"{path}:{number}: not a {row_type.__name__}: {error}") from None
+            raise BadInput(
+                f"{path}:{number}: not a {row_type.__name__}: {error}"
+            ) from None
     return rows
 
 
 def _check_references(
-    folder: Path, products: list[Product], reviews: list[Review], photos: Mapping[str, bytes]
+    folder: Path,
+    products: list[Product],
+    reviews: list[Review],
+    photos: Mapping[str, bytes],
 ) -> None:
     known = {product.product_id for product in products}
     for review in reviews:
         if review.product_id not in known:
-            raise BadInput(f"{folder}: review {review.review_id} is of unknown product {review.product_id}")
+            raise BadInput(
+                f"{folder}: review {review.review_id} is of unknown product {review.product_id}"
+            )
         if review.photo is not None and review.photo not in photos:
             raise BadInput(
                 f"{folder / 'photos' / review.photo}: photo of review {review.review_id} is not listed"

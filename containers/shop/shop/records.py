@@ -60,7 +60,9 @@ class Truth:
     duplicate_of: str | None = None
 
 
-def photo_agrees(sentiment: Sentiment, condition: Condition, claimed: Condition | None) -> bool:
+def photo_agrees(
+    sentiment: Sentiment, condition: Condition, claimed: Condition | None
+) -> bool:
     """The rule behind `Truth.agrees`."""
     if claimed is not None:
         return condition == claimed

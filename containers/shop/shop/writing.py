@@ -23,8 +23,14 @@ def write(out: Path, manifest: Manifest, contents: Callable[[], Contents]) -> bo
     Raises BadInput when `out` is something that is no catalogue, OSError when the disk refuses.
     """
     out = out.absolute()
-    if out.exists() and not (out / MANIFEST).is_file() and (not out.is_dir() or any(out.iterdir())):
-        raise BadInput(f"{out}: exists and is no catalogue (no {MANIFEST}); give another --out or remove it")
+    if (
+        out.exists()
+        and not (out / MANIFEST).is_file()
+        and (not out.is_dir() or any(out.iterdir()))
+    ):
+        raise BadInput(
+            f"{out}: exists and is no catalogue (no {MANIFEST}); give another --out or remove it"
+        )
     out.parent.mkdir(parents=True, exist_ok=True)
     with _alone_in(out.parent):
         if _holds_already(out, manifest):
@@ -68,7 +74,9 @@ def _fill(folder: Path, manifest: Manifest, contents: Contents) -> None:
     }
 
     def draw(name: str) -> tuple[str, str]:
-        return f"photos/{name}", _write(folder / "photos" / name, contents.photos[name]())
+        return f"photos/{name}", _write(
+            folder / "photos" / name, contents.photos[name]()
+        )
 
     # Pillow leaves the interpreter's lock while it filters and encodes.
     with ThreadPoolExecutor(2) as pool:
@@ -79,12 +87,26 @@ def _fill(folder: Path, manifest: Manifest, contents: Contents) -> None:
         "photos": len(contents.photos),
         "review_photos": sum(review.photo is not None for review in contents.reviews),
     }
-    done = replace(manifest, note=contents.note, niches=contents.niches, counts=counts, sha256=sha256)
-    _write(folder / MANIFEST, json.dumps(asdict(done), indent=1, ensure_ascii=False).encode())
+    done = replace(
+        manifest,
+        note=contents.note,
+        niches=contents.niches,
+        counts=counts,
+        sha256=sha256,
+    )
+    _write(
+        folder / MANIFEST,
+        json.dumps(asdict(done), indent=1, ensure_ascii=False).encode(),
+    )
 
 
 def _write_lines(path: Path, rows: Iterable[Any]) -> str:
-    return _write(path, "".join(json.dumps(asdict(row), ensure_ascii=False) + "\n" for row in rows).encode())
+    return _write(
+        path,
+        "".join(
+            json.dumps(asdict(row), ensure_ascii=False) + "\n" for row in rows
+        ).encode(),
+    )
 
 
 def _write(path: Path, content: bytes) -> str:

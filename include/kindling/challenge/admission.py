@@ -44,10 +44,15 @@ def row_reasons(evidence: Evidence, limits: Limits) -> list[str]:
         ("easily_told", evidence.scores > limits.max_score),
     ]
     rows = range(len(evidence.scores))
-    return [next((reason for reason, refused in grounds if refused[row]), "") for row in rows]
+    return [
+        next((reason for reason, refused in grounds if refused[row]), "")
+        for row in rows
+    ]
 
 
-def batch_reason(separability: Separability, utility: Utility | None, limits: Limits) -> str:
+def batch_reason(
+    separability: Separability, utility: Utility | None, limits: Limits
+) -> str:
     """Why no row of the batch is admitted, whatever the rows are like; "" where the batch may go on."""
     if separability.verdict == "invalid discriminator":
         return "invalid_discriminator"
@@ -57,18 +62,26 @@ def batch_reason(separability: Separability, utility: Utility | None, limits: Li
 
 
 def findings(
-    separability: Separability, evidence: Evidence, utility: Utility | None, limits: Limits
+    separability: Separability,
+    evidence: Evidence,
+    utility: Utility | None,
+    limits: Limits,
 ) -> list[str]:
     """What the generator has to answer for, by name."""
     adherence = evidence.adherence
     polar = adherence.keeps_polarity[adherence.polar]
     named = {
-        separability.verdict.replace(" ", "_"): separability.verdict != "not told apart",
-        "memorises": (evidence.copying.copy_rate > limits.max_copy_rate).mean() > _MEMORISER,
+        separability.verdict.replace(" ", "_"): separability.verdict
+        != "not told apart",
+        "memorises": (evidence.copying.copy_rate > limits.max_copy_rate).mean()
+        > _MEMORISER,
         "mode_collapse": evidence.diversity.collapsed,
         "misses_sentiment": len(polar) > 0 and polar.mean() < 0.5,
         "harms": utility is not None and utility.difference.high < 0,
-        "harm_not_ruled_out": utility is not None and (
-            utility.difference.high >= 0 and utility.difference.low < -limits.max_utility_loss),
+        "harm_not_ruled_out": utility is not None
+        and (
+            utility.difference.high >= 0
+            and utility.difference.low < -limits.max_utility_loss
+        ),
     }
     return [name for name, found in named.items() if found]

@@ -32,9 +32,12 @@ class Comparison:
 
     def subset(self, rows: np.ndarray) -> "Comparison":
         return Comparison(
-            tuple(self.review_ids[row] for row in rows), tuple(self.texts[row] for row in rows),
-            self.synthetic[rows], tuple(self.products[row] for row in rows),
-            tuple(self.sources[row] for row in rows), tuple(self.cells[row] for row in rows),
+            tuple(self.review_ids[row] for row in rows),
+            tuple(self.texts[row] for row in rows),
+            self.synthetic[rows],
+            tuple(self.products[row] for row in rows),
+            tuple(self.sources[row] for row in rows),
+            tuple(self.cells[row] for row in rows),
         )
 
 
@@ -50,7 +53,10 @@ class Folds:
 
 
 def match(
-    real: Sequence[Review], synthetic: Sequence[Review], intended: Sequence[Sentiment], ratio: int,
+    real: Sequence[Review],
+    synthetic: Sequence[Review],
+    intended: Sequence[Sentiment],
+    ratio: int,
     rng: np.random.Generator,
 ) -> tuple[list[Review], float]:
     """Real rows of the same categories and sentiments, and the share that had to come from elsewhere.
@@ -68,12 +74,16 @@ def match(
     taken: dict[str, Review] = {}
     missing: dict[Sentiment, int] = defaultdict(int)
     for (sentiment, category), count in sorted(wanted.items()):
-        here = [row for row in pool[sentiment] if row.category == category][: ratio * count]
+        here = [row for row in pool[sentiment] if row.category == category][
+            : ratio * count
+        ]
         taken.update((row.review_id, row) for row in here)
         missing[sentiment] += max(0, count - len(here))
     inside = len(taken)
     for sentiment, count in sorted(missing.items()):
-        elsewhere = [row for row in pool[sentiment] if row.review_id not in taken][:count]
+        elsewhere = [row for row in pool[sentiment] if row.review_id not in taken][
+            :count
+        ]
         taken.update((row.review_id, row) for row in elsewhere)
     return list(taken.values()), 1 - inside / max(1, len(taken))
 
@@ -94,9 +104,14 @@ def fold(comparison: Comparison, folds: int, seed: int) -> Folds:
         plan = _plan(comparison, components, folds, seed, "components")
         if plan:
             return plan
-    ties = [products[0] if products else f"row {row}" for row, products in enumerate(comparison.products)]
+    ties = [
+        products[0] if products else f"row {row}"
+        for row, products in enumerate(comparison.products)
+    ]
     first_source = np.unique(ties, return_inverse=True)[1]
-    return _plan(comparison, first_source, folds, seed, "first source") or _rows(comparison, folds, seed)
+    return _plan(comparison, first_source, folds, seed, "first source") or _rows(
+        comparison, folds, seed
+    )
 
 
 def _components(comparison: Comparison) -> np.ndarray:
@@ -104,15 +119,25 @@ def _components(comparison: Comparison) -> np.ndarray:
     count = len(comparison.texts)
     products = sorted({product for ties in comparison.products for product in ties})
     node = {product: count + number for number, product in enumerate(products)}
-    edges = [(row, node[product]) for row, ties in enumerate(comparison.products) for product in ties]
+    edges = [
+        (row, node[product])
+        for row, ties in enumerate(comparison.products)
+        for product in ties
+    ]
     heads, tails = np.array(edges, dtype=int).reshape(-1, 2).T
-    graph = coo_array((np.ones(len(edges)), (heads, tails)), shape=(count + len(products),) * 2)
+    graph = coo_array(
+        (np.ones(len(edges)), (heads, tails)), shape=(count + len(products),) * 2
+    )
     return connected_components(graph, directed=False)[1][:count]
 
 
-def _plan(comparison: Comparison, groups: np.ndarray, folds: int, seed: int, rule: str) -> Folds | None:
+def _plan(
+    comparison: Comparison, groups: np.ndarray, folds: int, seed: int, rule: str
+) -> Folds | None:
     """None where some fold would leave one side with next to nothing to learn from."""
-    folds = min(folds, len(np.unique(groups)), *np.bincount(comparison.synthetic, minlength=2))
+    folds = min(
+        folds, len(np.unique(groups)), *np.bincount(comparison.synthetic, minlength=2)
+    )
     if folds < 2:
         return None
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
@@ -128,23 +153,37 @@ def _plan(comparison: Comparison, groups: np.ndarray, folds: int, seed: int, rul
 
 def _strata(comparison: Comparison, folds: int) -> np.ndarray:
     """[N] number of a row's side and cell; cells with fewer rows than folds stand together."""
-    named = [f"{side} {cell}" for side, cell in zip(comparison.synthetic, comparison.cells, strict=True)]
+    named = [
+        f"{side} {cell}"
+        for side, cell in zip(comparison.synthetic, comparison.cells, strict=True)
+    ]
     counts = Counter(named)
     sides = map(str, comparison.synthetic)
-    strata = [name if counts[name] >= folds else side for name, side in zip(named, sides, strict=True)]
+    strata = [
+        name if counts[name] >= folds else side
+        for name, side in zip(named, sides, strict=True)
+    ]
     return np.unique(strata, return_inverse=True)[1]
 
 
-def _shares_text(comparison: Comparison, train: np.ndarray, test: np.ndarray) -> np.ndarray:
+def _shares_text(
+    comparison: Comparison, train: np.ndarray, test: np.ndarray
+) -> np.ndarray:
     """bool [len(train)]: the row is a source of a test row, or was made from one."""
     tested = {comparison.review_ids[row] for row in test}
     used = {source for row in test for source in comparison.sources[row]}
-    return np.array([
-        comparison.review_ids[row] in used or not tested.isdisjoint(comparison.sources[row]) for row in train
-    ])
+    return np.array(
+        [
+            comparison.review_ids[row] in used
+            or not tested.isdisjoint(comparison.sources[row])
+            for row in train
+        ]
+    )
 
 
 def _rows(comparison: Comparison, folds: int, seed: int) -> Folds:
     folds = min(folds, *np.bincount(comparison.synthetic, minlength=2))
     splitter = StratifiedKFold(folds, shuffle=True, random_state=seed)
-    return Folds(tuple(splitter.split(comparison.texts, comparison.synthetic)), "rows", 0.0)
+    return Folds(
+        tuple(splitter.split(comparison.texts, comparison.synthetic)), "rows", 0.0
+    )

@@ -26,40 +26,71 @@ class Cue:
     real: float
 
 
-def rank(features: Features, scores: Scores, synthetic: np.ndarray, limit: int) -> list[Cue]:
+def rank(
+    features: Features, scores: Scores, synthetic: np.ndarray, limit: int
+) -> list[Cue]:
     """The strongest cues first; a style family stands as one cue, shown by its strongest measure."""
-    means = [np.asarray(features.matrix[side].mean(axis=0)).ravel() for side in (synthetic, ~synthetic)]
+    means = [
+        np.asarray(features.matrix[side].mean(axis=0)).ravel()
+        for side in (synthetic, ~synthetic)
+    ]
     effects = scores.coefficients * (means[0] - means[1])
     columns: dict[tuple[str, str], list[int]] = defaultdict(list)
     for column, (kind, name) in enumerate(features.names):
-        columns[("style", kind) if kind in style.MEASURES else (kind, name)].append(column)
+        columns[("style", kind) if kind in style.MEASURES else (kind, name)].append(
+            column
+        )
     totals = {cue: float(effects[members].sum()) for cue, members in columns.items()}
     best = sorted(totals, key=lambda cue: (-totals[cue], cue))[:limit]
     result = []
     for kind, name in best:
         shown = max(columns[kind, name], key=lambda column: effects[column])
         measure = features.names[shown][1] if kind == "style" else "TF-IDF"
-        result.append(Cue(
-            name, kind, totals[kind, name], measure, float(means[0][shown]), float(means[1][shown])))
+        result.append(
+            Cue(
+                name,
+                kind,
+                totals[kind, name],
+                measure,
+                float(means[0][shown]),
+                float(means[1][shown]),
+            )
+        )
     return [cue for cue in result if cue.effect > 0]
 
 
 def retest(
-    comparison: Comparison, families: Sequence[str], folds: int, replicates: int, max_side: int, seed: int
+    comparison: Comparison,
+    families: Sequence[str],
+    folds: int,
+    replicates: int,
+    max_side: int,
+    seed: int,
 ) -> dict[str, Estimate]:
     """AUC of new discriminators on texts without each family, beside "nothing" removed.
 
     On at most `max_side` rows a side, for speed; compare these figures with one another only.
     """
     rng = np.random.default_rng(seed)
-    rows = np.sort(np.concatenate([
-        rng.permutation(np.flatnonzero(comparison.synthetic == side))[:max_side] for side in (False, True)
-    ]))
+    rows = np.sort(
+        np.concatenate(
+            [
+                rng.permutation(np.flatnonzero(comparison.synthetic == side))[:max_side]
+                for side in (False, True)
+            ]
+        )
+    )
     sample = comparison.subset(rows)
     plan = fold(sample, folds, seed)
     found = {}
     for family in ("nothing", *families):
-        texts = sample.texts if family == "nothing" else tuple(style.without(sample.texts, family))
+        texts = (
+            sample.texts
+            if family == "nothing"
+            else tuple(style.without(sample.texts, family))
+        )
         scores = score(featurise(texts), sample, plan, seed)
-        found[family] = judge(scores.synthetic, replace(sample, texts=texts), replicates, seed).auc
+        found[family] = judge(
+            scores.synthetic, replace(sample, texts=texts), replicates, seed
+        ).auc
     return found

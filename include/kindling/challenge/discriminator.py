@@ -53,34 +53,56 @@ class Separability:
 def featurise(texts: tuple[str, ...], max_terms: int = 30_000) -> Features:
     """At most `max_terms` n-grams of words and as many of characters, each in two texts or more."""
     words = TfidfVectorizer(
-        ngram_range=(1, 2), min_df=2, max_features=max_terms, sublinear_tf=True, token_pattern=r"(?u)\b\w+\b")
+        ngram_range=(1, 2),
+        min_df=2,
+        max_features=max_terms,
+        sublinear_tf=True,
+        token_pattern=r"(?u)\b\w+\b",
+    )
     characters = TfidfVectorizer(
-        analyzer="char", ngram_range=(3, 5), min_df=2, max_features=max_terms, sublinear_tf=True,
-        lowercase=False)
-    matrix = hstack([
-        csr_array(style.measure(texts)), words.fit_transform(texts), characters.fit_transform(texts),
-    ], format="csr")
+        analyzer="char",
+        ngram_range=(3, 5),
+        min_df=2,
+        max_features=max_terms,
+        sublinear_tf=True,
+        lowercase=False,
+    )
+    matrix = hstack(
+        [
+            csr_array(style.measure(texts)),
+            words.fit_transform(texts),
+            characters.fit_transform(texts),
+        ],
+        format="csr",
+    )
     names = [
-        *style.names(), *(("words", one) for one in words.get_feature_names_out()),
+        *style.names(),
+        *(("words", one) for one in words.get_feature_names_out()),
         *(("characters", one) for one in characters.get_feature_names_out()),
     ]
     return Features(matrix, names)
 
 
-def score(features: Features, comparison: Comparison, folds: Folds, seed: int) -> Scores:
+def score(
+    features: Features, comparison: Comparison, folds: Folds, seed: int
+) -> Scores:
     """Every row scored by a model that saw neither it nor what it shares text with."""
     scores = np.zeros(len(comparison.texts))
     coefficients = np.zeros(features.matrix.shape[1])
     for train, test in folds.splits:
         # Balanced weights make 0.5 the even odds, however many real rows each synthetic one is held against.
-        model = LogisticRegression(C=1.0, class_weight="balanced", solver="liblinear", random_state=seed)
+        model = LogisticRegression(
+            C=1.0, class_weight="balanced", solver="liblinear", random_state=seed
+        )
         model.fit(features.matrix[train], comparison.synthetic[train])
         scores[test] = model.predict_proba(features.matrix[test])[:, 1]
         coefficients += model.coef_[0] / len(folds.splits)
     return Scores(scores, coefficients)
 
 
-def judge(scores: np.ndarray, comparison: Comparison, replicates: int, seed: int) -> Separability:
+def judge(
+    scores: np.ndarray, comparison: Comparison, replicates: int, seed: int
+) -> Separability:
     """What the out-of-fold scores say, with 95 % intervals over rows drawn within each side.
 
     A discriminator that gives one answer to every row of a side it should find (recall 0) is invalid: its
@@ -88,18 +110,36 @@ def judge(scores: np.ndarray, comparison: Comparison, replicates: int, seed: int
     test of balanced accuracy with the predictions held fixed.
     """
     synthetic, said = comparison.synthetic, scores > 0.5
-    hits = np.array([[np.sum(said & synthetic), np.sum(~said & synthetic)],
-                     [np.sum(said & ~synthetic), np.sum(~said & ~synthetic)]])
+    hits = np.array(
+        [
+            [np.sum(said & synthetic), np.sum(~said & synthetic)],
+            [np.sum(said & ~synthetic), np.sum(~said & ~synthetic)],
+        ]
+    )
     recall_synthetic = float(hits[0, 0] / hits[0].sum())
     recall_real = float(hits[1, 1] / hits[1].sum())
     p_value = max(1e-300, float(fisher_exact(hits, alternative="greater").pvalue))
     data = data_hash(zip(comparison.review_ids, comparison.texts, strict=True))
     sides = [np.flatnonzero(~synthetic), np.flatnonzero(synthetic)]
-    auc = bootstrap(lambda rows: _auc(scores[rows], synthetic[rows]), sides, replicates, data, seed)
+    auc = bootstrap(
+        lambda rows: _auc(scores[rows], synthetic[rows]), sides, replicates, data, seed
+    )
     accuracy = bootstrap(
-        lambda rows: (said[rows][synthetic[rows]].mean() + (~said[rows][~synthetic[rows]]).mean()) / 2,
-        sides, replicates, data, seed)
-    verdict: Verdict = "told apart" if auc.low > 0.5 and p_value < 0.05 else "not told apart"
+        lambda rows: (
+            (
+                said[rows][synthetic[rows]].mean()
+                + (~said[rows][~synthetic[rows]]).mean()
+            )
+            / 2
+        ),
+        sides,
+        replicates,
+        data,
+        seed,
+    )
+    verdict: Verdict = (
+        "told apart" if auc.low > 0.5 and p_value < 0.05 else "not told apart"
+    )
     if min(recall_real, recall_synthetic) == 0:
         verdict = "invalid discriminator"
     return Separability(verdict, auc, accuracy, p_value, recall_real, recall_synthetic)
@@ -111,4 +151,6 @@ def _auc(scores: np.ndarray, synthetic: np.ndarray) -> float:
     positive = np.bincount(level[synthetic], minlength=len(values))
     negative = np.bincount(level[~synthetic], minlength=len(values))
     below = np.cumsum(negative) - negative
-    return float((positive * (below + negative / 2)).sum() / (positive.sum() * negative.sum()))
+    return float(
+        (positive * (below + negative / 2)).sum() / (positive.sum() * negative.sum())
+    )

@@ -32,9 +32,14 @@ class Diversity:
         return bool(few_words or self.repeats.mean() > _MAX_DUPLICATES)
 
 
-def diversity(synthetic: Sequence[str], real: Sequence[str], rng: np.random.Generator) -> Diversity:
+def diversity(
+    synthetic: Sequence[str], real: Sequence[str], rng: np.random.Generator
+) -> Diversity:
     """`rng` draws which rows of either side the word pairs are taken from."""
-    pairs = [_pairs([side[row] for row in rng.permutation(len(side))]) for side in (synthetic, real)]
+    pairs = [
+        _pairs([side[row] for row in rng.permutation(len(side))])
+        for side in (synthetic, real)
+    ]
     count = min(map(len, pairs))
     distinct = [len(set(side[:count])) / max(1, count) for side in pairs]
     seen: set[str] = set()

@@ -35,10 +35,13 @@ def copying(synthetic: Sequence[str], real: Sequence[str]) -> Copying:
     nearest = np.zeros(len(synthetic))
     count = min(_CANDIDATES, len(real))
     for start in range(0, len(synthetic), 256):
-        similar = (rows[start:start + 256] @ real_rows.T).toarray()
+        similar = (rows[start : start + 256] @ real_rows.T).toarray()
         for offset, cosines in enumerate(similar):
             row = start + offset
-            candidates = {int(most_copied[row]), *np.argpartition(-cosines, count - 1)[:count].tolist()}
+            candidates = {
+                int(most_copied[row]),
+                *np.argpartition(-cosines, count - 1)[:count].tolist(),
+            }
             for one in candidates - shingles.keys():
                 shingles[one] = _shingles(real[one])
             own = _shingles(synthetic[row])
@@ -46,7 +49,9 @@ def copying(synthetic: Sequence[str], real: Sequence[str]) -> Copying:
     return Copying(rate, nearest)
 
 
-def overlap(rows: Sequence[str], others: Sequence[str], same: bool = False) -> tuple[np.ndarray, np.ndarray]:
+def overlap(
+    rows: Sequence[str], others: Sequence[str], same: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
     """[N] largest share of a row's word 5-grams found in one of `others`, and which one that is.
 
     With `same`, `rows` and `others` are the same texts and a row is not held against itself.
@@ -64,12 +69,18 @@ def overlap(rows: Sequence[str], others: Sequence[str], same: bool = False) -> t
 def five_grams(text: str) -> Iterable[str]:
     """Word 5-grams, case and punctuation aside; a shorter text is one gram as it stands."""
     words = re.findall(r"\w+", text.lower())
-    return [" ".join(words[start:start + _WORDS]) for start in range(max(1, len(words) - _WORDS + 1))]
+    return [
+        " ".join(words[start : start + _WORDS])
+        for start in range(max(1, len(words) - _WORDS + 1))
+    ]
 
 
 def _shingles(text: str) -> set[str]:
     text = " ".join(text.lower().split())
-    return {text[start:start + _SHINGLE] for start in range(max(1, len(text) - _SHINGLE + 1))}
+    return {
+        text[start : start + _SHINGLE]
+        for start in range(max(1, len(text) - _SHINGLE + 1))
+    }
 
 
 def _jaccard(first: set[str], second: set[str]) -> float:

@@ -41,7 +41,9 @@ class Adherence:
     def contradicted(self, confidence: float) -> np.ndarray:
         """bool [S]: the model is this sure of the opposite pole."""
         opposite = np.where(self.intended == POSITIVE, NEGATIVE, POSITIVE)
-        return self.polar & (self.probabilities[np.arange(len(opposite)), opposite] >= confidence)
+        return self.polar & (
+            self.probabilities[np.arange(len(opposite)), opposite] >= confidence
+        )
 
 
 @dataclass(frozen=True)
@@ -61,8 +63,11 @@ class Utility:
 
 
 def adherence(
-    real: Sequence[Review], synthetic: Sequence[Review], intended: Sequence[Sentiment],
-    sources: Collection[str], seed: int,
+    real: Sequence[Review],
+    synthetic: Sequence[Review],
+    intended: Sequence[Sentiment],
+    sources: Collection[str],
+    seed: int,
 ) -> Adherence:
     """Independent of the generator: the model learns from real rows that are no source, where enough are."""
     independent = [row for row in real if row.review_id not in sources]
@@ -71,28 +76,47 @@ def adherence(
     chosen = independent if enough else real
     model = _fit([row.text for row in chosen], _truth(chosen), seed)
     return Adherence(
-        _probabilities(model, [row.text for row in synthetic]), _codes(intended),
-        "real rows that are no source" if enough else "all real rows, sources included: too few others",
+        _probabilities(model, [row.text for row in synthetic]),
+        _codes(intended),
+        "real rows that are no source"
+        if enough
+        else "all real rows, sources included: too few others",
     )
 
 
 def utility(
-    real: Sequence[Review], synthetic: Sequence[Review], intended: Sequence[Sentiment],
-    validation: Sequence[Review], niche: Collection[str], weight: float, replicates: int, seed: int,
+    real: Sequence[Review],
+    synthetic: Sequence[Review],
+    intended: Sequence[Sentiment],
+    validation: Sequence[Review],
+    niche: Collection[str],
+    weight: float,
+    replicates: int,
+    seed: int,
 ) -> Utility:
     """Train on synthetic rows too, each `weight` of a real one, test on real: the paired bootstrap draws whole products of the validation rows."""
     texts, truth = [row.text for row in real], _truth(real)
     held_out = [row.text for row in validation]
-    both = _fit([*texts, *(row.text for row in synthetic)], np.concatenate([truth, _codes(intended)]), seed,
-                np.concatenate([np.ones(len(real)), np.full(len(synthetic), weight)]))
+    both = _fit(
+        [*texts, *(row.text for row in synthetic)],
+        np.concatenate([truth, _codes(intended)]),
+        seed,
+        np.concatenate([np.ones(len(real)), np.full(len(synthetic), weight)]),
+    )
     predicted = [
-        _probabilities(model, held_out).argmax(axis=1) for model in (_fit(texts, truth, seed), both)
+        _probabilities(model, held_out).argmax(axis=1)
+        for model in (_fit(texts, truth, seed), both)
     ]
     real_f1, both_f1, difference = _paired(validation, predicted, replicates, seed)
     rows = [number for number, row in enumerate(validation) if row.category in niche]
     if not rows:
         return Utility(real_f1, both_f1, difference, None)
-    in_niche = _paired([validation[row] for row in rows], [one[rows] for one in predicted], replicates, seed)
+    in_niche = _paired(
+        [validation[row] for row in rows],
+        [one[rows] for one in predicted],
+        replicates,
+        seed,
+    )
     return Utility(real_f1, both_f1, difference, in_niche[2])
 
 
@@ -106,17 +130,25 @@ def _paired(
     for model, said in enumerate(predicted):
         np.add.at(confusions[model], (group, truth, said), 1)
     drawn = np.random.default_rng(seed).multinomial(
-        group.max() + 1, np.full(group.max() + 1, 1 / (group.max() + 1)), size=replicates)
+        group.max() + 1,
+        np.full(group.max() + 1, 1 / (group.max() + 1)),
+        size=replicates,
+    )
     present = np.unique(truth)
     whole = [_macro_f1(one.sum(axis=0), present) for one in confusions]
-    again = [_macro_f1(np.einsum("bg,gij->bij", drawn, one), present) for one in confusions]
+    again = [
+        _macro_f1(np.einsum("bg,gij->bij", drawn, one), present) for one in confusions
+    ]
 
     def estimate(value: float, values: np.ndarray) -> Estimate:
         low, high = np.percentile(values, [2.5, 97.5])
         return Estimate(float(value), len(rows), float(low), float(high), data)
 
-    return estimate(whole[0], again[0]), estimate(whole[1], again[1]), estimate(
-        whole[1] - whole[0], again[1] - again[0])
+    return (
+        estimate(whole[0], again[0]),
+        estimate(whole[1], again[1]),
+        estimate(whole[1] - whole[0], again[1] - again[0]),
+    )
 
 
 def _macro_f1(confusion: np.ndarray, present: np.ndarray) -> np.ndarray:
@@ -134,15 +166,37 @@ def _truth(rows: Sequence[Review]) -> np.ndarray:
     return _codes([sentiment_of(row.rating) for row in rows])
 
 
-def _fit(texts: Sequence[str], truth: np.ndarray, seed: int, weights: np.ndarray | None = None) -> Pipeline:
+def _fit(
+    texts: Sequence[str],
+    truth: np.ndarray,
+    seed: int,
+    weights: np.ndarray | None = None,
+) -> Pipeline:
     if len(np.unique(truth)) < 2:
-        raise DataError(f"challenge: all {len(texts)} training reviews are {SENTIMENTS[truth[0]]}; "
-                        "nothing can be learned of sentiment")
+        raise DataError(
+            f"challenge: all {len(texts)} training reviews are {SENTIMENTS[truth[0]]}; "
+            "nothing can be learned of sentiment"
+        )
     # Balanced weights: synthetic rows are to help by what they say, not by moving the class shares.
-    return Pipeline([
-        ("tfidf", TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True, strip_accents="unicode")),
-        ("classifier", LogisticRegression(C=3.0, class_weight="balanced", max_iter=500, random_state=seed)),
-    ]).fit(texts, truth, classifier__sample_weight=weights)
+    return Pipeline(
+        [
+            (
+                "tfidf",
+                TfidfVectorizer(
+                    ngram_range=(1, 2),
+                    min_df=2,
+                    sublinear_tf=True,
+                    strip_accents="unicode",
+                ),
+            ),
+            (
+                "classifier",
+                LogisticRegression(
+                    C=3.0, class_weight="balanced", max_iter=500, random_state=seed
+                ),
+            ),
+        ]
+    ).fit(texts, truth, classifier__sample_weight=weights)
 
 
 def _probabilities(model: Pipeline, texts: Sequence[str]) -> np.ndarray:

@@ -11,29 +11,48 @@ MEASURES: Mapping[str, Mapping[str, Callable[[str], float]]] = {
         "log characters": lambda text: float(np.log1p(len(text))),
         "log words": lambda text: float(np.log1p(len(text.split()))),
         "log words per sentence": lambda text: float(
-            np.log1p(len(text.split()) / max(1, len(re.findall(r"[.!?]+(?:\s|$)", text))))),
+            np.log1p(
+                len(text.split()) / max(1, len(re.findall(r"[.!?]+(?:\s|$)", text)))
+            )
+        ),
     },
     "punctuation": {
         "full stops per character": lambda text: text.count(".") / max(1, len(text)),
         "commas per character": lambda text: text.count(",") / max(1, len(text)),
-        "exclamation marks per character": lambda text: text.count("!") / max(1, len(text)),
-        "apostrophes per character": lambda text: (text.count("'") + text.count("’")) / max(1, len(text)),
-        "other marks per character": lambda text: len(re.findall(r"[^\w\s.,!'’]", text)) / max(1, len(text)),
+        "exclamation marks per character": lambda text: (
+            text.count("!") / max(1, len(text))
+        ),
+        "apostrophes per character": lambda text: (
+            (text.count("'") + text.count("’")) / max(1, len(text))
+        ),
+        "other marks per character": lambda text: (
+            len(re.findall(r"[^\w\s.,!'’]", text)) / max(1, len(text))
+        ),
         "ends with a mark": lambda text: float(bool(re.search(r"[^\w\s]\s*$", text))),
     },
     "capitals": {
-        "capitals per letter": lambda text: sum(map(str.isupper, text)) / max(1, sum(map(str.isalpha, text))),
+        "capitals per letter": lambda text: (
+            sum(map(str.isupper, text)) / max(1, sum(map(str.isalpha, text)))
+        ),
         "sentences begun in lower case": lambda text: (
-            len(re.findall(r"(?:^|[.!?]\s+)[a-z]", text)) / max(1, len(re.findall(r"(?:^|[.!?]\s+)\w", text)))
+            len(re.findall(r"(?:^|[.!?]\s+)[a-z]", text))
+            / max(1, len(re.findall(r"(?:^|[.!?]\s+)\w", text)))
         ),
     },
-    "digits": {"digits per character": lambda text: sum(map(str.isdigit, text)) / max(1, len(text))},
+    "digits": {
+        "digits per character": lambda text: (
+            sum(map(str.isdigit, text)) / max(1, len(text))
+        )
+    },
     "spacing": {
         "double spaces and breaks per word": lambda text: (
-            len(re.findall(r"\s{2,}|[\n\t]", text)) / max(1, len(text.split()))),
+            len(re.findall(r"\s{2,}|[\n\t]", text)) / max(1, len(text.split()))
+        ),
     },
     "symbols": {
-        "characters beyond ASCII": lambda text: sum(ord(letter) > 127 for letter in text) / max(1, len(text)),
+        "characters beyond ASCII": lambda text: (
+            sum(ord(letter) > 127 for letter in text) / max(1, len(text))
+        ),
     },
 }
 
@@ -49,17 +68,28 @@ _REMOVE: Mapping[str, Callable[[str], str]] = {
 
 def names() -> list[tuple[str, str]]:
     """(family, measure) of every column of `measure`."""
-    return [(family, name) for family, measures in MEASURES.items() for name in measures]
+    return [
+        (family, name) for family, measures in MEASURES.items() for name in measures
+    ]
 
 
 def measure(texts: Sequence[str]) -> np.ndarray:
     """float64 [N, M], each column standardised over these texts and cut at five deviations."""
-    found = np.array([
-        [function(text) for measures in MEASURES.values() for function in measures.values()] for text in texts
-    ])
+    found = np.array(
+        [
+            [
+                function(text)
+                for measures in MEASURES.values()
+                for function in measures.values()
+            ]
+            for text in texts
+        ]
+    )
     spread = found.std(axis=0)
     # A spread of rounding errors would be blown up to look like a difference.
-    standardised = (found - found.mean(axis=0)) / np.where(spread > 1e-9, spread, np.inf)
+    standardised = (found - found.mean(axis=0)) / np.where(
+        spread > 1e-9, spread, np.inf
+    )
     return np.clip(standardised, -5, 5)
 
 

@@ -34,7 +34,9 @@ def banding(permutations: int, threshold: float) -> tuple[int, int]:
     return permutations, 1
 
 
-def near_pairs(folded: Sequence[str], width: int, permutations: int, threshold: float) -> NearPairs:
+def near_pairs(
+    folded: Sequence[str], width: int, permutations: int, threshold: float
+) -> NearPairs:
     """All pairs of distinct folded texts whose shingle sets have Jaccard >= `threshold`.
 
     Whether two texts are a pair depends on these two alone: order and company change nothing.
@@ -46,7 +48,11 @@ def near_pairs(folded: Sequence[str], width: int, permutations: int, threshold: 
     # The shingles are hashes already; datasketch mixes them again before it permutes.
     signatures = MinHash.generator(
         (_high_words(one) for one in sets),
-        num_perm=permutations, seed=_PERMUTATION_SEED, hashfunc=_as_hash, scheme="affine32")
+        num_perm=permutations,
+        seed=_PERMUTATION_SEED,
+        hashfunc=_as_hash,
+        scheme="affine32",
+    )
     for i, signature in enumerate(signatures):
         for j in sorted(lsh.query(signature)):
             verified += 1

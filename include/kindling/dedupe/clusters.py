@@ -76,7 +76,10 @@ def cluster(reviews: Iterable[Review], rules: Rules) -> Clustering:
     documents = _documents(by_id, folded, rules.short_text)
     edges, verified, pairs = _edges(documents, folded, rules)
     linked = DisjointSet(range(len(documents)))
-    polarity = {index: {document.sentiment} - {"neutral"} for index, document in enumerate(documents)}
+    polarity = {
+        index: {document.sentiment} - {"neutral"}
+        for index, document in enumerate(documents)
+    }
     refused = 0
     for _, a, b in edges:
         if linked.connected(a, b):
@@ -89,15 +92,24 @@ def cluster(reviews: Iterable[Review], rules: Rules) -> Clustering:
             polarity[linked[a]] = both
     members: list[Member] = []
     for subset in linked.subsets():
-        members += _places([documents[index] for index in subset], by_id, folded, rules.shingle)
+        members += _places(
+            [documents[index] for index in subset], by_id, folded, rules.shingle
+        )
     stands_for = {member.review_id: member.representative for member in members}
     apart = {
-        tuple(sorted(stands_for[documents[index].review_ids[0]] for index in (a, b))): -negative
-        for negative, a, b in reversed(edges) if not linked.connected(a, b)}
+        tuple(
+            sorted(stands_for[documents[index].review_ids[0]] for index in (a, b))
+        ): -negative
+        for negative, a, b in reversed(edges)
+        if not linked.connected(a, b)
+    }
     return Clustering(
         members=tuple(sorted(members, key=lambda member: member.review_id)),
         apart=tuple((a, b, similarity) for (a, b), similarity in sorted(apart.items())),
-        candidates_verified=verified, near_pairs=pairs, opposite_refused=refused)
+        candidates_verified=verified,
+        near_pairs=pairs,
+        opposite_refused=refused,
+    )
 
 
 def _documents(
@@ -106,7 +118,9 @@ def _documents(
     grouped: dict[tuple[str, str, Sentiment], list[str]] = defaultdict(list)
     for review_id, review in by_id.items():
         scope = review.product_id if len(folded[review_id]) < short_text else ""
-        grouped[text_key(review.text), scope, sentiment_of(review.rating)].append(review_id)
+        grouped[text_key(review.text), scope, sentiment_of(review.rating)].append(
+            review_id
+        )
     return [_Document(*key, tuple(sorted(ids))) for key, ids in sorted(grouped.items())]
 
 
@@ -117,28 +131,44 @@ def _edges(
     same_text: dict[tuple[str, str], list[int]] = defaultdict(list)
     for index, document in enumerate(documents):
         same_text[document.key, document.scope].append(index)
-    edges = [(-1.0, a, b) for group in same_text.values() for a, b in combinations(group, 2)]
+    edges = [
+        (-1.0, a, b) for group in same_text.values() for a, b in combinations(group, 2)
+    ]
     long_texts = [group for (_, scope), group in same_text.items() if not scope]
     near = near_pairs(
         [folded[documents[group[0]].review_ids[0]] for group in long_texts],
-        rules.shingle, rules.permutations, rules.threshold)
+        rules.shingle,
+        rules.permutations,
+        rules.threshold,
+    )
     edges += [
         (-similarity, *sorted((a, b)))
-        for i, j, similarity in near.pairs for a in long_texts[i] for b in long_texts[j]
+        for i, j, similarity in near.pairs
+        for a in long_texts[i]
+        for b in long_texts[j]
     ]
     return sorted(edges), near.verified, len(near.pairs)
 
 
 def _places(
-    documents: Sequence[_Document], by_id: Mapping[str, Review], folded: Mapping[str, str], width: int
+    documents: Sequence[_Document],
+    by_id: Mapping[str, Review],
+    folded: Mapping[str, str],
+    width: int,
 ) -> list[Member]:
     """One cluster's members. A neutral review never stands for a polar one.
 
     Otherwise the kept neutral would meet the refused opposite pole in the next run, and be merged there.
     """
     polar = [document for document in documents if document.sentiment != "neutral"]
-    eligible = [review_id for document in polar or documents for review_id in document.review_ids]
-    representative = min(eligible, key=lambda review_id: (-len(by_id[review_id].text), review_id))
+    eligible = [
+        review_id
+        for document in polar or documents
+        for review_id in document.review_ids
+    ]
+    representative = min(
+        eligible, key=lambda review_id: (-len(by_id[review_id].text), review_id)
+    )
     ids = [review_id for document in documents for review_id in document.review_ids]
     if len(ids) == 1:
         return [Member(representative, representative, "unique", 1.0)]
@@ -149,6 +179,9 @@ def _places(
         exact = text == folded[representative]
         similarity = 1.0 if exact else jaccard(shingles(text, width), reference)
         reason = "exact_duplicate" if exact else "near_duplicate"
-        places += [Member(one, representative, reason, similarity)
-                   for one in document.review_ids if one != representative]
+        places += [
+            Member(one, representative, reason, similarity)
+            for one in document.review_ids
+            if one != representative
+        ]
     return [Member(representative, representative, "representative", 1.0), *places]

@@ -21,17 +21,21 @@ def perceptual_hash(photo_id: str, data: bytes) -> int:
         with Image.open(io.BytesIO(data)) as image:
             bits = imagehash.phash(image.convert("RGB")).hash
     except (UnidentifiedImageError, OSError) as error:
-        raise DataError(f"photo {photo_id} cannot be read as an image: {error}; scrape it again") from error
+        raise DataError(
+            f"photo {photo_id} cannot be read as an image: {error}; scrape it again"
+        ) from error
     return int.from_bytes(np.packbits(bits.ravel()).tobytes(), "big")
 
 
-def photo_clusters(hashes: Mapping[str, int], distance: int) -> tuple[frozenset[str], ...]:
+def photo_clusters(
+    hashes: Mapping[str, int], distance: int
+) -> tuple[frozenset[str], ...]:
     """Photos linked by Hamming distances up to `distance` bits; single photos included, ordered by first id."""
     ids = sorted(hashes)
     values = np.array([hashes[one] for one in ids], dtype=np.uint64)
     linked = DisjointSet(ids)
     for start in range(0, len(ids), _BLOCK):
-        block = values[start:start + _BLOCK]
+        block = values[start : start + _BLOCK]
         apart = np.bitwise_count(block[:, None] ^ values[None, start:])
         for row, column in zip(*np.nonzero(apart <= distance), strict=True):
             if column > row:
@@ -39,7 +43,9 @@ def photo_clusters(hashes: Mapping[str, int], distance: int) -> tuple[frozenset[
     return tuple(sorted((frozenset(subset) for subset in linked.subsets()), key=min))
 
 
-def stock_photos(photos: Iterable[Photo], clusters: Iterable[frozenset[str]]) -> frozenset[str]:
+def stock_photos(
+    photos: Iterable[Photo], clusters: Iterable[frozenset[str]]
+) -> frozenset[str]:
     """Ids of all photos that are a shop's own product photo, or a near-duplicate of one."""
     shown = {photo.photo_id for photo in photos if photo.kind == "product"}
     return frozenset(one for cluster in clusters if cluster & shown for one in cluster)

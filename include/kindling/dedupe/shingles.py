@@ -32,7 +32,9 @@ def shingles(folded: str, width: int) -> np.ndarray:
 
     A text shorter than `width` has one shingle, itself.
     """
-    codes = np.frombuffer(folded.encode("utf-32-le", "surrogatepass"), dtype="<u4").astype(np.uint64)
+    codes = np.frombuffer(
+        folded.encode("utf-32-le", "surrogatepass"), dtype="<u4"
+    ).astype(np.uint64)
     width = min(width, len(codes))
     if not width:
         return np.empty(0, np.uint64)

@@ -23,8 +23,11 @@ class Shares:
 
     def of(self, split: Split) -> float:
         """The share of one split."""
-        return {"golden": self.golden, "validation": self.validation,
-                "train": 1 - self.golden - self.validation}[split]
+        return {
+            "golden": self.golden,
+            "validation": self.validation,
+            "train": 1 - self.golden - self.validation,
+        }[split]
 
 
 @dataclass(frozen=True)
@@ -36,8 +39,10 @@ class Joined:
 
 
 def join(
-    groups: Iterable[Iterable[str]], links: Iterable[Sequence[str]],
-    weights: Mapping[str, int] | None = None, cap: float = float("inf"),
+    groups: Iterable[Iterable[str]],
+    links: Iterable[Sequence[str]],
+    weights: Mapping[str, int] | None = None,
+    cap: float = float("inf"),
 ) -> Joined:
     """Merge groups of products that share a link; a merge beyond `cap` (in summed `weights`) is refused.
 
@@ -49,7 +54,10 @@ def join(
         for product in group[1:]:
             linked.merge(group[0], product)
     weights = weights or {}
-    weight = {linked[group[0]]: sum(weights.get(one, 0) for one in linked.subset(group[0])) for group in members}
+    weight = {
+        linked[group[0]]: sum(weights.get(one, 0) for one in linked.subset(group[0]))
+        for group in members
+    }
     refused = 0
     for link in links:
         for product in link[1:]:
@@ -61,7 +69,9 @@ def join(
                 continue
             linked.merge(a, b)
             weight[linked[a]] = weight[a] + weight[b]
-    return Joined(tuple(sorted(tuple(sorted(subset)) for subset in linked.subsets())), refused)
+    return Joined(
+        tuple(sorted(tuple(sorted(subset)) for subset in linked.subsets())), refused
+    )
 
 
 def by_hash(group: Sequence[str], shares: Shares) -> Split:
@@ -73,7 +83,9 @@ def by_hash(group: Sequence[str], shares: Shares) -> Split:
 
 
 def balanced(
-    groups: Sequence[Sequence[str]], counts: Mapping[str, Mapping[str, int]], shares: Shares
+    groups: Sequence[Sequence[str]],
+    counts: Mapping[str, Mapping[str, int]],
+    shares: Shares,
 ) -> dict[str, Split]:
     """A split for a catalogue too small for hashing: each group goes where most of its kind is missing.
 
@@ -83,9 +95,14 @@ def balanced(
     three groups.
     """
     if len(groups) < len(SPLITS):
-        raise DataError(f"{len(groups)} separate product groups cannot fill {len(SPLITS)} splits; "
-                        "scrape more products, or check that their reviews are not copies of one another")
-    held = {tuple(group): _summed(counts.get(product, {}) for product in group) for group in groups}
+        raise DataError(
+            f"{len(groups)} separate product groups cannot fill {len(SPLITS)} splits; "
+            "scrape more products, or check that their reviews are not copies of one another"
+        )
+    held = {
+        tuple(group): _summed(counts.get(product, {}) for product in group)
+        for group in groups
+    }
     total = _summed(held.values())
     placed: dict[Split, Counter[str]] = {split: Counter() for split in SPLITS}
     left = sorted(held, key=lambda group: (-held[group].total(), _point(group)))
@@ -93,14 +110,22 @@ def balanced(
     while left:
         choices = _owed(left, held, placed)
         group = left.pop(0)
-        split = max(choices, key=lambda one: (_missing(placed[one], total, held[group], shares.of(one)), one))
+        split = max(
+            choices,
+            key=lambda one: (
+                _missing(placed[one], total, held[group], shares.of(one)),
+                one,
+            ),
+        )
         placed[split] += held[group]
         result.update(dict.fromkeys(group, split))
     return result
 
 
 def _owed(
-    left: Sequence[tuple[str, ...]], held: Mapping[tuple[str, ...], Counter[str]], placed: Mapping[Split, Counter[str]]
+    left: Sequence[tuple[str, ...]],
+    held: Mapping[tuple[str, ...], Counter[str]],
+    placed: Mapping[Split, Counter[str]],
 ) -> Sequence[Split]:
     """Splits that the next group may go to: those without any of a stratum, once it is getting too rare to wait."""
     empty = [split for split in SPLITS if not placed[split].total()]
@@ -114,9 +139,14 @@ def _owed(
     return SPLITS
 
 
-def _missing(placed: Counter[str], total: Counter[str], here: Counter[str], share: float) -> float:
+def _missing(
+    placed: Counter[str], total: Counter[str], here: Counter[str], share: float
+) -> float:
     """Share of all reviews that a split still lacks, summed over the strata that the group would bring."""
-    return sum(count * (share - placed[stratum] / total[stratum]) for stratum, count in here.items())
+    return sum(
+        count * (share - placed[stratum] / total[stratum])
+        for stratum, count in here.items()
+    )
 
 
 def _summed(counts: Iterable[Mapping[str, int]]) -> Counter[str]:

@@ -7,7 +7,13 @@ from typing import TypeVar
 import numpy as np
 
 from kindling.evaluation.bootstrap import Bootstrap
-from kindling.evaluation.metrics import LOG_LOSS, NEGATIVE, POSITIVE, THREE_WAY, polarity_decision
+from kindling.evaluation.metrics import (
+    LOG_LOSS,
+    NEGATIVE,
+    POSITIVE,
+    THREE_WAY,
+    polarity_decision,
+)
 from kindling.evaluation.sample import Sample
 from kindling.records import Estimate
 
@@ -39,12 +45,23 @@ class PhotoControl:
 
 
 def photo_control(
-    sample: Sample, text_logits: np.ndarray, image_logits: np.ndarray, fuse: Fuse,
-    bootstrap: Bootstrap, rng: np.random.Generator,
+    sample: Sample,
+    text_logits: np.ndarray,
+    image_logits: np.ndarray,
+    fuse: Fuse,
+    bootstrap: Bootstrap,
+    rng: np.random.Generator,
 ) -> PhotoControl:
     """The sample holds the rows with a photo; logits are [n, 3] each."""
-    alone, photo, both = fuse(text_logits, None), fuse(None, image_logits), fuse(text_logits, image_logits)
-    shuffled = [fuse(text_logits, image_logits[rng.permutation(len(sample))]) for _ in range(PERMUTATIONS)]
+    alone, photo, both = (
+        fuse(text_logits, None),
+        fuse(None, image_logits),
+        fuse(text_logits, image_logits),
+    )
+    shuffled = [
+        fuse(text_logits, image_logits[rng.permutation(len(sample))])
+        for _ in range(PERMUTATIONS)
+    ]
     loss = bootstrap.difference(LOG_LOSS, sample, both, shuffled)
     return PhotoControl(
         text_only=bootstrap.estimate(THREE_WAY, sample, alone),
@@ -52,7 +69,9 @@ def photo_control(
         photo_only=bootstrap.estimate(THREE_WAY, sample, photo),
         gain=bootstrap.difference(THREE_WAY, sample, both, shuffled),
         log_loss_gain=negated(loss),
-        photo_only_gain=bootstrap.difference(THREE_WAY, sample, photo, constant(sample.truth)),
+        photo_only_gain=bootstrap.difference(
+            THREE_WAY, sample, photo, constant(sample.truth)
+        ),
         over_text=bootstrap.difference(THREE_WAY, sample, both, alone),
     )
 
@@ -71,24 +90,35 @@ class Conflict:
 
 
 def conflict(
-    truth: np.ndarray, text_logits: np.ndarray, image_logits: np.ndarray, fuse: Fuse, rng: np.random.Generator
+    truth: np.ndarray,
+    text_logits: np.ndarray,
+    image_logits: np.ndarray,
+    fuse: Fuse,
+    rng: np.random.Generator,
 ) -> Conflict | None:
     """Exchange photos between negative and positive rows; None when there are too few of either.
 
     The text's label stays the truth of the text, so the share says which side wins, not who is right.
     """
-    negative, positive = np.flatnonzero(truth == NEGATIVE), np.flatnonzero(truth == POSITIVE)
+    negative, positive = (
+        np.flatnonzero(truth == NEGATIVE),
+        np.flatnonzero(truth == POSITIVE),
+    )
     pairs = min(len(negative), len(positive))
     if 2 * pairs < MIN_CONFLICTS:
         return None
-    rows = np.concatenate([rng.permutation(negative)[:pairs], rng.permutation(positive)[:pairs]])
+    rows = np.concatenate(
+        [rng.permutation(negative)[:pairs], rng.permutation(positive)[:pairs]]
+    )
     exchanged = np.roll(rows, pairs)
     matched = fuse(text_logits[rows], image_logits[rows])
     conflicting = fuse(text_logits[rows], image_logits[exchanged])
     return Conflict(
         n=2 * pairs,
         follows_text_matched=float((polarity_decision(matched) == truth[rows]).mean()),
-        follows_text_conflicting=float((polarity_decision(conflicting) == truth[rows]).mean()),
+        follows_text_conflicting=float(
+            (polarity_decision(conflicting) == truth[rows]).mean()
+        ),
         confidence_matched=float(matched.max(1).mean()),
         confidence_conflicting=float(conflicting.max(1).mean()),
     )
@@ -115,7 +145,9 @@ class Latency:
 
 
 def latency(
-    predict: Callable[[Request], object], requests: Sequence[Request], clock: Callable[[], float]
+    predict: Callable[[Request], object],
+    requests: Sequence[Request],
+    clock: Callable[[], float],
 ) -> Latency:
     """The first request is repeated before the clock starts; `clock` is in seconds."""
     predict(requests[0])
@@ -124,9 +156,13 @@ def latency(
         began = clock()
         predict(request)
         taken.append(1000 * (clock() - began))
-    return Latency(len(taken), float(np.percentile(taken, 50)), float(np.percentile(taken, 95)))
+    return Latency(
+        len(taken), float(np.percentile(taken, 50)), float(np.percentile(taken, 95))
+    )
 
 
 def negated(estimate: Estimate) -> Estimate:
     """The same difference read the other way round."""
-    return Estimate(-estimate.value, estimate.n, -estimate.high, -estimate.low, estimate.data_sha256)
+    return Estimate(
+        -estimate.value, estimate.n, -estimate.high, -estimate.low, estimate.data_sha256
+    )

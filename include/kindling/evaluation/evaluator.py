@@ -84,12 +84,22 @@ class Evaluation:
 
 
 def evaluate(
-    examples: Sequence[Example], niche: Sequence[str], answers: Answers, resamples: int, seed: int
+    examples: Sequence[Example],
+    niche: Sequence[str],
+    answers: Answers,
+    resamples: int,
+    seed: int,
 ) -> Evaluation:
     """All figures of one holdout. DataError when it is empty or has no polar row."""
-    sample, bootstrap, rng = Sample.of(examples), Bootstrap(resamples, seed), np.random.default_rng(seed)
+    sample, bootstrap, rng = (
+        Sample.of(examples),
+        Bootstrap(resamples, seed),
+        np.random.default_rng(seed),
+    )
     systems = {
-        "candidate": answers.candidate, "baseline": answers.baseline, "constant": constant(sample.truth),
+        "candidate": answers.candidate,
+        "baseline": answers.baseline,
+        "constant": constant(sample.truth),
         "random": random_guess(sample.truth, rng),
     } | ({} if answers.champion is None else {"champion": answers.champion})
     photo, clash = _photo_figures(sample, answers, bootstrap, rng)
@@ -98,24 +108,56 @@ def evaluate(
         products=len(np.unique(sample.products)),
         photos=len(answers.pictured),
         data_sha256=sample.sha256,
-        systems={name: _system(name, sample, said, bootstrap) for name, said in systems.items()},
-        classes={label: {metric.name.removeprefix(f"{label}_"): bootstrap.estimate(metric, sample, answers.candidate)
-                         for metric in class_metrics(label, at)} for at, label in enumerate(SENTIMENTS)},
+        systems={
+            name: _system(name, sample, said, bootstrap)
+            for name, said in systems.items()
+        },
+        classes={
+            label: {
+                metric.name.removeprefix(f"{label}_"): bootstrap.estimate(
+                    metric, sample, answers.candidate
+                )
+                for metric in class_metrics(label, at)
+            }
+            for at, label in enumerate(SENTIMENTS)
+        },
         differences={
-            name: {metric.name: bootstrap.difference(metric, sample, answers.candidate, said) for metric in GATED}
-            for name, said in systems.items() if name != "candidate"},
-        confusions={name: confusion(sample.truth, systems[name]).tolist() for name in ("candidate", "baseline")},
+            name: {
+                metric.name: bootstrap.difference(
+                    metric, sample, answers.candidate, said
+                )
+                for metric in GATED
+            }
+            for name, said in systems.items()
+            if name != "candidate"
+        },
+        confusions={
+            name: confusion(sample.truth, systems[name]).tolist()
+            for name in ("candidate", "baseline")
+        },
         calibration=reliability(sample.truth, answers.candidate),
         photo=photo,
         conflict=clash,
-        slices=figures(slices(examples, niche), sample, answers.candidate, answers.baseline, answers.champion, bootstrap),
+        slices=figures(
+            slices(examples, niche),
+            sample,
+            answers.candidate,
+            answers.baseline,
+            answers.champion,
+            bootstrap,
+        ),
         worst=_worst(sample.truth, answers.candidate),
     )
 
 
-def _system(name: str, sample: Sample, said: np.ndarray, bootstrap: Bootstrap) -> dict[str, Estimate]:
+def _system(
+    name: str, sample: Sample, said: np.ndarray, bootstrap: Bootstrap
+) -> dict[str, Estimate]:
     metrics = [*GATED, ACCURACY]
-    if name in ("candidate", "champion"):  # The others' probabilities claim no calibration.
+    if name in (
+        "candidate",
+        "champion",
+    ):  # The others' probabilities claim no calibration.
         metrics += [LOG_LOSS, BRIER, calibration_error(calibration_edges(said))]
     return {metric.name: bootstrap.estimate(metric, sample, said) for metric in metrics}
 
@@ -128,12 +170,23 @@ def _photo_figures(
     mask = np.isin(np.arange(len(sample)), answers.pictured)
     text = answers.text_logits[answers.pictured]
     return (
-        photo_control(sample.where(mask), text, answers.image_logits, answers.fuse, bootstrap, rng),
-        conflict(sample.truth[answers.pictured], text, answers.image_logits, answers.fuse, rng),
+        photo_control(
+            sample.where(mask), text, answers.image_logits, answers.fuse, bootstrap, rng
+        ),
+        conflict(
+            sample.truth[answers.pictured],
+            text,
+            answers.image_logits,
+            answers.fuse,
+            rng,
+        ),
     )
 
 
 def _worst(truth: np.ndarray, said: np.ndarray) -> list[Mistake]:
     wrong = np.flatnonzero(said.argmax(1) != truth)
     first = wrong[np.argsort(-said[wrong].max(1), kind="stable")][:WORST_ROWS]
-    return [Mistake(int(row), int(said[row].argmax()), float(said[row].max())) for row in first]
+    return [
+        Mistake(int(row), int(said[row].argmax()), float(said[row].max()))
+        for row in first
+    ]

@@ -24,7 +24,9 @@ class Metric:
     #: Sums [..., k] -> [...]; NaN where no row counts.
     value: Callable[[np.ndarray], np.ndarray]
     #: Which rows count: truth [n] -> bool [n].
-    counts: Callable[[np.ndarray], np.ndarray] = lambda truth: np.ones(len(truth), dtype=bool)
+    counts: Callable[[np.ndarray], np.ndarray] = lambda truth: np.ones(
+        len(truth), dtype=bool
+    )
 
     def __call__(self, truth: np.ndarray, probabilities: np.ndarray) -> float:
         return float(self.value(self.statistics(truth, probabilities).sum(0)))
@@ -36,7 +38,9 @@ def three_way_decision(probabilities: np.ndarray) -> np.ndarray:
 
 def polarity_decision(probabilities: np.ndarray) -> np.ndarray:
     """Negative where P(negative) > P(positive): both renormalised without neutral, threshold 0.5."""
-    return np.where(probabilities[:, NEGATIVE] > probabilities[:, POSITIVE], NEGATIVE, POSITIVE)
+    return np.where(
+        probabilities[:, NEGATIVE] > probabilities[:, POSITIVE], NEGATIVE, POSITIVE
+    )
 
 
 def _three_way_cells(truth: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
@@ -59,7 +63,12 @@ def _matrix(sums: np.ndarray) -> np.ndarray:
 
 
 def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
-    return np.divide(numerator, denominator, out=np.full(np.shape(numerator), np.nan), where=denominator > 0)
+    return np.divide(
+        numerator,
+        denominator,
+        out=np.full(np.shape(numerator), np.nan),
+        where=denominator > 0,
+    )
 
 
 def macro_f1(sums: np.ndarray) -> np.ndarray:
@@ -72,20 +81,29 @@ def macro_f1(sums: np.ndarray) -> np.ndarray:
 
 
 THREE_WAY = Metric("three_way_macro_f1", _three_way_cells, macro_f1)
-POLARITY = Metric("polarity_macro_f1", _polarity_cells, macro_f1, lambda truth: truth != NEUTRAL)
+POLARITY = Metric(
+    "polarity_macro_f1", _polarity_cells, macro_f1, lambda truth: truth != NEUTRAL
+)
 ACCURACY = Metric(
-    "accuracy", _three_way_cells, lambda sums: _ratio(_matrix(sums).trace(axis1=-2, axis2=-1), sums.sum(-1)))
+    "accuracy",
+    _three_way_cells,
+    lambda sums: _ratio(_matrix(sums).trace(axis1=-2, axis2=-1), sums.sum(-1)),
+)
 
 
 def class_metrics(label: str, at: int) -> tuple[Metric, Metric, Metric]:
     """Precision, recall and F1 of one class."""
 
     def part(axis: int) -> Callable[[np.ndarray], np.ndarray]:
-        return lambda sums: _ratio(_matrix(sums)[..., at, at], _matrix(sums).sum(axis)[..., at])
+        return lambda sums: _ratio(
+            _matrix(sums)[..., at, at], _matrix(sums).sum(axis)[..., at]
+        )
 
     def f1(sums: np.ndarray) -> np.ndarray:
         matrix = _matrix(sums)
-        return _ratio(2 * matrix[..., at, at], matrix.sum(-1)[..., at] + matrix.sum(-2)[..., at])
+        return _ratio(
+            2 * matrix[..., at, at], matrix.sum(-1)[..., at] + matrix.sum(-2)[..., at]
+        )
 
     return (
         Metric(f"{label}_precision", _three_way_cells, part(-2)),
@@ -94,7 +112,9 @@ def class_metrics(label: str, at: int) -> tuple[Metric, Metric, Metric]:
     )
 
 
-def _mean_of(per_row: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+def _mean_of(
+    per_row: Callable[[np.ndarray, np.ndarray], np.ndarray],
+) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
     def statistics(truth: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
         values = per_row(truth, probabilities)
         return np.column_stack([values, np.ones(len(values))])
@@ -106,16 +126,32 @@ def _mean(sums: np.ndarray) -> np.ndarray:
     return _ratio(sums[..., 0], sums[..., 1])
 
 
-LOG_LOSS = Metric("log_loss", _mean_of(
-    lambda truth, probabilities: -np.log(np.maximum(probabilities[np.arange(len(truth)), truth], EPSILON))), _mean)
+LOG_LOSS = Metric(
+    "log_loss",
+    _mean_of(
+        lambda truth, probabilities: (
+            -np.log(np.maximum(probabilities[np.arange(len(truth)), truth], EPSILON))
+        )
+    ),
+    _mean,
+)
 #: Brier 1950, summed over classes: 0 best, 2 worst.
-BRIER = Metric("brier", _mean_of(
-    lambda truth, probabilities: ((probabilities - np.eye(3)[truth]) ** 2).sum(1)), _mean)
+BRIER = Metric(
+    "brier",
+    _mean_of(
+        lambda truth, probabilities: ((probabilities - np.eye(3)[truth]) ** 2).sum(1)
+    ),
+    _mean,
+)
 
 
-def calibration_edges(probabilities: np.ndarray, bins: int = CALIBRATION_BINS) -> np.ndarray:
+def calibration_edges(
+    probabilities: np.ndarray, bins: int = CALIBRATION_BINS
+) -> np.ndarray:
     """Inner edges of bins that hold equally many confidences (adaptive: Nguyen and O'Connor 2015)."""
-    return np.unique(np.quantile(probabilities.max(1), np.linspace(0, 1, bins + 1)[1:-1]))
+    return np.unique(
+        np.quantile(probabilities.max(1), np.linspace(0, 1, bins + 1)[1:-1])
+    )
 
 
 def calibration_error(edges: np.ndarray) -> Metric:
@@ -124,16 +160,29 @@ def calibration_error(edges: np.ndarray) -> Metric:
 
     def value(sums: np.ndarray) -> np.ndarray:
         parts = sums.reshape(*sums.shape[:-1], bins, 3)
-        return _ratio(np.abs(parts[..., 0] - parts[..., 1]).sum(-1), parts[..., 2].sum(-1))
+        return _ratio(
+            np.abs(parts[..., 0] - parts[..., 1]).sum(-1), parts[..., 2].sum(-1)
+        )
 
-    return Metric("calibration_error", lambda truth, probabilities: _bin_sums(truth, probabilities, edges), value)
+    return Metric(
+        "calibration_error",
+        lambda truth, probabilities: _bin_sums(truth, probabilities, edges),
+        value,
+    )
 
 
-def _bin_sums(truth: np.ndarray, probabilities: np.ndarray, edges: np.ndarray) -> np.ndarray:
+def _bin_sums(
+    truth: np.ndarray, probabilities: np.ndarray, edges: np.ndarray
+) -> np.ndarray:
     confidence = probabilities.max(1)
-    of_row = np.stack([confidence, three_way_decision(probabilities) == truth, np.ones(len(truth))], axis=1)
+    of_row = np.stack(
+        [confidence, three_way_decision(probabilities) == truth, np.ones(len(truth))],
+        axis=1,
+    )
     result = np.zeros((len(truth), len(edges) + 1, 3))
-    result[np.arange(len(truth)), np.searchsorted(edges, confidence, side="right")] = of_row
+    result[np.arange(len(truth)), np.searchsorted(edges, confidence, side="right")] = (
+        of_row
+    )
     return result.reshape(len(truth), -1)
 
 

@@ -8,7 +8,14 @@ import jinja2
 
 from kindling.evaluation.controls import Latency
 from kindling.evaluation.evaluator import Evaluation
-from kindling.records import SENTIMENTS, SPLITS, Condition, Estimate, Example, StageReport
+from kindling.records import (
+    SENTIMENTS,
+    SPLITS,
+    Condition,
+    Estimate,
+    Example,
+    StageReport,
+)
 
 CLIP = 360
 #: Giveaway cues shown at most, and the log-odds below which one gives nothing away.
@@ -16,13 +23,22 @@ CUES = 10
 MIN_EFFECT = 0.01
 BANDS = ("accept", "review", "discard")
 TITLES = {
-    "polarity_macro_f1": ("Polarity macro-F1", "1-2 stars against 4-5, P(negative) against P(positive)"),
-    "three_way_macro_f1": ("Three-way macro-F1", "negative, neutral, positive, weighted alike"),
+    "polarity_macro_f1": (
+        "Polarity macro-F1",
+        "1-2 stars against 4-5, P(negative) against P(positive)",
+    ),
+    "three_way_macro_f1": (
+        "Three-way macro-F1",
+        "negative, neutral, positive, weighted alike",
+    ),
     "accuracy": ("Accuracy", "three-way; large where one class is"),
 }
 SYSTEMS = {
-    "candidate": "this model", "champion": "champion", "baseline": "TF-IDF + logistic regression",
-    "constant": "always the most frequent class", "random": "random by class share",
+    "candidate": "this model",
+    "champion": "champion",
+    "baseline": "TF-IDF + logistic regression",
+    "constant": "always the most frequent class",
+    "random": "random by class share",
 }
 
 
@@ -57,24 +73,48 @@ class Coverage:
         conditions = dict(self.conditions)
         if condition:
             conditions[condition] = conditions.get(condition, 0) + 1
-        return replace(self, made=self.made + 1, admitted=self.admitted + admitted, conditions=conditions)
+        return replace(
+            self,
+            made=self.made + 1,
+            admitted=self.admitted + admitted,
+            conditions=conditions,
+        )
 
 
 def render(
-    evaluation: Evaluation, provenance: Provenance, golden: Sequence[Example],
-    latencies: Mapping[str, Latency], pipeline: Sequence[StageReport], coverage: Sequence[Coverage],
+    evaluation: Evaluation,
+    provenance: Provenance,
+    golden: Sequence[Example],
+    latencies: Mapping[str, Latency],
+    pipeline: Sequence[StageReport],
+    coverage: Sequence[Coverage],
 ) -> str:
     """The page; every text that came from outside is escaped, nothing is loaded from anywhere."""
     reports = {report.stage: report for report in pipeline}
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("kindling", "evaluation"), autoescape=True, undefined=jinja2.StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True)
+        loader=jinja2.PackageLoader("kindling", "evaluation"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
     return environment.get_template("report.html").render(
-        evaluation=evaluation, provenance=provenance, sentiments=SENTIMENTS, titles=TITLES, system_names=SYSTEMS,
-        latencies=latencies, pipeline=pipeline, coverage=coverage, bands=BANDS,
-        labels=_label_rows(_figure(reports, "label", "bands") or {}), challenge=_challenge(reports),
-        implementation=_implementation(pipeline), slice_groups=_grouped(evaluation), curve=_curve(evaluation),
-        errors=_errors(evaluation, golden), axis=_axis,
+        evaluation=evaluation,
+        provenance=provenance,
+        sentiments=SENTIMENTS,
+        titles=TITLES,
+        system_names=SYSTEMS,
+        latencies=latencies,
+        pipeline=pipeline,
+        coverage=coverage,
+        bands=BANDS,
+        labels=_label_rows(_figure(reports, "label", "bands") or {}),
+        challenge=_challenge(reports),
+        implementation=_implementation(pipeline),
+        slice_groups=_grouped(evaluation),
+        curve=_curve(evaluation),
+        errors=_errors(evaluation, golden),
+        axis=_axis,
     )
 
 
@@ -82,19 +122,36 @@ def _figure(reports: Mapping[str, StageReport], stage: str, name: str) -> Any:
     return reports[stage].figures.get(name) if stage in reports else None
 
 
-def _label_rows(bands: Mapping[str, Mapping[str, Mapping[str, int]]]) -> list[tuple[str, str, Mapping[str, int]]]:
+def _label_rows(
+    bands: Mapping[str, Mapping[str, Mapping[str, int]]],
+) -> list[tuple[str, str, Mapping[str, int]]]:
     """Stored figures come back with their keys in any order."""
-    return [(origin, sentiment, bands[origin][sentiment])
-            for origin in (*SPLITS, "synthetic") for sentiment in SENTIMENTS if sentiment in bands.get(origin, {})]
+    return [
+        (origin, sentiment, bands[origin][sentiment])
+        for origin in (*SPLITS, "synthetic")
+        for sentiment in SENTIMENTS
+        if sentiment in bands.get(origin, {})
+    ]
 
 
 def _challenge(reports: Mapping[str, StageReport]) -> dict[str, Any]:
-    found = {name: _figure(reports, "challenge", name) for name in ("auc", "cues", "auc_without")}
-    return found | {"cues": [cue for cue in found["cues"] or () if cue["effect"] >= MIN_EFFECT][:CUES]}
+    found = {
+        name: _figure(reports, "challenge", name)
+        for name in ("auc", "cues", "auc_without")
+    }
+    return found | {
+        "cues": [cue for cue in found["cues"] or () if cue["effect"] >= MIN_EFFECT][
+            :CUES
+        ]
+    }
 
 
 def _implementation(pipeline: Sequence[StageReport]) -> list[tuple[str, str, str]]:
-    return [(report.stage, part, name) for report in pipeline for part, name in report.implementation.items()]
+    return [
+        (report.stage, part, name)
+        for report in pipeline
+        for part, name in report.implementation.items()
+    ]
 
 
 def _grouped(evaluation: Evaluation) -> dict[str, list[Any]]:
@@ -106,7 +163,10 @@ def _grouped(evaluation: Evaluation) -> dict[str, list[Any]]:
 
 def _curve(evaluation: Evaluation) -> str:
     """SVG points of the reliability line, in percent, y downwards."""
-    return " ".join(f"{100 * one.confidence:.2f},{100 - 100 * one.accuracy:.2f}" for one in evaluation.calibration)
+    return " ".join(
+        f"{100 * one.confidence:.2f},{100 - 100 * one.accuracy:.2f}"
+        for one in evaluation.calibration
+    )
 
 
 @dataclass(frozen=True)
@@ -122,8 +182,15 @@ class ShownMistake:
 
 def _errors(evaluation: Evaluation, golden: Sequence[Example]) -> list[ShownMistake]:
     return [
-        ShownMistake(_clip(golden[one.row].text), golden[one.row].sentiment, SENTIMENTS[one.answer], one.confidence,
-                     golden[one.row].rating, golden[one.row].category, golden[one.row].photo_uri is not None)
+        ShownMistake(
+            _clip(golden[one.row].text),
+            golden[one.row].sentiment,
+            SENTIMENTS[one.answer],
+            one.confidence,
+            golden[one.row].rating,
+            golden[one.row].category,
+            golden[one.row].photo_uri is not None,
+        )
         for one in evaluation.worst
     ]
 

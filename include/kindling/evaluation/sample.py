@@ -26,9 +26,18 @@ class Sample:
         """DataError when there is no row."""
         if not examples:
             raise DataError("no row to evaluate on: the holdout is empty")
-        _, products = np.unique([example.product_id for example in examples], return_inverse=True)
-        truth = np.array([SENTIMENTS.index(example.sentiment) for example in examples], dtype=np.int64)
-        return cls(truth, products.astype(np.int64), tuple(_digest(example) for example in examples))
+        _, products = np.unique(
+            [example.product_id for example in examples], return_inverse=True
+        )
+        truth = np.array(
+            [SENTIMENTS.index(example.sentiment) for example in examples],
+            dtype=np.int64,
+        )
+        return cls(
+            truth,
+            products.astype(np.int64),
+            tuple(_digest(example) for example in examples),
+        )
 
     def __len__(self) -> int:
         return len(self.truth)
@@ -40,7 +49,11 @@ class Sample:
 
     def where(self, mask: np.ndarray) -> "Sample":
         kept = np.flatnonzero(mask)
-        return Sample(self.truth[kept], self.products[kept], tuple(self.digests[row] for row in kept))
+        return Sample(
+            self.truth[kept],
+            self.products[kept],
+            tuple(self.digests[row] for row in kept),
+        )
 
 
 def _digest(example: Example) -> str:

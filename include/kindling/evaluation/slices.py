@@ -49,11 +49,20 @@ def slices(examples: Sequence[Example], niche: Sequence[str]) -> list[Slice]:
     found = [
         Slice("niche", "all niche categories", cold, THREE_WAY),
         Slice("niche", "all other categories", ~cold, THREE_WAY),
-        *(Slice("category", str(name), categories == name, THREE_WAY) for name in np.unique(categories)),
+        *(
+            Slice("category", str(name), categories == name, THREE_WAY)
+            for name in np.unique(categories)
+        ),
         *(Slice("stars", f"{star} ★", stars == star, ACCURACY) for star in range(1, 6)),
-        Slice("text length", f"up to {LENGTHS[0]} words", words <= LENGTHS[0], THREE_WAY),
-        Slice("text length", f"{LENGTHS[0] + 1} to {LENGTHS[1]} words",
-              (words > LENGTHS[0]) & (words <= LENGTHS[1]), THREE_WAY),
+        Slice(
+            "text length", f"up to {LENGTHS[0]} words", words <= LENGTHS[0], THREE_WAY
+        ),
+        Slice(
+            "text length",
+            f"{LENGTHS[0] + 1} to {LENGTHS[1]} words",
+            (words > LENGTHS[0]) & (words <= LENGTHS[1]),
+            THREE_WAY,
+        ),
         Slice("text length", f"over {LENGTHS[1]} words", words > LENGTHS[1], THREE_WAY),
         Slice("photo", "with photo", photo, THREE_WAY),
         Slice("photo", "without photo", ~photo, THREE_WAY),
@@ -62,25 +71,46 @@ def slices(examples: Sequence[Example], niche: Sequence[str]) -> list[Slice]:
 
 
 def figures(
-    parts: Sequence[Slice], sample: Sample, candidate: np.ndarray, baseline: np.ndarray,
-    champion: np.ndarray | None, bootstrap: Bootstrap,
+    parts: Sequence[Slice],
+    sample: Sample,
+    candidate: np.ndarray,
+    baseline: np.ndarray,
+    champion: np.ndarray | None,
+    bootstrap: Bootstrap,
 ) -> list[SliceFigure]:
     """Each slice's figures; probabilities are those of the whole sample [n, 3]."""
     judged = sum(part.rows.sum() >= MIN_GATE_ROWS for part in parts)
-    return [_figure(part, sample, candidate, baseline, champion, bootstrap, max(1, judged)) for part in parts]
+    return [
+        _figure(part, sample, candidate, baseline, champion, bootstrap, max(1, judged))
+        for part in parts
+    ]
 
 
 def _figure(
-    part: Slice, sample: Sample, candidate: np.ndarray, baseline: np.ndarray,
-    champion: np.ndarray | None, bootstrap: Bootstrap, judged: int,
+    part: Slice,
+    sample: Sample,
+    candidate: np.ndarray,
+    baseline: np.ndarray,
+    champion: np.ndarray | None,
+    bootstrap: Bootstrap,
+    judged: int,
 ) -> SliceFigure:
     rows, inside = part.rows, sample.where(part.rows)
     over, worse = None, False
     if champion is not None:
-        over = bootstrap.difference(part.metric, inside, candidate[rows], champion[rows])
-        strict = bootstrap.difference(part.metric, inside, candidate[rows], champion[rows], 1 - 0.05 / judged)
+        over = bootstrap.difference(
+            part.metric, inside, candidate[rows], champion[rows]
+        )
+        strict = bootstrap.difference(
+            part.metric, inside, candidate[rows], champion[rows], 1 - 0.05 / judged
+        )
         worse = len(inside) >= MIN_GATE_ROWS and strict.high < 0
     return SliceFigure(
-        part.group, part.name, part.metric.name,
+        part.group,
+        part.name,
+        part.metric.name,
         bootstrap.estimate(part.metric, inside, candidate[rows]),
-        bootstrap.estimate(part.metric, inside, baseline[rows]), over, worse)
+        bootstrap.estimate(part.metric, inside, baseline[rows]),
+        over,
+        worse,
+    )

@@ -29,7 +29,11 @@ class OutOfFold:
 
 
 def out_of_fold(
-    texts: Sequence[str], sentiments: Sequence[Sentiment], groups: Sequence[str], folds: int, seed: int
+    texts: Sequence[str],
+    sentiments: Sequence[Sentiment],
+    groups: Sequence[str],
+    folds: int,
+    seed: int,
 ) -> OutOfFold:
     """Votes by cross-fitting with `groups` (products) kept whole; columns as SENTIMENTS.
 
@@ -40,21 +44,34 @@ def out_of_fold(
     """
     folds = min(folds, len(set(groups)))
     if folds < 2:
-        raise DataError(f"label: {len(texts)} training reviews of {len(set(groups))} product(s); "
-                        "the model's vote needs reviews of at least two products")
+        raise DataError(
+            f"label: {len(texts)} training reviews of {len(set(groups))} product(s); "
+            "the model's vote needs reviews of at least two products"
+        )
     truth, text = codes(sentiments), np.array(texts, dtype=object)
-    splits = list(StratifiedGroupKFold(folds, shuffle=True, random_state=seed).split(text, truth, groups))
+    splits = list(
+        StratifiedGroupKFold(folds, shuffle=True, random_state=seed).split(
+            text, truth, groups
+        )
+    )
     raw, votes = np.zeros((2, len(text), len(SENTIMENTS)))
     for train, held_out in splits:
-        raw[held_out] = _probabilities(_fit(text[train], truth[train], seed), text[held_out])
+        raw[held_out] = _probabilities(
+            _fit(text[train], truth[train], seed), text[held_out]
+        )
     for train, held_out in splits:
-        votes[held_out] = _probabilities(_calibrator(raw[train], truth[train]), np.log(raw[held_out]))
+        votes[held_out] = _probabilities(
+            _calibrator(raw[train], truth[train]), np.log(raw[held_out])
+        )
     return OutOfFold(votes, raw, _calibrator(raw, truth), folds)
 
 
 def vote(
-    texts: Sequence[str], sentiments: Sequence[Sentiment], unseen: Sequence[str],
-    calibrator: LogisticRegression, seed: int,
+    texts: Sequence[str],
+    sentiments: Sequence[Sentiment],
+    unseen: Sequence[str],
+    calibrator: LogisticRegression,
+    seed: int,
 ) -> np.ndarray:
     """[M, 3] for `unseen` by one model trained on all of `texts`."""
     raw = _probabilities(_fit(texts, codes(sentiments), seed), unseen)
@@ -63,20 +80,34 @@ def vote(
 
 def _fit(texts: Sequence[str], truth: np.ndarray, seed: int) -> Pipeline:
     if len(np.unique(truth)) < 2:
-        raise DataError(f"label: all {len(texts)} reviews of a training fold are {SENTIMENTS[truth[0]]}; "
-                        "the model's vote needs two sentiments, each in several products")
+        raise DataError(
+            f"label: all {len(texts)} reviews of a training fold are {SENTIMENTS[truth[0]]}; "
+            "the model's vote needs two sentiments, each in several products"
+        )
     # No class weights: the pooling rule wants probabilities under the training prior.
-    return Pipeline([
-        ("tfidf", TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True, strip_accents="unicode")),
-        ("classifier", LogisticRegression(C=3.0, max_iter=500, random_state=seed)),
-    ]).fit(texts, truth)
+    return Pipeline(
+        [
+            (
+                "tfidf",
+                TfidfVectorizer(
+                    ngram_range=(1, 2),
+                    min_df=2,
+                    sublinear_tf=True,
+                    strip_accents="unicode",
+                ),
+            ),
+            ("classifier", LogisticRegression(C=3.0, max_iter=500, random_state=seed)),
+        ]
+    ).fit(texts, truth)
 
 
 def _calibrator(raw: np.ndarray, truth: np.ndarray) -> LogisticRegression:
     return LogisticRegression(max_iter=500).fit(np.log(raw), truth)
 
 
-def _probabilities(model: Pipeline | LogisticRegression, rows: Sequence[str] | np.ndarray) -> np.ndarray:
+def _probabilities(
+    model: Pipeline | LogisticRegression, rows: Sequence[str] | np.ndarray
+) -> np.ndarray:
     """[N, 3]; a sentiment that the model never saw gets the floor, and none gets less."""
     found = np.zeros((len(rows), len(SENTIMENTS)))
     found[:, model.classes_] = model.predict_proba(rows)

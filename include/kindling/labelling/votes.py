@@ -36,7 +36,11 @@ def pool(votes: Sequence[np.ndarray], prior: np.ndarray) -> np.ndarray:
     combining classifiers", IEEE TPAMI 20(3), eq. 7). The order of the voters is of no consequence.
     """
     log_prior = np.log(prior)
-    evidence = sum(np.sort([np.log(np.maximum(vote, _FLOOR)) - log_prior for vote in votes], axis=0))
+    evidence = sum(
+        np.sort(
+            [np.log(np.maximum(vote, _FLOOR)) - log_prior for vote in votes], axis=0
+        )
+    )
     logits = log_prior + evidence
     odds = np.exp(logits - logits.max(axis=1, keepdims=True))
     return odds / odds.sum(axis=1, keepdims=True)
@@ -44,4 +48,10 @@ def pool(votes: Sequence[np.ndarray], prior: np.ndarray) -> np.ndarray:
 
 def band(confidence: float, accept: float, discard: float) -> Band:
     """accept from `accept` on, discard below `discard`, review between."""
-    return "accept" if confidence >= accept else "discard" if confidence < discard else "review"
+    return (
+        "accept"
+        if confidence >= accept
+        else "discard"
+        if confidence < discard
+        else "review"
+    )

@@ -17,14 +17,21 @@ WEIGHTS = "weights.safetensors"
 class Baseline:
     """Word uni- and bigrams seen in two texts at least, sublinear counts, balanced classes."""
 
-    def __init__(self, vectorizer: TfidfVectorizer, coefficients: np.ndarray, intercepts: np.ndarray) -> None:
+    def __init__(
+        self,
+        vectorizer: TfidfVectorizer,
+        coefficients: np.ndarray,
+        intercepts: np.ndarray,
+    ) -> None:
         self._vectorizer = vectorizer
         #: [3, terms] and [3].
         self._coefficients = coefficients
         self._intercepts = intercepts
 
     @classmethod
-    def fit(cls, texts: Sequence[str], labels: np.ndarray, weights: np.ndarray) -> "Baseline":
+    def fit(
+        cls, texts: Sequence[str], labels: np.ndarray, weights: np.ndarray
+    ) -> "Baseline":
         vectorizer = _vectorizer(min_df=2)
         features = vectorizer.fit_transform(texts)
         regression = LogisticRegression(class_weight="balanced", max_iter=1000)
@@ -33,23 +40,33 @@ class Baseline:
 
     def probabilities(self, texts: Sequence[str]) -> np.ndarray:
         """float64 [n, 3]; photos are not read."""
-        return softmax(self._vectorizer.transform(texts) @ self._coefficients.T + self._intercepts, axis=1)
+        return softmax(
+            self._vectorizer.transform(texts) @ self._coefficients.T + self._intercepts,
+            axis=1,
+        )
 
     def save(self, folder: Path) -> None:
         """Plain numbers and words; nothing in the folder can run."""
         folder.mkdir(parents=True, exist_ok=True)
         terms = {term: int(row) for term, row in self._vectorizer.vocabulary_.items()}
-        (folder / VOCABULARY).write_text(json.dumps(terms, sort_keys=True, ensure_ascii=False), encoding="utf-8")
-        save_file({
-            "idf": np.ascontiguousarray(self._vectorizer.idf_),
-            "coefficients": np.ascontiguousarray(self._coefficients),
-            "intercepts": np.ascontiguousarray(self._intercepts),
-        }, folder / WEIGHTS)
+        (folder / VOCABULARY).write_text(
+            json.dumps(terms, sort_keys=True, ensure_ascii=False), encoding="utf-8"
+        )
+        save_file(
+            {
+                "idf": np.ascontiguousarray(self._vectorizer.idf_),
+                "coefficients": np.ascontiguousarray(self._coefficients),
+                "intercepts": np.ascontiguousarray(self._intercepts),
+            },
+            folder / WEIGHTS,
+        )
 
     @classmethod
     def load(cls, folder: Path) -> "Baseline":
         numbers = load_file(folder / WEIGHTS)
-        vectorizer = _vectorizer(vocabulary=json.loads((folder / VOCABULARY).read_text(encoding="utf-8")))
+        vectorizer = _vectorizer(
+            vocabulary=json.loads((folder / VOCABULARY).read_text(encoding="utf-8"))
+        )
         vectorizer.idf_ = numbers["idf"]
         return cls(vectorizer, numbers["coefficients"], numbers["intercepts"])
 

@@ -27,7 +27,9 @@ class Checkpoint:
         try:
             return torch.load(self._path, map_location="cpu", weights_only=True)
         except (EOFError, RuntimeError, pickle.UnpicklingError) as error:
-            raise DataError(f"checkpoint {self._path} is damaged ({error}); delete it and run again") from error
+            raise DataError(
+                f"checkpoint {self._path} is damaged ({error}); delete it and run again"
+            ) from error
 
     def save(self, state: dict[str, Any]) -> None:
         partial = self._path.with_suffix(".partial")
@@ -46,7 +48,11 @@ def disk_full_named(path: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, RuntimeError) as error:
-        free = os.statvfs(next(parent for parent in (path, *path.parents) if parent.exists())).f_bavail
+        free = os.statvfs(
+            next(parent for parent in (path, *path.parents) if parent.exists())
+        ).f_bavail
         if getattr(error, "errno", None) == errno.ENOSPC or free == 0:
-            raise KindlingError(f"disk full while writing {path}; free some space and run again") from error
+            raise KindlingError(
+                f"disk full while writing {path}; free some space and run again"
+            ) from error
         raise

@@ -46,8 +46,13 @@ def fit(
     a run that resumes from its checkpoint ends with the weights of one that never stopped.
     DataError when a loss is not finite.
     """
-    optimizer = torch.optim.AdamW([{**group, "params": list(group["params"])} for group in groups], weight_decay=0.01)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: learning_rate_factor(step, len(plan)))
+    optimizer = torch.optim.AdamW(
+        [{**group, "params": list(group["params"])} for group in groups],
+        weight_decay=0.01,
+    )
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda step: learning_rate_factor(step, len(plan))
+    )
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         losses = _restore(checkpoint, module, optimizer, schedule)
@@ -55,14 +60,21 @@ def fit(
         pace = _Pace(name, plan, resumed_at, clock)
         module.train()
         for step in range(resumed_at, len(plan)):
-            losses.append(_step(module, optimizer, loss_of(plan[step]), f"{name} step {step + 1}"))
+            losses.append(
+                _step(module, optimizer, loss_of(plan[step]), f"{name} step {step + 1}")
+            )
             schedule.step()
             if (step + 1) % checkpoint.every == 0 or step + 1 == len(plan):
                 _save(checkpoint, module, optimizer, schedule, losses)
             pace.tell(step + 1, losses)
     module.train(False)
     tenth = max(1, len(losses) // 10)
-    return Fitted(float(np.mean(losses[:tenth])), float(np.mean(losses[-tenth:])), len(plan), resumed_at)
+    return Fitted(
+        float(np.mean(losses[:tenth])),
+        float(np.mean(losses[-tenth:])),
+        len(plan),
+        resumed_at,
+    )
 
 
 def learning_rate_factor(step: int, steps: int) -> float:
@@ -71,7 +83,9 @@ def learning_rate_factor(step: int, steps: int) -> float:
     return min((step + 1) / warm_up, (steps - step) / max(1, steps - warm_up + 1), 1.0)
 
 
-def length_bucketed_plan(lengths: Sequence[int], batch_size: int, epochs: int, seed: int) -> list[np.ndarray]:
+def length_bucketed_plan(
+    lengths: Sequence[int], batch_size: int, epochs: int, seed: int
+) -> list[np.ndarray]:
     """Every row once an epoch, in batches of like length, in random order.
 
     Rows are sorted by length only within chunks of 50 batches, so that batches differ between epochs.
@@ -85,38 +99,68 @@ def length_bucketed_plan(lengths: Sequence[int], batch_size: int, epochs: int, s
         for start in range(0, len(order), 50 * batch_size):
             chunk = order[start : start + 50 * batch_size]
             chunk = chunk[np.argsort(by_row[chunk], kind="stable")]
-            batches += [chunk[at : at + batch_size] for at in range(0, len(chunk), batch_size)]
+            batches += [
+                chunk[at : at + batch_size] for at in range(0, len(chunk), batch_size)
+            ]
         plan += [batches[at] for at in rng.permutation(len(batches))]
     return plan
 
 
-def _step(module: nn.Module, optimizer: torch.optim.Optimizer, loss: torch.Tensor, where: str) -> float:
+def _step(
+    module: nn.Module, optimizer: torch.optim.Optimizer, loss: torch.Tensor, where: str
+) -> float:
     value = float(loss.detach())
     if not np.isfinite(value):
-        raise DataError(f"{where}: the loss is {value}; lower the learning rate or look for damaged rows")
+        raise DataError(
+            f"{where}: the loss is {value}; lower the learning rate or look for damaged rows"
+        )
     optimizer.zero_grad(set_to_none=True)
     loss.backward()
-    nn.utils.clip_grad_norm_((p for p in module.parameters() if p.requires_grad), GRADIENT_NORM)
+    nn.utils.clip_grad_norm_(
+        (p for p in module.parameters() if p.requires_grad), GRADIENT_NORM
+    )
     optimizer.step()
     return value
 
 
 def _trained(module: nn.Module) -> dict[str, torch.Tensor]:
     """Weights and buffers that training changes; frozen ones come from where they came from before."""
-    frozen = {name for name, parameter in module.named_parameters() if not parameter.requires_grad}
-    return {name: tensor for name, tensor in module.state_dict().items() if name not in frozen}
+    frozen = {
+        name
+        for name, parameter in module.named_parameters()
+        if not parameter.requires_grad
+    }
+    return {
+        name: tensor
+        for name, tensor in module.state_dict().items()
+        if name not in frozen
+    }
 
 
 def _save(
-    checkpoint: Checkpoint, module: nn.Module, optimizer: torch.optim.Optimizer, schedule: Any, losses: list[float]
+    checkpoint: Checkpoint,
+    module: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    schedule: Any,
+    losses: list[float],
 ) -> None:
-    checkpoint.save({
-        "weights": _trained(module), "optimizer": optimizer.state_dict(), "schedule": schedule.state_dict(),
-        "random": torch.get_rng_state(), "losses": losses,
-    })
+    checkpoint.save(
+        {
+            "weights": _trained(module),
+            "optimizer": optimizer.state_dict(),
+            "schedule": schedule.state_dict(),
+            "random": torch.get_rng_state(),
+            "losses": losses,
+        }
+    )
 
 
-def _restore(checkpoint: Checkpoint, module: nn.Module, optimizer: torch.optim.Optimizer, schedule: Any) -> list[float]:
+def _restore(
+    checkpoint: Checkpoint,
+    module: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    schedule: Any,
+) -> list[float]:
     state = checkpoint.load()
     if state is None:
         return []
@@ -130,7 +174,13 @@ def _restore(checkpoint: Checkpoint, module: nn.Module, optimizer: torch.optim.O
 class _Pace:
     """Progress lines, at most one each ten seconds: loss, rows a second, time left."""
 
-    def __init__(self, name: str, plan: Sequence[np.ndarray], start: int, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        name: str,
+        plan: Sequence[np.ndarray],
+        start: int,
+        clock: Callable[[], float],
+    ) -> None:
         self._name, self._plan, self._start, self._clock = name, plan, start, clock
         self._began = self._said = clock()
         if start:
@@ -144,5 +194,12 @@ class _Pace:
         rows = sum(len(batch) for batch in self._plan[self._start : step])
         rate = rows / max(now - self._began, 1e-9)
         left = sum(len(batch) for batch in self._plan[step:]) / rate
-        log.info("%s: step %d of %d, loss %.4f, %.0f rows/s, %.0f s left",
-                 self._name, step, len(self._plan), float(np.mean(losses[-20:])), rate, left)
+        log.info(
+            "%s: step %d of %d, loss %.4f, %.0f rows/s, %.0f s left",
+            self._name,
+            step,
+            len(self._plan),
+            float(np.mean(losses[-20:])),
+            rate,
+            left,
+        )

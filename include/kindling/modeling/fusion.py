@@ -30,17 +30,30 @@ class Fusion:
     #: Validation rows with a photo.
     fitted_on: int
 
-    def probabilities(self, text_logits: np.ndarray | None, image_logits: np.ndarray | None) -> np.ndarray:
+    def probabilities(
+        self, text_logits: np.ndarray | None, image_logits: np.ndarray | None
+    ) -> np.ndarray:
         """Logits [n, 3] of the towers that saw something -> float64 [n, 3]."""
         if text_logits is None and image_logits is None:
             raise ValueError("neither text nor image logits given")
         if image_logits is None:
-            return softmax(np.asarray(text_logits, dtype=np.float64) / self.text_temperature, axis=1)
+            return softmax(
+                np.asarray(text_logits, dtype=np.float64) / self.text_temperature,
+                axis=1,
+            )
         if text_logits is None:
-            return softmax(np.asarray(image_logits, dtype=np.float64) / self.image_temperature, axis=1)
-        return softmax(_joint(
-            self._log(text_logits, self.text_temperature), self._log(image_logits, self.image_temperature),
-            np.array([self.text_weight, self.image_weight, *self.bias])), axis=1)
+            return softmax(
+                np.asarray(image_logits, dtype=np.float64) / self.image_temperature,
+                axis=1,
+            )
+        return softmax(
+            _joint(
+                self._log(text_logits, self.text_temperature),
+                self._log(image_logits, self.image_temperature),
+                np.array([self.text_weight, self.image_weight, *self.bias]),
+            ),
+            axis=1,
+        )
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -55,8 +68,11 @@ class Fusion:
 
 
 def fit_fusion(
-    text_logits: np.ndarray, labels: np.ndarray,
-    image_rows: np.ndarray, image_logits: np.ndarray | None, prior: np.ndarray,
+    text_logits: np.ndarray,
+    labels: np.ndarray,
+    image_rows: np.ndarray,
+    image_logits: np.ndarray | None,
+    prior: np.ndarray,
 ) -> Fusion:
     """Temperatures and fusion weights from validation rows.
 
@@ -66,18 +82,36 @@ def fit_fusion(
     both towers count fully, the prior once.
     """
     text_temperature = fit_temperature(text_logits, labels)
-    naive = np.concatenate([[1.0, 1.0], -np.log(prior / prior.sum()) - np.mean(-np.log(prior / prior.sum()))])
+    naive = np.concatenate(
+        [
+            [1.0, 1.0],
+            -np.log(prior / prior.sum()) - np.mean(-np.log(prior / prior.sum())),
+        ]
+    )
     if image_logits is None:
-        return Fusion(text_temperature, 1.0, 1.0, 0.0, (0.0,) * len(prior), "text-only", 0)
+        return Fusion(
+            text_temperature, 1.0, 1.0, 0.0, (0.0,) * len(prior), "text-only", 0
+        )
     truth = labels[image_rows]
     image_temperature = fit_temperature(image_logits, truth)
     weights, method = naive, "naive-bayes"
     if len(image_rows) >= MIN_FUSION_ROWS:
         text_log = Fusion._log(text_logits[image_rows], text_temperature)
-        weights, method = _fit_joint(text_log, Fusion._log(image_logits, image_temperature), truth, naive), "logistic"
+        weights, method = (
+            _fit_joint(
+                text_log, Fusion._log(image_logits, image_temperature), truth, naive
+            ),
+            "logistic",
+        )
     return Fusion(
-        text_temperature, image_temperature, float(weights[0]), float(weights[1]),
-        tuple(float(value) for value in weights[2:]), method, len(image_rows))  # type: ignore[arg-type]
+        text_temperature,
+        image_temperature,
+        float(weights[0]),
+        float(weights[1]),
+        tuple(float(value) for value in weights[2:]),
+        method,
+        len(image_rows),
+    )  # type: ignore[arg-type]
 
 
 def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
@@ -86,15 +120,23 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
         return 1.0
 
     def loss(log_temperature: float) -> float:
-        return _negative_log_likelihood(logits / np.exp(log_temperature), labels) + 0.5 * log_temperature**2
+        return (
+            _negative_log_likelihood(logits / np.exp(log_temperature), labels)
+            + 0.5 * log_temperature**2
+        )
 
     return float(np.exp(minimize_scalar(loss, bounds=(-2.5, 2.5), method="bounded").x))
 
 
-def _fit_joint(text_log: np.ndarray, image_log: np.ndarray, labels: np.ndarray, start: np.ndarray) -> np.ndarray:
+def _fit_joint(
+    text_log: np.ndarray, image_log: np.ndarray, labels: np.ndarray, start: np.ndarray
+) -> np.ndarray:
     def loss(parameters: np.ndarray) -> float:
         pull = 0.5 * PRIOR_STRENGTH * float(np.sum((parameters - start) ** 2))
-        return _negative_log_likelihood(_joint(text_log, image_log, parameters), labels) + pull
+        return (
+            _negative_log_likelihood(_joint(text_log, image_log, parameters), labels)
+            + pull
+        )
 
     # A tower never counts against what it says, nor for more: were text and photo independent given the
     # sentiment, both would count once, and what they share can only lower that. A few hundred rows fit more.
@@ -102,7 +144,9 @@ def _fit_joint(text_log: np.ndarray, image_log: np.ndarray, labels: np.ndarray, 
     return minimize(loss, start, method="L-BFGS-B", bounds=bounds).x
 
 
-def _joint(text_log: np.ndarray, image_log: np.ndarray, parameters: np.ndarray) -> np.ndarray:
+def _joint(
+    text_log: np.ndarray, image_log: np.ndarray, parameters: np.ndarray
+) -> np.ndarray:
     return parameters[0] * text_log + parameters[1] * image_log + parameters[2:]
 
 

@@ -42,7 +42,9 @@ class Preprocessing:
     fit: str = "squeeze-bilinear"
 
     def sha256(self) -> str:
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+        return hashlib.sha256(
+            json.dumps(asdict(self), sort_keys=True).encode()
+        ).hexdigest()
 
 
 def decode(data: bytes, size: int) -> np.ndarray:
@@ -50,13 +52,25 @@ def decode(data: bytes, size: int) -> np.ndarray:
     try:
         with Image.open(io.BytesIO(data)) as image:
             if image.width * image.height > MAX_PIXELS:
-                raise DataError(f"photo of {image.width} x {image.height} pixels; at most {MAX_PIXELS} are read")
-            image.draft("RGB", (2 * size, 2 * size))  # JPEG only: decodes at a fraction of the size.
+                raise DataError(
+                    f"photo of {image.width} x {image.height} pixels; at most {MAX_PIXELS} are read"
+                )
+            image.draft(
+                "RGB", (2 * size, 2 * size)
+            )  # JPEG only: decodes at a fraction of the size.
             upright = ImageOps.exif_transpose(image).convert("RGB")
             return np.asarray(upright.resize((size, size), Image.Resampling.BILINEAR))
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError, ValueError) as error:
+    except (
+        UnidentifiedImageError,
+        Image.DecompressionBombError,
+        OSError,
+        SyntaxError,
+        ValueError,
+    ) as error:
         sha256 = hashlib.sha256(data).hexdigest()
-        raise DataError(f"photo {sha256[:12]} ({len(data)} bytes) cannot be read: {error}") from error
+        raise DataError(
+            f"photo {sha256[:12]} ({len(data)} bytes) cannot be read: {error}"
+        ) from error
 
 
 class ConditionMeaning(nn.Module):
@@ -90,11 +104,22 @@ class ImageTower(nn.Module):
     def __init__(self, sentiments: int, conditions: int) -> None:
         super().__init__()
         thin, middle, wide = WIDTHS
-        self.near = nn.Sequential(_block(3, thin, stride=2), _block(thin, middle, stride=2), _block(middle, middle))
-        self.far = nn.Sequential(_block(middle, wide, stride=2), _block(wide, wide), _block(wide, wide))
-        self.around = nn.Sequential(_block(wide, wide, stride=2), _block(wide, wide), _block(wide, wide))
+        self.near = nn.Sequential(
+            _block(3, thin, stride=2),
+            _block(thin, middle, stride=2),
+            _block(middle, middle),
+        )
+        self.far = nn.Sequential(
+            _block(middle, wide, stride=2), _block(wide, wide), _block(wide, wide)
+        )
+        self.around = nn.Sequential(
+            _block(wide, wide, stride=2), _block(wide, wide), _block(wide, wide)
+        )
         self.from_near = nn.Conv2d(middle, wide, 1, bias=False)
-        self.from_far, self.from_around = nn.Conv2d(wide, wide, 1, bias=False), nn.Conv2d(wide, wide, 1, bias=False)
+        self.from_far, self.from_around = (
+            nn.Conv2d(wide, wide, 1, bias=False),
+            nn.Conv2d(wide, wide, 1, bias=False),
+        )
         self.together = nn.Sequential(nn.GroupNorm(GROUPS, wide), nn.ReLU())
         self.place = nn.Conv2d(wide, conditions, 1)
         self.dropout = nn.Dropout(0.2)
@@ -104,22 +129,36 @@ class ImageTower(nn.Module):
     def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         near = self.near(pixels)
         far = self.far(near)
-        context = self.from_far(far) + _enlarged(self.from_around(self.around(far)), far)
+        context = self.from_far(far) + _enlarged(
+            self.from_around(self.around(far)), far
+        )
         features = self.together(self.from_near(near) + _enlarged(context, near))
         places = self.place(features)
         said = places.softmax(1)
-        pooled = torch.cat([
-            features.mean((2, 3)), features.amax((2, 3)), said.mean((2, 3)), said.amax((2, 3))], dim=1)
+        pooled = torch.cat(
+            [
+                features.mean((2, 3)),
+                features.amax((2, 3)),
+                said.mean((2, 3)),
+                said.amax((2, 3)),
+            ],
+            dim=1,
+        )
         return places, self.condition(self.dropout(pooled))
 
 
 def _block(before: int, after: int, stride: int = 1) -> nn.Sequential:
     return nn.Sequential(
-        nn.Conv2d(before, after, 3, stride=stride, padding=1, bias=False), nn.GroupNorm(GROUPS, after), nn.ReLU())
+        nn.Conv2d(before, after, 3, stride=stride, padding=1, bias=False),
+        nn.GroupNorm(GROUPS, after),
+        nn.ReLU(),
+    )
 
 
 def _enlarged(level: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
-    return nn.functional.interpolate(level, size=like.shape[2:], mode="bilinear", align_corners=False)
+    return nn.functional.interpolate(
+        level, size=like.shape[2:], mode="bilinear", align_corners=False
+    )
 
 
 class ImageClassifier:
@@ -130,30 +169,46 @@ class ImageClassifier:
         self.tower = tower.to(memory_format=torch.channels_last)
 
     @classmethod
-    def fresh(cls, size: int, sentiments: int, conditions: int, seed: int) -> "ImageClassifier":
+    def fresh(
+        cls, size: int, sentiments: int, conditions: int, seed: int
+    ) -> "ImageClassifier":
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             return cls(Preprocessing(size), ImageTower(sentiments, conditions))
 
     def pixels(self, pictures: np.ndarray) -> torch.Tensor:
         """uint8 [n, size, size, 3] -> float32 [n, 3, size, size], channels last in memory."""
-        scaled = (torch.from_numpy(pictures).float() / 255 - self.preprocessing.mean) / self.preprocessing.scale
+        scaled = (
+            torch.from_numpy(pictures).float() / 255 - self.preprocessing.mean
+        ) / self.preprocessing.scale
         return scaled.permute(0, 3, 1, 2)
 
-    def logits_of(self, pictures: np.ndarray, batch_size: int = 64) -> tuple[np.ndarray, np.ndarray]:
+    def logits_of(
+        self, pictures: np.ndarray, batch_size: int = 64
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Decoded pictures -> sentiment logits [n, 3] and condition logits [n, 4], float32.
 
         Conditions are the mean of the picture's and its mirror image's: a thing is as torn in the mirror.
         """
-        sentiments = np.zeros((len(pictures), self.tower.sentiment.table.shape[1]), dtype=np.float32)
-        conditions = np.zeros((len(pictures), self.tower.condition.out_features), dtype=np.float32)
+        sentiments = np.zeros(
+            (len(pictures), self.tower.sentiment.table.shape[1]), dtype=np.float32
+        )
+        conditions = np.zeros(
+            (len(pictures), self.tower.condition.out_features), dtype=np.float32
+        )
         self.tower.train(False)
         for start in range(0, len(pictures), batch_size):
             part = slice(start, start + batch_size)
             with torch.inference_mode():
                 pixels = self.pixels(pictures[part])
-                condition = (self.tower(pixels)[1].log_softmax(1) + self.tower(pixels.flip(3))[1].log_softmax(1)) / 2
-                sentiments[part], conditions[part] = self.tower.sentiment(condition).numpy(), condition.numpy()
+                condition = (
+                    self.tower(pixels)[1].log_softmax(1)
+                    + self.tower(pixels.flip(3))[1].log_softmax(1)
+                ) / 2
+                sentiments[part], conditions[part] = (
+                    self.tower.sentiment(condition).numpy(),
+                    condition.numpy(),
+                )
         return sentiments, conditions
 
     def logits(self, photos: Sequence[bytes]) -> np.ndarray:
@@ -171,12 +226,16 @@ def damaged_places(pictures: np.ndarray, intact: np.ndarray) -> torch.Tensor:
     return nn.functional.max_pool2d(apart, PLACE, ceil_mode=True) > VISIBLE
 
 
-def augment(pixels: torch.Tensor, damage: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def augment(
+    pixels: torch.Tensor, damage: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Half of the photos mirrored, and their places with them; light and tint changed; torch's generator."""
     n = pixels.shape[0]
     mirrored = torch.rand(n) < 0.5
     pixels = torch.where(mirrored[:, None, None, None], pixels.flip(3), pixels)
     damage = torch.where(mirrored[:, None, None], damage.flip(2), damage)
     gain = 1 + 0.2 * (2 * torch.rand(n, 1, 1, 1) - 1)
-    tint = 0.2 * (2 * torch.rand(n, 3, 1, 1) - 1) + 0.3 * (2 * torch.rand(n, 1, 1, 1) - 1)
+    tint = 0.2 * (2 * torch.rand(n, 3, 1, 1) - 1) + 0.3 * (
+        2 * torch.rand(n, 1, 1, 1) - 1
+    )
     return (pixels * gain + tint).contiguous(memory_format=torch.channels_last), damage

@@ -28,7 +28,11 @@ Modality = Literal["text", "image", "text+image"]
 
 FORMAT = 3
 CONFIG, MANIFEST, FUSION = "config.json", "manifest.json", "fusion.json"
-TEXT_CONFIG, TEXT_WEIGHTS, TOKENIZER = "text/config.json", "text/model.safetensors", "text/tokenizer.json"
+TEXT_CONFIG, TEXT_WEIGHTS, TOKENIZER = (
+    "text/config.json",
+    "text/model.safetensors",
+    "text/tokenizer.json",
+)
 IMAGE_WEIGHTS = "image/model.safetensors"
 
 
@@ -53,7 +57,12 @@ class SentimentModel:
     """Text tower, image tower (None in a text-only model) and their fusion."""
 
     def __init__(
-        self, text: TextClassifier, image: ImageClassifier | None, fusion: Fusion, text_model: str, max_tokens: int
+        self,
+        text: TextClassifier,
+        image: ImageClassifier | None,
+        fusion: Fusion,
+        text_model: str,
+        max_tokens: int,
     ) -> None:
         self.text = text
         self.image = image
@@ -65,9 +74,13 @@ class SentimentModel:
     @property
     def parameters(self) -> int:
         towers = [self.text.tower] + ([self.image.tower] if self.image else [])
-        return sum(parameter.numel() for tower in towers for parameter in tower.parameters())
+        return sum(
+            parameter.numel() for tower in towers for parameter in tower.parameters()
+        )
 
-    def predict(self, texts: Sequence[str | None], images: Sequence[bytes | None]) -> Prediction:
+    def predict(
+        self, texts: Sequence[str | None], images: Sequence[bytes | None]
+    ) -> Prediction:
         """One answer a row; a row has a text, an encoded photo, or both.
 
         DataError for a row without either (a photo alone needs an image tower) and for a photo that
@@ -75,27 +88,44 @@ class SentimentModel:
         """
         if len(texts) != len(images):
             raise ValueError(f"{len(texts)} texts and {len(images)} images")
-        modality = [self._modality(row, *pair) for row, pair in enumerate(zip(texts, images, strict=True))]
+        modality = [
+            self._modality(row, *pair)
+            for row, pair in enumerate(zip(texts, images, strict=True))
+        ]
         with_text = [row for row, kind in enumerate(modality) if kind != "image"]
         with_image = [row for row, kind in enumerate(modality) if kind != "text"]
-        text_logits, image_logits = np.zeros((2, len(texts), len(SENTIMENTS)), dtype=np.float32)
+        text_logits, image_logits = np.zeros(
+            (2, len(texts), len(SENTIMENTS)), dtype=np.float32
+        )
         if with_text:
             text_logits[with_text] = self.text.logits([texts[row] for row in with_text])  # type: ignore[misc]
         if with_image and self.image:
-            image_logits[with_image] = self.image.logits([images[row] for row in with_image])  # type: ignore[misc]
+            image_logits[with_image] = self.image.logits(
+                [images[row] for row in with_image]
+            )  # type: ignore[misc]
         probabilities = np.zeros((len(texts), len(SENTIMENTS)))
         for kind in set(modality):
             rows = [row for row, other in enumerate(modality) if other == kind]
             probabilities[rows] = self.fusion.probabilities(
-                None if kind == "image" else text_logits[rows], None if kind == "text" else image_logits[rows])
+                None if kind == "image" else text_logits[rows],
+                None if kind == "text" else image_logits[rows],
+            )
         return Prediction(probabilities, tuple(modality))
 
     def _modality(self, row: int, text: str | None, image: bytes | None) -> Modality:
         seen = image is not None and self.image is not None
         if text is None and not seen:
-            raise DataError(f"row {row} has no text" + (
-                " and no photo" if image is None else ", and this model was trained without photos"))
-        return "text+image" if text is not None and seen else "image" if seen else "text"
+            raise DataError(
+                f"row {row} has no text"
+                + (
+                    " and no photo"
+                    if image is None
+                    else ", and this model was trained without photos"
+                )
+            )
+        return (
+            "text+image" if text is not None and seen else "image" if seen else "text"
+        )
 
     def save(self, folder: Path) -> None:
         """Write the model; the manifest with every file's SHA-256 comes last.
@@ -104,21 +134,33 @@ class SentimentModel:
         """
         with disk_full_named(folder):
             (folder / "text").mkdir(parents=True, exist_ok=True)
-            _write_json(folder / TEXT_CONFIG, self.text.tower.encoder.config.to_diff_dict())
+            _write_json(
+                folder / TEXT_CONFIG, self.text.tower.encoder.config.to_diff_dict()
+            )
             self.text.tokenizer.save(str(folder / TOKENIZER))
-            safetensors.torch.save_file(_tensors(self.text.tower), folder / TEXT_WEIGHTS)
+            safetensors.torch.save_file(
+                _tensors(self.text.tower), folder / TEXT_WEIGHTS
+            )
             if self.image:
                 (folder / "image").mkdir(exist_ok=True)
-                safetensors.torch.save_file(_tensors(self.image.tower), folder / IMAGE_WEIGHTS)
+                safetensors.torch.save_file(
+                    _tensors(self.image.tower), folder / IMAGE_WEIGHTS
+                )
             _write_json(folder / FUSION, self.fusion.to_dict())
             _write_json(folder / CONFIG, self._config())
             _write_json(folder / MANIFEST, _hashes(folder))
 
     def _config(self) -> dict[str, Any]:
         image = self.image and {
-            **asdict(self.image.preprocessing), "sha256": self.image.preprocessing.sha256(), "conditions": CONDITIONS}
+            **asdict(self.image.preprocessing),
+            "sha256": self.image.preprocessing.sha256(),
+            "conditions": CONDITIONS,
+        }
         return {
-            "format": FORMAT, "labels": SENTIMENTS, "text_model": self.text_model, "max_tokens": self.max_tokens,
+            "format": FORMAT,
+            "labels": SENTIMENTS,
+            "text_model": self.text_model,
+            "max_tokens": self.max_tokens,
             "image": image,
         }
 
@@ -128,11 +170,17 @@ class SentimentModel:
         verify(folder)
         config = _read_json(folder / CONFIG)
         if config["format"] != FORMAT or tuple(config["labels"]) != SENTIMENTS:
-            raise DataError(f"{folder}: model format {config['format']} with labels {config['labels']}; "
-                            f"this code reads format {FORMAT} with {list(SENTIMENTS)}")
+            raise DataError(
+                f"{folder}: model format {config['format']} with labels {config['labels']}; "
+                f"this code reads format {FORMAT} with {list(SENTIMENTS)}"
+            )
         return cls(
-            _load_text(folder, config["max_tokens"]), _load_image(folder, config["image"]),
-            Fusion.from_dict(_read_json(folder / FUSION)), config["text_model"], config["max_tokens"])
+            _load_text(folder, config["max_tokens"]),
+            _load_image(folder, config["image"]),
+            Fusion.from_dict(_read_json(folder / FUSION)),
+            config["text_model"],
+            config["max_tokens"],
+        )
 
 
 def verify(folder: Path) -> dict[str, str]:
@@ -143,7 +191,10 @@ def verify(folder: Path) -> dict[str, str]:
     found = _hashes(folder)
     for name, sha256 in wanted.items():
         if found.get(name) != sha256:
-            raise DataError(f"{folder / name}: " + ("missing" if name not in found else "changed since training"))
+            raise DataError(
+                f"{folder / name}: "
+                + ("missing" if name not in found else "changed since training")
+            )
     if {CONFIG, FUSION, TEXT_CONFIG, TEXT_WEIGHTS, TOKENIZER} - set(wanted):
         raise DataError(f"{folder / MANIFEST}: names too few files to be a model")
     return wanted
@@ -151,13 +202,18 @@ def verify(folder: Path) -> dict[str, str]:
 
 def _hashes(folder: Path) -> dict[str, str]:
     return {
-        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.rglob("*")) if path.is_file() and path != folder / MANIFEST
+        path.relative_to(folder).as_posix(): hashlib.sha256(
+            path.read_bytes()
+        ).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path != folder / MANIFEST
     }
 
 
 def _load_text(folder: Path, max_tokens: int) -> TextClassifier:
-    encoder = BertModel(BertConfig(**_read_json(folder / TEXT_CONFIG)), add_pooling_layer=False)
+    encoder = BertModel(
+        BertConfig(**_read_json(folder / TEXT_CONFIG)), add_pooling_layer=False
+    )
     tower = TextTower(encoder, len(SENTIMENTS))
     _fill(tower, folder / TEXT_WEIGHTS)
     return TextClassifier(pretrained.load_tokenizer(folder / "text", max_tokens), tower)
@@ -166,9 +222,13 @@ def _load_text(folder: Path, max_tokens: int) -> TextClassifier:
 def _load_image(folder: Path, config: dict[str, Any] | None) -> ImageClassifier | None:
     if config is None:
         return None
-    preprocessing = Preprocessing(config["size"], config["mean"], config["scale"], config["fit"])
+    preprocessing = Preprocessing(
+        config["size"], config["mean"], config["scale"], config["fit"]
+    )
     if preprocessing.sha256() != config["sha256"]:
-        raise DataError(f"{folder / CONFIG}: made with another image preprocessing than this code's")
+        raise DataError(
+            f"{folder / CONFIG}: made with another image preprocessing than this code's"
+        )
     tower = ImageTower(len(SENTIMENTS), len(CONDITIONS))
     _fill(tower, folder / IMAGE_WEIGHTS)
     return ImageClassifier(preprocessing, tower)
@@ -183,7 +243,10 @@ def _fill(tower: torch.nn.Module, path: Path) -> None:
 
 
 def _tensors(tower: torch.nn.Module) -> dict[str, torch.Tensor]:
-    return {name: tensor.detach().contiguous() for name, tensor in tower.state_dict().items()}
+    return {
+        name: tensor.detach().contiguous()
+        for name, tensor in tower.state_dict().items()
+    }
 
 
 def _read_json(path: Path) -> Any:

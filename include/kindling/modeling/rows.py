@@ -38,22 +38,48 @@ class Rows:
     def only(self, rows: np.ndarray) -> "Rows":
         """A part of the rows; the pictures are shared, not copied."""
         return replace(
-            self, texts=tuple(self.texts[row] for row in rows), labels=self.labels[rows], weights=self.weights[rows],
-            picture_of=self.picture_of[rows], conditions=self.conditions[rows], intact_of=self.intact_of[rows])
+            self,
+            texts=tuple(self.texts[row] for row in rows),
+            labels=self.labels[rows],
+            weights=self.weights[rows],
+            picture_of=self.picture_of[rows],
+            conditions=self.conditions[rows],
+            intact_of=self.intact_of[rows],
+        )
 
 
-def as_rows(examples: Sequence[Example], read_photo: Callable[[str], bytes], size: int) -> Rows:
+def as_rows(
+    examples: Sequence[Example], read_photo: Callable[[str], bytes], size: int
+) -> Rows:
     """Arrays of the examples; `read_photo` gives the bytes behind a photo's URI, asked once for each."""
-    uris = sorted({uri for example in examples for uri in (example.photo_uri, example.intact_uri) if uri})
+    uris = sorted(
+        {
+            uri
+            for example in examples
+            for uri in (example.photo_uri, example.intact_uri)
+            if uri
+        }
+    )
     row_of = {uri: row for row, uri in enumerate(uris)}
     return Rows(
         texts=tuple(example.text for example in examples),
-        labels=np.array([SENTIMENTS.index(example.sentiment) for example in examples], dtype=np.int64),
+        labels=np.array(
+            [SENTIMENTS.index(example.sentiment) for example in examples],
+            dtype=np.int64,
+        ),
         weights=np.array([example.weight for example in examples], dtype=np.float32),
         pictures=_pictures(uris, read_photo, size),
-        picture_of=np.array([row_of.get(example.photo_uri or "", NONE) for example in examples], dtype=np.int64),
-        conditions=np.array([_condition(example) for example in examples], dtype=np.int64),
-        intact_of=np.array([row_of.get(example.intact_uri or "", NONE) for example in examples], dtype=np.int64),
+        picture_of=np.array(
+            [row_of.get(example.photo_uri or "", NONE) for example in examples],
+            dtype=np.int64,
+        ),
+        conditions=np.array(
+            [_condition(example) for example in examples], dtype=np.int64
+        ),
+        intact_of=np.array(
+            [row_of.get(example.intact_uri or "", NONE) for example in examples],
+            dtype=np.int64,
+        ),
     )
 
 
@@ -70,9 +96,13 @@ def class_weights(labels: np.ndarray, classes: int) -> np.ndarray:
     return (weights / weights[labels].mean()).astype(np.float32)
 
 
-def _pictures(uris: Iterable[str], read_photo: Callable[[str], bytes], size: int) -> np.ndarray:
+def _pictures(
+    uris: Iterable[str], read_photo: Callable[[str], bytes], size: int
+) -> np.ndarray:
     pictures = [_decode(uri, read_photo, size) for uri in uris]
-    return np.stack(pictures) if pictures else np.zeros((0, size, size, 3), dtype=np.uint8)
+    return (
+        np.stack(pictures) if pictures else np.zeros((0, size, size, 3), dtype=np.uint8)
+    )
 
 
 def _decode(uri: str, read_photo: Callable[[str], bytes], size: int) -> np.ndarray:

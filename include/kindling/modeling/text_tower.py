@@ -19,7 +19,11 @@ EMBEDDING_TOKENS = 256
 def native_bf16() -> bool:
     """Whether the processor multiplies bfloat16 itself; where it emulates, float32 is faster."""
     capabilities = torch.cpu.get_capabilities()
-    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") or capabilities.get("bf16"))
+    return bool(
+        capabilities.get("avx512_bf16")
+        or capabilities.get("amx_bf16")
+        or capabilities.get("bf16")
+    )
 
 
 def autocast() -> contextlib.AbstractContextManager[None]:
@@ -31,7 +35,9 @@ def tokenize(tokenizer: Tokenizer, texts: Sequence[str]) -> list[list[int]]:
     return [encoding.ids for encoding in tokenizer.encode_batch(list(texts))]
 
 
-def pad(rows: Sequence[Sequence[int]], pad_id: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+def pad(
+    rows: Sequence[Sequence[int]], pad_id: int = 0
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Token ids and mask, both int64 [n, longest]."""
     longest = max(len(row) for row in rows)
     ids = torch.full((len(rows), longest), pad_id, dtype=torch.long)
@@ -45,7 +51,9 @@ def pad(rows: Sequence[Sequence[int]], pad_id: int = 0) -> tuple[torch.Tensor, t
 def batches_by_length(lengths: Sequence[int], batch_size: int) -> list[np.ndarray]:
     """Row numbers in batches of like length, so that little is padded; every row once."""
     order = np.argsort(np.asarray(lengths), kind="stable")
-    return [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
+    return [
+        order[start : start + batch_size] for start in range(0, len(order), batch_size)
+    ]
 
 
 def mean_pool(hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
@@ -60,7 +68,9 @@ class TextTower(nn.Module):
     def __init__(self, encoder: BertModel, classes: int, dropout: float = 0.1) -> None:
         super().__init__()
         self.encoder = encoder
-        self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(encoder.config.hidden_size, classes))
+        self.head = nn.Sequential(
+            nn.Dropout(dropout), nn.Linear(encoder.config.hidden_size, classes)
+        )
 
     def forward(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         hidden = self.encoder(input_ids=ids, attention_mask=mask).last_hidden_state
@@ -75,7 +85,9 @@ class TextClassifier:
         self.tower = tower
 
     @classmethod
-    def fresh(cls, folder: Path, classes: int, max_tokens: int, seed: int) -> "TextClassifier":
+    def fresh(
+        cls, folder: Path, classes: int, max_tokens: int, seed: int
+    ) -> "TextClassifier":
         """Published encoder weights under a new head; `seed` draws the head."""
         with torch.random.fork_rng():
             torch.manual_seed(seed)
@@ -85,11 +97,15 @@ class TextClassifier:
     def logits(self, texts: Sequence[str], batch_size: int = 32) -> np.ndarray:
         """float32 [n, 3]."""
         rows = tokenize(self.tokenizer, texts)
-        result = np.zeros((len(rows), self.tower.head[-1].out_features), dtype=np.float32)
+        result = np.zeros(
+            (len(rows), self.tower.head[-1].out_features), dtype=np.float32
+        )
         self.tower.train(False)
         for batch in batches_by_length([len(row) for row in rows], batch_size):
             with torch.inference_mode(), autocast():
-                result[batch] = self.tower(*pad([rows[i] for i in batch])).float().numpy()
+                result[batch] = (
+                    self.tower(*pad([rows[i] for i in batch])).float().numpy()
+                )
         return result
 
 
@@ -110,8 +126,14 @@ class Embedder:
         for batch in batches_by_length([len(row) for row in rows], batch_size):
             ids, mask = pad([rows[i] for i in batch])
             with torch.inference_mode(), autocast():
-                hidden = self._encoder(input_ids=ids, attention_mask=mask).last_hidden_state
-            result[batch] = nn.functional.normalize(mean_pool(hidden, mask), dim=1).numpy()
+                hidden = self._encoder(
+                    input_ids=ids, attention_mask=mask
+                ).last_hidden_state
+            result[batch] = nn.functional.normalize(
+                mean_pool(hidden, mask), dim=1
+            ).numpy()
         if not np.isfinite(result).all():
-            raise DataError(f"{self.model_id}: non-finite embedding; the weights are damaged")
+            raise DataError(
+                f"{self.model_id}: non-finite embedding; the weights are damaged"
+            )
         return result

@@ -10,13 +10,17 @@ import great_expectations as gx
 import pandas as pd
 import yaml
 from great_expectations.core import ExpectationSuite
-from great_expectations.core.expectation_validation_result import ExpectationValidationResult
+from great_expectations.core.expectation_validation_result import (
+    ExpectationValidationResult,
+)
 from great_expectations.data_context.types.base import (
     DataContextConfig,
     InMemoryStoreBackendDefaults,
     ProgressBarsConfig,
 )
-from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
+from great_expectations.expectations.expectation_configuration import (
+    ExpectationConfiguration,
+)
 
 from kindling.errors import ConfigurationError, DataError
 from kindling.records import Record, Rejection
@@ -36,54 +40,87 @@ def check(records: Sequence[Record], suite: str) -> list[Rejection]:
     results = _validate(_frame(records, rules), rules, suite)
     for rule, result in zip(rules, results, strict=True):
         if "table" in rule and not result.success:
-            raise DataError(f"quality suite {suite!r}: {rule['table']} ({_expectation(rule)}, observed "
-                            f"{result.result.get('observed_value')} in {len(records)} rows; see {_SOURCE})")
+            raise DataError(
+                f"quality suite {suite!r}: {rule['table']} ({_expectation(rule)}, observed "
+                f"{result.result.get('observed_value')} in {len(records)} rows; see {_SOURCE})"
+            )
     return _rejections(records, rules, results)
 
 
 @functools.cache
 def _suites() -> dict[str, list[Rule]]:
-    return yaml.safe_load((resources.files("kindling") / _SOURCE).read_text(encoding="utf-8"))
+    return yaml.safe_load(
+        (resources.files("kindling") / _SOURCE).read_text(encoding="utf-8")
+    )
 
 
 def _rules(suite: str) -> list[Rule]:
     if suite not in _suites():
-        raise ConfigurationError(f"{_SOURCE}: no suite {suite!r}; known: {', '.join(sorted(_suites()))}")
+        raise ConfigurationError(
+            f"{_SOURCE}: no suite {suite!r}; known: {', '.join(sorted(_suites()))}"
+        )
     return _suites()[suite]
 
 
 def _frame(records: Sequence[Record], rules: Sequence[Rule]) -> pd.DataFrame:
     """The columns that rules name, as Python objects: pandas may repair no value before it is judged."""
     columns = sorted({rule["column"] for rule in rules if "column" in rule})
-    values = {column: [getattr(record, column) for record in records] for column in columns}
-    return pd.DataFrame({
-        column: pd.Series([None if value == "" else value for value in found], dtype=object)
-        for column, found in values.items()
-    })
+    values = {
+        column: [getattr(record, column) for record in records] for column in columns
+    }
+    return pd.DataFrame(
+        {
+            column: pd.Series(
+                [None if value == "" else value for value in found], dtype=object
+            )
+            for column, found in values.items()
+        }
+    )
 
 
-def _validate(frame: pd.DataFrame, rules: Sequence[Rule], name: str) -> list[ExpectationValidationResult]:
+def _validate(
+    frame: pd.DataFrame, rules: Sequence[Rule], name: str
+) -> list[ExpectationValidationResult]:
     """One result a rule, in their order. The context is ephemeral: no file, no service, no progress bar."""
-    context = gx.get_context(mode="ephemeral", project_config=DataContextConfig(
-        store_backend_defaults=InMemoryStoreBackendDefaults(init_temp_docs_sites=False),
-        progress_bars=ProgressBarsConfig(globally=False), analytics_enabled=False,
-    ))
+    context = gx.get_context(
+        mode="ephemeral",
+        project_config=DataContextConfig(
+            store_backend_defaults=InMemoryStoreBackendDefaults(
+                init_temp_docs_sites=False
+            ),
+            progress_bars=ProgressBarsConfig(globally=False),
+            analytics_enabled=False,
+        ),
+    )
     asset = context.data_sources.add_pandas("rows").add_dataframe_asset(name)
-    batch = asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": frame})
-    suite = ExpectationSuite(name=name, expectations=[
-        ExpectationConfiguration(
-            type=rule["expectation"], meta={"rule": number},
-            kwargs={**({"column": rule["column"]} if "column" in rule else {}), **rule.get("kwargs", {})},
-        ).to_domain_obj()
-        for number, rule in enumerate(rules)
-    ])
+    batch = asset.add_batch_definition_whole_dataframe("all").get_batch(
+        {"dataframe": frame}
+    )
+    suite = ExpectationSuite(
+        name=name,
+        expectations=[
+            ExpectationConfiguration(
+                type=rule["expectation"],
+                meta={"rule": number},
+                kwargs={
+                    **({"column": rule["column"]} if "column" in rule else {}),
+                    **rule.get("kwargs", {}),
+                },
+            ).to_domain_obj()
+            for number, rule in enumerate(rules)
+        ],
+    )
     complete = {"result_format": "COMPLETE", "include_unexpected_rows": False}
     found = batch.validate(suite, result_format=complete)
     # Great Expectations regroups results by column; the rules' order decides which reason is given.
-    results = sorted(found.results, key=lambda result: result.expectation_config.meta["rule"])
+    results = sorted(
+        found.results, key=lambda result: result.expectation_config.meta["rule"]
+    )
     for rule, result in zip(rules, results, strict=True):
         if _raised(result):
-            raise ConfigurationError(f"{_SOURCE}: {name}: {_expectation(rule)} cannot run: {_raised(result)}")
+            raise ConfigurationError(
+                f"{_SOURCE}: {name}: {_expectation(rule)} cannot run: {_raised(result)}"
+            )
     return results
 
 
@@ -97,7 +134,9 @@ def _raised(result: ExpectationValidationResult) -> str | None:
 
 
 def _rejections(
-    records: Sequence[Record], rules: Sequence[Rule], results: Sequence[ExpectationValidationResult]
+    records: Sequence[Record],
+    rules: Sequence[Rule],
+    results: Sequence[ExpectationValidationResult],
 ) -> list[Rejection]:
     first: dict[int, Rule] = {}
     for rule, result in zip(rules, results, strict=True):
@@ -111,13 +150,19 @@ def _rejections(
         key = str(getattr(record, record.key))
         value = repr(getattr(record, rule["column"]))
         note = f"; {shared[key]} rows have this key" if shared[key] > 1 else ""
-        rejections.setdefault(key, Rejection(
-            key, f"quality:{rule['reason']}",
-            f"{_expectation(rule)}, observed {value if len(value) <= 80 else value[:77] + '...'}{note}",
-        ))
+        rejections.setdefault(
+            key,
+            Rejection(
+                key,
+                f"quality:{rule['reason']}",
+                f"{_expectation(rule)}, observed {value if len(value) <= 80 else value[:77] + '...'}{note}",
+            ),
+        )
     return list(rejections.values())
 
 
 def _expectation(rule: Rule) -> str:
-    kwargs = ", ".join(f"{key}={value}" for key, value in rule.get("kwargs", {}).items())
+    kwargs = ", ".join(
+        f"{key}={value}" for key, value in rule.get("kwargs", {}).items()
+    )
     return f"{rule['expectation']}({', '.join(part for part in (rule.get('column'), kwargs) if part)})"

@@ -33,7 +33,11 @@ class Hybrid:
 
     def search(self, query: Query, limit: int) -> list[tuple[str, float]]:
         """Ids with scores from 0 to 1 among the candidates, best first, ties by id."""
-        fused = convex([self.dense.best(query, DEPTH), self.keyword.best(query, DEPTH)], WEIGHTS)
+        fused = convex(
+            [self.dense.best(query, DEPTH), self.keyword.best(query, DEPTH)], WEIGHTS
+        )
         if self.reranker is None:
             return fused[:limit]
-        return self.reranker.rerank(query, [item for item, _ in fused[:max(RERANKED, limit)]])[:limit]
+        return self.reranker.rerank(
+            query, [item for item, _ in fused[: max(RERANKED, limit)]]
+        )[:limit]

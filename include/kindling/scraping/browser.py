@@ -13,7 +13,14 @@ from datetime import UTC, datetime
 from typing import Self
 from urllib.parse import urlsplit
 
-from playwright.async_api import Browser, BrowserContext, Error, Page, Playwright, async_playwright
+from playwright.async_api import (
+    Browser,
+    BrowserContext,
+    Error,
+    Page,
+    Playwright,
+    async_playwright,
+)
 
 from kindling.scraping.fetch import Fetched, FetchError
 from kindling.scraping.mapping import ScriptRules
@@ -60,7 +67,12 @@ class Chromium:
         script: ScriptRules | None,
         turn: Callable[[], Awaitable[None]],
     ) -> None:
-        self._origin, self._options, self._script, self._turn = origin, options, script, turn
+        self._origin, self._options, self._script, self._turn = (
+            origin,
+            options,
+            script,
+            turn,
+        )
         self._playwright: Playwright | None = None
         self._browser: Browser | None = None
         self._drawn = 0
@@ -83,25 +95,41 @@ class Chromium:
         if again:
             await self._close()
             await self._draw_all(again, results)
-        return {url: results.get(url) or FetchError(url, "browser", "the browser died") for url in urls}
+        return {
+            url: results.get(url) or FetchError(url, "browser", "the browser died")
+            for url in urls
+        }
 
-    async def _draw_all(self, waiting: deque[str], results: dict[str, Fetched | FetchError]) -> None:
+    async def _draw_all(
+        self, waiting: deque[str], results: dict[str, Fetched | FetchError]
+    ) -> None:
         while waiting:
             try:
                 browser = await self._ready()
             except Error as error:
                 why = f"{self._options.executable} does not start: {_first_line(error)}"
                 log.warning("%s", why)
-                results.update((url, FetchError(url, "browser_needed", why)) for url in waiting)
+                results.update(
+                    (url, FetchError(url, "browser_needed", why)) for url in waiting
+                )
                 return
-            batch = deque(waiting.popleft() for _ in range(min(len(waiting), _RECYCLE_AFTER - self._drawn)))
+            batch = deque(
+                waiting.popleft()
+                for _ in range(min(len(waiting), _RECYCLE_AFTER - self._drawn))
+            )
             self._drawn += len(batch)
-            await asyncio.gather(*(self._tab(browser, batch, results) for _ in range(self._options.tabs)))
+            await asyncio.gather(
+                *(self._tab(browser, batch, results) for _ in range(self._options.tabs))
+            )
             log.info("drew %d pages, %d to go", len(results), len(waiting))
 
     async def _ready(self) -> Browser:
         """The running browser, or a new one where it died or has drawn its share."""
-        if self._browser is not None and self._browser.is_connected() and self._drawn < _RECYCLE_AFTER:
+        if (
+            self._browser is not None
+            and self._browser.is_connected()
+            and self._drawn < _RECYCLE_AFTER
+        ):
             return self._browser
         await self._close()
         if self._playwright is None:
@@ -124,7 +152,10 @@ class Chromium:
         self._browser = None
 
     async def _tab(
-        self, browser: Browser, waiting: deque[str], results: dict[str, Fetched | FetchError]
+        self,
+        browser: Browser,
+        waiting: deque[str],
+        results: dict[str, Fetched | FetchError],
     ) -> None:
         """One tab's work: the next address, until none is left or the browser is gone."""
         page: Page | None = None
@@ -139,7 +170,9 @@ class Chromium:
             except FetchError as error:
                 results[url] = error
             except TimeoutError:
-                results[url] = FetchError(url, "browser", f"not drawn within {self._options.page_s:g} s")
+                results[url] = FetchError(
+                    url, "browser", f"not drawn within {self._options.page_s:g} s"
+                )
             except Error as error:
                 results[url] = FetchError(url, "browser", _first_line(error))
             if page is not None:
@@ -158,11 +191,16 @@ class Chromium:
         return await context.new_page()
 
     async def _draw(self, page: Page, url: str) -> Fetched:
-        response = await page.goto(url, wait_until="domcontentloaded", timeout=self._options.page_s * 1000)
+        response = await page.goto(
+            url, wait_until="domcontentloaded", timeout=self._options.page_s * 1000
+        )
         if response is None or response.status >= 400:
             status = response.status if response else None
             raise FetchError(
-                url, "server_error" if (status or 500) >= 500 else "http_error", f"HTTP {status}", status
+                url,
+                "server_error" if (status or 500) >= 500 else "http_error",
+                f"HTTP {status}",
+                status,
             )
         headers = dict(response.headers)
         await self._settle(page, url)
@@ -170,7 +208,11 @@ class Chromium:
             raise FetchError(url, "off_origin", f"its script leads to {page.url[:200]}")
         body = (await page.content()).encode("utf-8", "replace")
         if len(body) > self._options.max_bytes:
-            raise FetchError(url, "too_large", f"more than {self._options.max_bytes} bytes when drawn")
+            raise FetchError(
+                url,
+                "too_large",
+                f"more than {self._options.max_bytes} bytes when drawn",
+            )
         # Whatever the server sent, this is Chromium's serialisation.
         headers["content-type"] = "text/html; charset=utf-8"
         return Fetched(url, response.status, headers, body, datetime.now(UTC))
@@ -183,11 +225,17 @@ class Chromium:
             return
         await page.wait_for_selector(script.ready, state="attached", timeout=budget)
         if script.failed and await page.query_selector(script.failed) is not None:
-            raise FetchError(url, "browser", "the page's own request for its reviews failed")
+            raise FetchError(
+                url, "browser", "the page's own request for its reviews failed"
+            )
 
 
 def _may_succeed(result: Fetched | FetchError | None) -> bool:
-    return result is None or isinstance(result, FetchError) and result.kind in ("browser", "server_error")
+    return (
+        result is None
+        or isinstance(result, FetchError)
+        and result.kind in ("browser", "server_error")
+    )
 
 
 async def _quietly(closing: Awaitable[None]) -> None:
@@ -196,7 +244,9 @@ async def _quietly(closing: Awaitable[None]) -> None:
         async with asyncio.timeout(10):
             await closing
     except (Error, TimeoutError) as error:
-        log.warning("closing a tab or browser that did not answer: %s", _first_line(error))
+        log.warning(
+            "closing a tab or browser that did not answer: %s", _first_line(error)
+        )
 
 
 def _first_line(error: BaseException) -> str:

@@ -13,11 +13,17 @@ from dataclasses import dataclass
 _MAX_DEPTH = 6
 _AMPERSANDS = re.compile(r"&(?:amp;|#38;|#x26;)+", re.IGNORECASE)
 # With the semicolon only: "Q&not" is a reviewer's, not an entity.
-_ENTITY = re.compile(r"&(?:#\d{1,7}|#x[0-9a-f]{1,6}|[a-z][a-z0-9]{1,31});", re.IGNORECASE)
-_TAG = re.compile(r"</?(?:br|p|b|i|u|em|strong|span|div|ul|ol|li)(?:\s[^<>]*)?/?>", re.IGNORECASE)
+_ENTITY = re.compile(
+    r"&(?:#\d{1,7}|#x[0-9a-f]{1,6}|[a-z][a-z0-9]{1,31});", re.IGNORECASE
+)
+_TAG = re.compile(
+    r"</?(?:br|p|b|i|u|em|strong|span|div|ul|ol|li)(?:\s[^<>]*)?/?>", re.IGNORECASE
+)
 # Zero-width spaces, direction overrides, soft hyphens and byte-order marks; the joiners that emoji and
 # Persian need stay.
-_INVISIBLE = re.compile("[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
+_INVISIBLE = re.compile(
+    "[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]"
+)
 # Control characters but white space, and surrogates, which no database stores.
 _UNSTORABLE = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ud800-\udfff]")
 # Marks piled onto a letter; sorting them takes quadratic time.
@@ -48,8 +54,12 @@ def normalise(text: str) -> str:
     """One line of visible text: entities and left-over tags undone, NFC, white space collapsed."""
     for _ in range(_MAX_DEPTH):
         before = text
-        text = _ENTITY.sub(lambda match: html.unescape(match[0]), _AMPERSANDS.sub("&", text))
-        text = _PILED.sub(r"\1", _UNSTORABLE.sub("", _INVISIBLE.sub("", _TAG.sub(" ", text))))
+        text = _ENTITY.sub(
+            lambda match: html.unescape(match[0]), _AMPERSANDS.sub("&", text)
+        )
+        text = _PILED.sub(
+            r"\1", _UNSTORABLE.sub("", _INVISIBLE.sub("", _TAG.sub(" ", text)))
+        )
         # Inside the loop: composing can make an entity or a tag whole.
         text = unicodedata.normalize("NFC", text)
         if text == before:

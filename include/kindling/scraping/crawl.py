@@ -45,9 +45,14 @@ async def crawl(site: Site) -> Crawl:
             "(RFC 9309); check that the shop runs, and try again"
         )
     if not site.robots.allowed(site.start_url):
-        raise DataError(f"{site.start_url}: robots.txt disallows it; choose another shop, or ask its owner")
+        raise DataError(
+            f"{site.start_url}: robots.txt disallows it; choose another shop, or ask its owner"
+        )
     work = _Work(site)
-    frontier = [site.start_url, *(url for url in await _sitemap_pages(site) if url != site.start_url)]
+    frontier = [
+        site.start_url,
+        *(url for url in await _sitemap_pages(site) if url != site.start_url),
+    ]
     work.known.update(frontier)
     while frontier:
         frontier = await work.level(frontier) or await work.draw_lossy()
@@ -120,22 +125,34 @@ class _Work:
             return
         await self._keep(url, fetched, "http")
 
-    async def _keep(self, url: str, fetched: Fetched, fetcher: Literal["http", "browser"]) -> None:
+    async def _keep(
+        self, url: str, fetched: Fetched, fetcher: Literal["http", "browser"]
+    ) -> None:
         """Store the page and read it; a page that opts out of AI use is neither."""
-        found = await self._site.reader.read(fetched.body, fetched.url, fetched.content_type)
+        found = await self._site.reader.read(
+            fetched.body, fetched.url, fetched.content_type
+        )
         refusal = opt_out.in_headers(fetched.headers) or found.opt_out
         if refusal:
             self._reject(url, "ai_opt_out", refusal)
             return
         uri = await asyncio.to_thread(self._site.store, fetched.body)
         digest = hashlib.sha256(fetched.body).hexdigest()
-        self._pages[url] = CrawledPage(url, fetched.status, digest, uri, fetcher, fetched.fetched_at, found)
+        self._pages[url] = CrawledPage(
+            url, fetched.status, digest, uri, fetcher, fetched.fetched_at, found
+        )
         for number, problem in enumerate(found.problems):
             self._reject(f"{url}#{number}", "parse_error", problem)
 
     async def _draw_layout(self, layout: str, urls: list[str]) -> list[str]:
         """Draw a few of the layout's pages; the rest only if those gained something."""
-        urls = sorted(urls, key=lambda url: ("stated_count" not in self._pages[url].extraction.signs, url))
+        urls = sorted(
+            urls,
+            key=lambda url: (
+                "stated_count" not in self._pages[url].extraction.signs,
+                url,
+            ),
+        )
         probes, rest = urls[:_PROBES], urls[_PROBES:]
         drawn, gained = await self._draw(probes)
         if gained:
@@ -162,7 +179,12 @@ class _Work:
         """Draw and keep these pages; those that could be drawn, and how many reviews they hold."""
         if self._renderer is None:
             for url in urls:
-                self._not_reached(url, FetchError(url, "browser_needed", "no Chromium: " + self._signs(url)))
+                self._not_reached(
+                    url,
+                    FetchError(
+                        url, "browser_needed", "no Chromium: " + self._signs(url)
+                    ),
+                )
             return [], 0
         drawn: list[str] = []
         for url, result in sorted((await self._renderer.render(urls)).items()):
@@ -191,7 +213,9 @@ class _Work:
     def _signs(self, url: str) -> str:
         extraction = self._pages[url].extraction
         stated = extraction.product.stated_reviews if extraction.product else None
-        return f"{', '.join(extraction.signs)}" + (f", {stated} reviews stated" if stated else "")
+        return f"{', '.join(extraction.signs)}" + (
+            f", {stated} reviews stated" if stated else ""
+        )
 
     def _leads(self, urls: Sequence[str]) -> list[str]:
         """Addresses that these pages lead to and that were not known, in the order of the pages."""
@@ -202,7 +226,9 @@ class _Work:
                 if other not in self.known and not self._site.robots.allowed(other):
                     self.known.add(other)
                     self._reject(other, "robots_disallowed", f"linked from {url}")
-            following = [found.links.next] if found.links.next and self._goes_on(url) else []
+            following = (
+                [found.links.next] if found.links.next and self._goes_on(url) else []
+            )
             for target in (*found.links.listings, *found.links.products, *following):
                 if target not in self.known:
                     self.known.add(target)
@@ -216,11 +242,16 @@ class _Work:
         """Whether the next page is worth a look: this one brought something new, or will once it is drawn."""
         found = self._pages[url].extraction
         chain = self._chains[url]
-        brought = {(review.review_id, review.body) for review in found.reviews} - chain.seen
+        brought = {
+            (review.review_id, review.body) for review in found.reviews
+        } - chain.seen
         chain.seen |= brought
         chain.length += 1
         self._chains[found.links.next] = chain
-        leads = any(one not in self.known for one in (*found.links.listings, *found.links.products))
+        leads = any(
+            one not in self.known
+            for one in (*found.links.listings, *found.links.products)
+        )
         return chain.length <= _MAX_CHAIN and bool(brought or leads or found.lossy)
 
     def _reject(self, row_id: str, reason: str, detail: str) -> None:

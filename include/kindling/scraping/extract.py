@@ -30,12 +30,17 @@ _RATING_TOLERANCE = 0.11
 _SAME_START = 60
 
 
-def extract(body: bytes, url: str, mapping: Mapping, content_type: str = "") -> Extraction:
+def extract(
+    body: bytes, url: str, mapping: Mapping, content_type: str = ""
+) -> Extraction:
     """Product, reviews, photos and links of a page; damage is recorded in `problems`, never raised."""
     html = html_to_unicode(content_type or None, body)[1]
     if _too_deep(html):
         return Extraction(
-            None, (), Links(), problems=(f"elements nested deeper than {_MAX_DEPTH}, not parsed",)
+            None,
+            (),
+            Links(),
+            problems=(f"elements nested deeper than {_MAX_DEPTH}, not parsed",),
         )
     tree = LexborHTMLParser(html)
     problems: list[str] = []
@@ -45,10 +50,14 @@ def extract(body: bytes, url: str, mapping: Mapping, content_type: str = "") -> 
     product, found = _structured(tree, html, base, problems)
     # Before the rules are applied: they take scripts and noscript out of the elements that they read.
     visible_product = rules.products(tree, mapping, base)
-    signs = signs_of_reviews(tree, product or visible_product, _stated(product, count), mapping)
+    signs = signs_of_reviews(
+        tree, product or visible_product, _stated(product, count), mapping
+    )
     seen = rules.visible_ratings(tree, mapping)
     reviews = _joined(found, rules.reviews(tree, mapping, base))
-    full = _complete(product or visible_product, tree, mapping, base, url, bool(reviews))
+    full = _complete(
+        product or visible_product, tree, mapping, base, url, bool(reviews)
+    )
     checked, conflicts = _cross_check(found, seen, product, count, mean)
     return Extraction(
         product=full,
@@ -67,7 +76,9 @@ def _structured(
     tree: LexborHTMLParser, html: str, url: str, problems: list[str]
 ) -> tuple[FoundProduct | None, list[FoundReview]]:
     product, found = schema_org.read(structured.json_ld(tree, problems), url, "json-ld")
-    other, more = schema_org.read(structured.microdata(html, url, problems), url, "microdata")
+    other, more = schema_org.read(
+        structured.microdata(html, url, problems), url, "microdata"
+    )
     return product or other, _joined(found, more)
 
 
@@ -86,7 +97,9 @@ def _joined(first: list[FoundReview], second: list[FoundReview]) -> list[FoundRe
 
 
 def _fold(review: FoundReview) -> str:
-    return "".join(char for char in f"{review.title}{review.body}".lower() if char.isalnum())[:_SAME_START]
+    return "".join(
+        char for char in f"{review.title}{review.body}".lower() if char.isalnum()
+    )[:_SAME_START]
 
 
 def _complete(
@@ -102,12 +115,18 @@ def _complete(
         if not has_reviews:
             return None
         heading = tree.css_first("h1") or tree.css_first("title")
-        product = FoundProduct(last_segment(url), rules.shown_text(heading) if heading else "")
+        product = FoundProduct(
+            last_segment(url), rules.shown_text(heading) if heading else ""
+        )
     return rules.with_page_fields(product, tree, mapping, base)
 
 
 def _stated(product: FoundProduct | None, visible: int | None) -> int | None:
-    return product.stated_reviews if product and product.stated_reviews is not None else visible
+    return (
+        product.stated_reviews
+        if product and product.stated_reviews is not None
+        else visible
+    )
 
 
 def _cross_check(
@@ -126,9 +145,13 @@ def _cross_check(
         and (scaled := stars(one.rating, one.best, one.worst)) is not None
     ]
     if product and product.stated_reviews is not None and stated_reviews is not None:
-        pairs.append(("review count", float(product.stated_reviews), float(stated_reviews), 0.0))
+        pairs.append(
+            ("review count", float(product.stated_reviews), float(stated_reviews), 0.0)
+        )
     if product and product.stated_rating is not None and stated_rating is not None:
-        pairs.append(("mean rating", product.stated_rating, stated_rating, _RATING_TOLERANCE))
+        pairs.append(
+            ("mean rating", product.stated_rating, stated_rating, _RATING_TOLERANCE)
+        )
     conflicts = tuple(
         f"{what} {stated:g} in structured data, {shown:g} on the page"
         for what, stated, shown, tolerance in pairs

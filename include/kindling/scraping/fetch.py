@@ -63,7 +63,9 @@ _REASONS: Mapping[Kind, str] = {
 class FetchError(Exception):
     """A page that was not got; `kind` says whose fault it is, `status` is the last HTTP status, if any."""
 
-    def __init__(self, url: str, kind: Kind, detail: str, status: int | None = None) -> None:
+    def __init__(
+        self, url: str, kind: Kind, detail: str, status: int | None = None
+    ) -> None:
         super().__init__(f"{url}: {detail}")
         self.url, self.kind, self.detail, self.status = url, kind, detail, status
 
@@ -114,7 +116,10 @@ class Pace:
     """Turns for one host, `delay_s` apart, shared by everything that asks it."""
 
     def __init__(
-        self, delay_s: float, sleep: Sleep = asyncio.sleep, clock: Callable[[], float] = time.monotonic
+        self,
+        delay_s: float,
+        sleep: Sleep = asyncio.sleep,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.delay_s = delay_s
         self._sleep, self._clock, self._next = sleep, clock, 0.0
@@ -148,7 +153,9 @@ class Fetcher:
         self._slots = asyncio.Semaphore(policy.concurrency)
         self.requests = 0
 
-    async def get(self, url: str, robots: Robots | None, types: tuple[str, ...] = ()) -> Fetched:
+    async def get(
+        self, url: str, robots: Robots | None, types: tuple[str, ...] = ()
+    ) -> Fetched:
         """The answer after redirects and retries, or FetchError; `types` are prefixes of media types."""
         for attempt in range(self.policy.retries + 1):
             try:
@@ -157,11 +164,21 @@ class Fetcher:
             except _Again as again:
                 error, wait = again.error, again.wait_s
             except TimeoutError:
-                error, wait = FetchError(url, "network", f"no answer within {self.policy.total_s:g} s"), None
+                error, wait = (
+                    FetchError(
+                        url, "network", f"no answer within {self.policy.total_s:g} s"
+                    ),
+                    None,
+                )
             except httpx.InvalidURL as failure:
-                raise FetchError(url, "http_error", f"not an address: {failure}") from None
+                raise FetchError(
+                    url, "http_error", f"not an address: {failure}"
+                ) from None
             except httpx.HTTPError as failure:
-                error, wait = FetchError(url, "network", f"{type(failure).__name__}: {failure}"), None
+                error, wait = (
+                    FetchError(url, "network", f"{type(failure).__name__}: {failure}"),
+                    None,
+                )
             if attempt < self.policy.retries:
                 await self._sleep(self._wait(attempt, wait))
         raise error
@@ -171,18 +188,24 @@ class Fetcher:
         try:
             answer = await self.get(absolute(self.origin, "/robots.txt"), None)
         except FetchError as error:
-            return from_response(200 if error.kind == "empty" else error.status, why=error.detail)
+            return from_response(
+                200 if error.kind == "empty" else error.status, why=error.detail
+            )
         return from_response(answer.status, answer.body)
 
     def _wait(self, attempt: int, asked_s: float | None) -> float:
         backoff = self.policy.backoff_s * 2**attempt * (1 + self._rng.random())
         return min(self.policy.max_wait_s, max(backoff, asked_s or 0.0))
 
-    async def _follow(self, url: str, robots: Robots | None, types: tuple[str, ...]) -> Fetched:
+    async def _follow(
+        self, url: str, robots: Robots | None, types: tuple[str, ...]
+    ) -> Fetched:
         at = url
         for _ in range(_MAX_REDIRECTS + 1):
             if not same_origin(at, self.origin):
-                raise FetchError(url, "off_origin", f"leads to {at[:200]}, off the shop's origin")
+                raise FetchError(
+                    url, "off_origin", f"leads to {at[:200]}, off the shop's origin"
+                )
             if robots is not None and not robots.allowed(at):
                 raise FetchError(url, "robots", f"robots.txt disallows {at[:200]}")
             await self.pace.turn()
@@ -193,18 +216,32 @@ class Fetcher:
                 target = absolute(at, response.headers.get("location", ""))
             if not target:
                 raise FetchError(
-                    url, "off_origin", "redirect without a usable Location", response.status_code
+                    url,
+                    "off_origin",
+                    "redirect without a usable Location",
+                    response.status_code,
                 )
             at = target
-        raise FetchError(url, "http_error", f"more than {_MAX_REDIRECTS} redirects", response.status_code)
+        raise FetchError(
+            url,
+            "http_error",
+            f"more than {_MAX_REDIRECTS} redirects",
+            response.status_code,
+        )
 
-    async def _read(self, url: str, at: str, response: httpx.Response, types: tuple[str, ...]) -> Fetched:
+    async def _read(
+        self, url: str, at: str, response: httpx.Response, types: tuple[str, ...]
+    ) -> Fetched:
         status = response.status_code
         if not 200 <= status < 300:
-            kind: Kind = "server_error" if status >= 500 else _KINDS.get(status, "http_error")
+            kind: Kind = (
+                "server_error" if status >= 500 else _KINDS.get(status, "http_error")
+            )
             error = FetchError(url, kind, f"HTTP {status}", status)
             if status in _RETRIED:
-                raise _Again(error, self._retry_after(response.headers.get("retry-after", "")))
+                raise _Again(
+                    error, self._retry_after(response.headers.get("retry-after", ""))
+                )
             raise error
         content_type = response.headers.get("content-type", "")
         if types and not content_type.lower().startswith(types):
@@ -214,7 +251,9 @@ class Fetcher:
         async for chunk in response.aiter_bytes():
             body += chunk
             if len(body) > self.policy.max_bytes:
-                raise FetchError(url, "too_large", f"more than {self.policy.max_bytes} bytes")
+                raise FetchError(
+                    url, "too_large", f"more than {self.policy.max_bytes} bytes"
+                )
         if not body.strip():
             raise FetchError(url, "empty", f"HTTP {status} without content")
         headers = {name.lower(): value for name, value in response.headers.items()}
@@ -225,7 +264,11 @@ class Fetcher:
         if value.isascii() and value.isdigit():
             return float(value)
         try:
-            return max(0.0, (parsedate_to_datetime(value) - self._now()).total_seconds()) if value else None
+            return (
+                max(0.0, (parsedate_to_datetime(value) - self._now()).total_seconds())
+                if value
+                else None
+            )
         except (ValueError, TypeError):
             return None
 
@@ -247,13 +290,26 @@ async def open_fetcher(
     sleep: Sleep = asyncio.sleep,
 ) -> AsyncIterator[Fetcher]:
     """A fetcher with a connection pool of its own; `seed` spreads the retries."""
-    limits = httpx.Limits(max_connections=policy.concurrency, max_keepalive_connections=policy.concurrency)
+    limits = httpx.Limits(
+        max_connections=policy.concurrency, max_keepalive_connections=policy.concurrency
+    )
     async with httpx.AsyncClient(
         transport=transport,
         limits=limits,
         trust_env=False,
         follow_redirects=False,
         timeout=httpx.Timeout(policy.total_s, connect=policy.connect_s),
-        headers={"User-Agent": f"{AGENT}/0.1", "Accept-Language": "en", "Accept": "*/*"},
+        headers={
+            "User-Agent": f"{AGENT}/0.1",
+            "Accept-Language": "en",
+            "Accept": "*/*",
+        },
     ) as client:
-        yield Fetcher(origin, policy, client, Pace(policy.delay_s, sleep), random.Random(seed), sleep)
+        yield Fetcher(
+            origin,
+            policy,
+            client,
+            Pace(policy.delay_s, sleep),
+            random.Random(seed),
+            sleep,
+        )

@@ -76,7 +76,11 @@ class Extraction:
     def photos(self) -> tuple[str, ...]:
         """Addresses of the product's and the reviews' photos, each once."""
         product = self.product.photo_urls if self.product else ()
-        return tuple(dict.fromkeys([*product, *(r.photo_url for r in self.reviews if r.photo_url)]))
+        return tuple(
+            dict.fromkeys(
+                [*product, *(r.photo_url for r in self.reviews if r.photo_url)]
+            )
+        )
 
     @property
     def lossy(self) -> bool:

@@ -152,13 +152,16 @@ def load(name: str) -> Mapping:
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise ConfigurationError(f"{path}: no such mapping file (recipe key scrape.css_rules)") from None
+        raise ConfigurationError(
+            f"{path}: no such mapping file (recipe key scrape.css_rules)"
+        ) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{path}: not valid YAML: {error}") from None
     try:
         return Mapping.model_validate(content)
     except ValidationError as error:
         wrong = "; ".join(
-            f"{'.'.join(map(str, one['loc'])) or '(whole file)'}: {one['msg']}" for one in error.errors()
+            f"{'.'.join(map(str, one['loc'])) or '(whole file)'}: {one['msg']}"
+            for one in error.errors()
         )
         raise ConfigurationError(f"{path}: {wrong}") from None

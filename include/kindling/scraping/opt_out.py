@@ -16,7 +16,11 @@ def in_headers(headers: Mapping[str, str]) -> str:
     found = _directive(headers.get("x-robots-tag", ""))
     if found:
         return f"X-Robots-Tag: {found}"
-    return "tdm-reservation: 1" if headers.get("tdm-reservation", "").strip() == "1" else ""
+    return (
+        "tdm-reservation: 1"
+        if headers.get("tdm-reservation", "").strip() == "1"
+        else ""
+    )
 
 
 def in_page(tree: LexborHTMLParser) -> str:
@@ -36,4 +40,8 @@ def _directive(value: str) -> str:
     agent, separator, rest = value.rpartition(":")
     if separator and agent.strip().lower() not in ("", "kindling", "*"):
         return ""
-    return ", ".join(sorted(_DIRECTIVES & {part.strip().lower() for part in (rest or value).split(",")}))
+    return ", ".join(
+        sorted(
+            _DIRECTIVES & {part.strip().lower() for part in (rest or value).split(",")}
+        )
+    )

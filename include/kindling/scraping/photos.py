@@ -19,7 +19,15 @@ from kindling.scraping.urls import same_origin
 _SUFFIXES = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp"}
 _MAX_PIXELS = 25_000_000
 #: What Pillow's decoders raise on damaged or hostile bytes.
-_DAMAGE = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, Image.DecompressionBombError)
+_DAMAGE = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    struct.error,
+    zlib.error,
+    Image.DecompressionBombError,
+)
 
 
 class BrokenPhoto(Exception):
@@ -40,12 +48,17 @@ class StoredPhoto:
 def inspect(data: bytes) -> tuple[str, int, int]:
     """(suffix, width, height) of an image that decodes to its last row; BrokenPhoto otherwise."""
     try:
-        with warnings.catch_warnings(), Image.open(io.BytesIO(data), formats=tuple(_SUFFIXES)) as image:
+        with (
+            warnings.catch_warnings(),
+            Image.open(io.BytesIO(data), formats=tuple(_SUFFIXES)) as image,
+        ):
             # Pillow warns of large images; the limit here is our own and lower.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             width, height = image.size
             if width * height > _MAX_PIXELS:
-                raise BrokenPhoto(f"{width} x {height} pixels, at most {_MAX_PIXELS} are taken")
+                raise BrokenPhoto(
+                    f"{width} x {height} pixels, at most {_MAX_PIXELS} are taken"
+                )
             image.load()
             return _SUFFIXES[image.format or ""], width, height
     except _DAMAGE as error:
@@ -55,13 +68,20 @@ def inspect(data: bytes) -> tuple[str, int, int]:
 
 
 async def download(
-    urls: Iterable[str], fetcher: Fetcher, robots: Robots, store: Callable[[bytes, str], str]
+    urls: Iterable[str],
+    fetcher: Fetcher,
+    robots: Robots,
+    store: Callable[[bytes, str], str],
 ) -> tuple[dict[str, StoredPhoto], list[Rejection]]:
     """The photos by address, many at once, and a rejection for each that cannot be used."""
     wanted = sorted(set(urls))
-    results = await asyncio.gather(*(_one(url, fetcher, robots, store) for url in wanted))
+    results = await asyncio.gather(
+        *(_one(url, fetcher, robots, store) for url in wanted)
+    )
     stored = {
-        url: result for url, result in zip(wanted, results, strict=True) if isinstance(result, StoredPhoto)
+        url: result
+        for url, result in zip(wanted, results, strict=True)
+        if isinstance(result, StoredPhoto)
     }
     return stored, [result for result in results if isinstance(result, Rejection)]
 
@@ -84,4 +104,6 @@ async def _one(
 
 def _store(data: bytes, url: str, store: Callable[[bytes, str], str]) -> StoredPhoto:
     suffix, width, height = inspect(data)
-    return StoredPhoto(hashlib.sha256(data).hexdigest(), store(data, suffix), width, height, url)
+    return StoredPhoto(
+        hashlib.sha256(data).hexdigest(), store(data, suffix), width, height, url
+    )

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 _NUMBER = r"(?<![\w.,])(-?\d{1,4}(?:[.,]\d{1,3})?)(?![\d])"
 #: "4 out of 5" in the languages of the pages that this was measured on.
 _OUT_OF = re.compile(
-    rf"{_NUMBER}\s*(?:/|out of|of|von|de|su|sur|van|af|av|z|из)\s*(\d{{1,3}}(?:[.,]0+)?)(?!\d)", re.IGNORECASE
+    rf"{_NUMBER}\s*(?:/|out of|of|von|de|su|sur|van|af|av|z|из)\s*(\d{{1,3}}(?:[.,]0+)?)(?!\d)",
+    re.IGNORECASE,
 )
 _JAPANESE = re.compile(r"(\d)つ星のうち\s*(\d(?:\.\d)?)")
 _PERCENT = re.compile(rf"{_NUMBER}\s*%")
@@ -37,7 +38,9 @@ def parse_rating(stated: object) -> Rating | None:
     return None
 
 
-def stars(value: float, best: float | None = None, worst: float | None = None) -> int | None:
+def stars(
+    value: float, best: float | None = None, worst: float | None = None
+) -> int | None:
     """Whole stars 1-5, halves up; None when `value` lies outside its scale (schema.org's default is 1 to 5).
 
     Scales of five and more count as shares of full marks, so that 20 % and 2 of 10 are one star;

@@ -61,13 +61,17 @@ class Reader:
 
     def _start(self) -> Connection:
         self._pipe, theirs = _SPAWN.Pipe()
-        self._process = _SPAWN.Process(target=_serve, args=(theirs, self._mapping), daemon=True)
+        self._process = _SPAWN.Process(
+            target=_serve, args=(theirs, self._mapping), daemon=True
+        )
         self._process.start()
         theirs.close()
         # A process that never comes up is no page's fault.
         if not self._pipe.poll(_START_S) or not self._greeted():
             self._stop()
-            raise KindlingError(f"the page reader's process does not start within {_START_S:g} s")
+            raise KindlingError(
+                f"the page reader's process does not start within {_START_S:g} s"
+            )
         return self._pipe
 
     def _greeted(self) -> bool:

@@ -34,4 +34,6 @@ def from_response(status: int | None, body: bytes = b"", why: str = "") -> Robot
     """2xx: its rules; 4xx: no rules; 5xx or no answer (None): nothing may be fetched (RFC 9309, 2.3.1)."""
     if status is not None and 200 <= status < 300:
         return Robots(Protego.parse(body[:_MAX_BYTES].decode("utf-8", "replace")))
-    return Robots(Protego.parse(""), available=status is not None and 400 <= status < 500, why=why)
+    return Robots(
+        Protego.parse(""), available=status is not None and 400 <= status < 500, why=why
+    )

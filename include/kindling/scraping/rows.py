@@ -48,7 +48,9 @@ def join(pages: Sequence[CrawledPage], photos: Mapping[str, StoredPhoto]) -> Row
             result = _review(stated, product, page, number, photos, masked)
             if isinstance(result, Review) and result.review_id in reviews:
                 result = Rejection(
-                    f"{page.url}#{number}", "duplicate_id", f"review {result.review_id} is there already"
+                    f"{page.url}#{number}",
+                    "duplicate_id",
+                    f"review {result.review_id} is there already",
                 )
             if isinstance(result, Review):
                 reviews[result.review_id] = result
@@ -69,7 +71,9 @@ def _id(product: FoundProduct) -> str:
 
 
 def _product(product: FoundProduct, url: str) -> Product:
-    return Product(_id(product), normalise(product.name), normalise(product.category), url)
+    return Product(
+        _id(product), normalise(product.name), normalise(product.category), url
+    )
 
 
 def _review(
@@ -82,9 +86,13 @@ def _review(
 ) -> Review | Rejection:
     product_id = _id(product) if product else ""
     if len(stated.title) + len(stated.body) > _MAX_TEXT:
-        return Rejection(f"{page.url}#{number}", "text_too_long", f"{len(stated.body)} characters")
+        return Rejection(
+            f"{page.url}#{number}", "text_too_long", f"{len(stated.body)} characters"
+        )
     title, body = normalise(stated.title), normalise(stated.body)
-    review_id = normalise(stated.review_id)[:200] or _content_id(product_id, title, body)
+    review_id = normalise(stated.review_id)[:200] or _content_id(
+        product_id, title, body
+    )
     row_id = f"{page.url}#{number}"
     if not _WORD.search(title + body):
         return Rejection(row_id, "empty_text", f"review {review_id}")
@@ -94,10 +102,14 @@ def _review(
     if rating is None:
         scale = f"{stated.worst or 1:g} to {stated.best or 5:g}"
         return Rejection(
-            row_id, "rating_out_of_range", f"review {review_id}: {stated.rating:g} on a scale from {scale}"
+            row_id,
+            "rating_out_of_range",
+            f"review {review_id}: {stated.rating:g} on a scale from {scale}",
         )
     photo = photos.get(stated.photo_url)
-    clean = [mask_personal_data(text) for text in (title, body, normalise(stated.author))]
+    clean = [
+        mask_personal_data(text) for text in (title, body, normalise(stated.author))
+    ]
     masked.update(sum((one.counts for one in clean), Counter[str]()))
     return Review(
         review_id=review_id,
@@ -121,7 +133,9 @@ def _content_id(product_id: str, title: str, body: str) -> str:
     return hashlib.sha256(f"{product_id}\n{title}\n{body}".encode()).hexdigest()[:16]
 
 
-def _photos(pages: Sequence[CrawledPage], stored: Mapping[str, StoredPhoto]) -> tuple[Photo, ...]:
+def _photos(
+    pages: Sequence[CrawledPage], stored: Mapping[str, StoredPhoto]
+) -> tuple[Photo, ...]:
     """One record a picture; where several places use it, a review's photo goes before a product's."""
     chosen: dict[str, tuple[bool, str, str, StoredPhoto]] = {}
     for page in pages:
@@ -133,7 +147,9 @@ def _photos(pages: Sequence[CrawledPage], stored: Mapping[str, StoredPhoto]) -> 
             if url in stored:
                 use = (of_product, product_id, url, stored[url])
                 photo_id = stored[url].photo_id
-                chosen[photo_id] = min(chosen.get(photo_id, use), use, key=lambda one: one[:3])
+                chosen[photo_id] = min(
+                    chosen.get(photo_id, use), use, key=lambda one: one[:3]
+                )
     return tuple(
         Photo(
             photo_id=photo_id,

@@ -19,7 +19,9 @@ def products(tree: LexborHTMLParser, mapping: Mapping, url: str) -> FoundProduct
     for rules in mapping.products:
         item = tree.css_first(rules.item)
         if item is not None and (product_id := value_of(item, rules.product_id)):
-            return with_page_fields(FoundProduct(product_id, value_of(item, rules.name)), tree, mapping, url)
+            return with_page_fields(
+                FoundProduct(product_id, value_of(item, rules.name)), tree, mapping, url
+            )
     return None
 
 
@@ -31,9 +33,14 @@ def with_page_fields(
     return replace(
         product,
         category=product.category or _page_value(tree, mapping.page.category),
-        photo_urls=product.photo_urls or (_all(tree.body, mapping.page.photo, url) if tree.body else ()),
-        stated_reviews=count if product.stated_reviews is None else product.stated_reviews,
-        stated_rating=rating if product.stated_rating is None else product.stated_rating,
+        photo_urls=product.photo_urls
+        or (_all(tree.body, mapping.page.photo, url) if tree.body else ()),
+        stated_reviews=count
+        if product.stated_reviews is None
+        else product.stated_reviews,
+        stated_rating=rating
+        if product.stated_rating is None
+        else product.stated_rating,
     )
 
 
@@ -41,12 +48,18 @@ def stated(tree: LexborHTMLParser, mapping: Mapping) -> tuple[int | None, float 
     """How many reviews, and which mean rating, the visible page says that it has."""
     digits = re.sub(r"[^0-9]", "", _page_value(tree, mapping.page.stated_reviews))
     rating = parse_rating(_page_value(tree, mapping.page.stated_rating))
-    return int(digits) if 0 < len(digits) < 10 else None, rating.value if rating else None
+    return int(digits) if 0 < len(
+        digits
+    ) < 10 else None, rating.value if rating else None
 
 
 def reviews(tree: LexborHTMLParser, mapping: Mapping, url: str) -> list[FoundReview]:
     """Reviews of every layout that the mapping knows, in document order within a layout."""
-    return [_review(item, rules, mapping, url) for rules in mapping.reviews for item in tree.css(rules.item)]
+    return [
+        _review(item, rules, mapping, url)
+        for rules in mapping.reviews
+        for item in tree.css(rules.item)
+    ]
 
 
 def visible_ratings(tree: LexborHTMLParser, mapping: Mapping) -> dict[str, float]:
@@ -99,7 +112,9 @@ def shown_text(node: LexborNode) -> str:
     return " ".join(node.text().split())
 
 
-def _review(item: LexborNode, rules: ReviewRules, mapping: Mapping, url: str) -> FoundReview:
+def _review(
+    item: LexborNode, rules: ReviewRules, mapping: Mapping, url: str
+) -> FoundReview:
     rating = parse_rating(value_of(item, rules.rating))
     return FoundReview(
         review_id=value_of(item, rules.review_id),
@@ -123,7 +138,10 @@ def _all(item: LexborNode, rule: Rule | None, url: str) -> tuple[str, ...]:
     """Addresses in an attribute of every element that the rule finds."""
     if rule is None:
         return ()
-    found = (absolute(url, node.attributes.get(rule.attr) or "") for node in _found(item, rule))
+    found = (
+        absolute(url, node.attributes.get(rule.attr) or "")
+        for node in _found(item, rule)
+    )
     return tuple(dict.fromkeys(one for one in found if one and one != url))
 
 
@@ -136,5 +154,7 @@ def _found(item: LexborNode, rule: Rule) -> list[LexborNode]:
 def _targets(tree: LexborHTMLParser, selector: str, url: str) -> tuple[str, ...]:
     if not selector:
         return ()
-    found = (absolute(url, node.attributes.get("href") or "") for node in tree.css(selector))
+    found = (
+        absolute(url, node.attributes.get("href") or "") for node in tree.css(selector)
+    )
     return tuple(dict.fromkeys(one for one in found if one and same_origin(one, url)))

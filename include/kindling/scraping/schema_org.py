@@ -10,7 +10,13 @@ from kindling.scraping.rating import Rating, parse_rating
 from kindling.scraping.structured import Node
 from kindling.scraping.urls import absolute, last_segment
 
-_PRODUCT_TYPES = {"Product", "ProductGroup", "ProductModel", "IndividualProduct", "SomeProducts"}
+_PRODUCT_TYPES = {
+    "Product",
+    "ProductGroup",
+    "ProductModel",
+    "IndividualProduct",
+    "SomeProducts",
+}
 _REVIEW_TYPES = {"Review", "UserReview"}
 _IDENTIFIERS = ("sku", "productID", "mpn", "gtin", "gtin13", "gtin12", "gtin8")
 _BODIES = ("reviewBody", "description", "text")
@@ -26,7 +32,9 @@ class _Placed:
     owner: Node | None
 
 
-def read(nodes: list[Node], url: str, method: Method) -> tuple[FoundProduct | None, list[FoundReview]]:
+def read(
+    nodes: list[Node], url: str, method: Method
+) -> tuple[FoundProduct | None, list[FoundReview]]:
     """The page's main product, and its reviews in document order; reviews of other things are left out."""
     placed = list(_walk(nodes))
     known = {
@@ -38,14 +46,18 @@ def read(nodes: list[Node], url: str, method: Method) -> tuple[FoundProduct | No
     reviews = [
         _review(one.node, url, method)
         for one in placed
-        if _is(one.node, _REVIEW_TYPES) and len(one.node) > 2 and _concerns(one, main, known)
+        if _is(one.node, _REVIEW_TYPES)
+        and len(one.node) > 2
+        and _concerns(one, main, known)
     ]
     return (_product(main, placed, known, url) if main else None), reviews
 
 
 def _walk(roots: list[Node]) -> Iterator[_Placed]:
     """Every node once, in document order. No recursion: pages nest as deep as they like."""
-    stack: list[tuple[Any, Node | None, str]] = [(root, None, "") for root in reversed(roots)]
+    stack: list[tuple[Any, Node | None, str]] = [
+        (root, None, "") for root in reversed(roots)
+    ]
     seen: set[int] = set()
     while stack:
         value, owner, key = stack.pop()
@@ -54,11 +66,19 @@ def _walk(roots: list[Node]) -> Iterator[_Placed]:
         elif isinstance(value, dict) and id(value) not in seen:
             seen.add(id(value))
             # Some sites leave the type of what stands under `review` out.
-            if key in ("review", "reviews") and not _types(value) and "@id" not in value:
+            if (
+                key in ("review", "reviews")
+                and not _types(value)
+                and "@id" not in value
+            ):
                 value = {**value, "@type": "Review"}
             yield _Placed(value, owner)
             # Variants' reviews are the product's own.
-            inner = value if _is(value, _PRODUCT_TYPES) and key not in ("hasVariant", "model") else owner
+            inner = (
+                value
+                if _is(value, _PRODUCT_TYPES) and key not in ("hasVariant", "model")
+                else owner
+            )
             stack.extend((one, inner, name) for name, one in reversed(value.items()))
 
 
@@ -80,8 +100,12 @@ def _main_product(products: list[_Placed], url: str) -> Node | None:
         return None
 
     def rank(one: _Placed) -> tuple[bool, bool, bool, bool]:
-        stated = [_text(one.node.get(key)) for key in ("url", "@id", "mainEntityOfPage")]
-        addresses = {absolute(url, address) for address in stated if not address.startswith("#")}
+        stated = [
+            _text(one.node.get(key)) for key in ("url", "@id", "mainEntityOfPage")
+        ]
+        addresses = {
+            absolute(url, address) for address in stated if not address.startswith("#")
+        }
         return (
             url in addresses,
             "review" in one.node or "reviews" in one.node,
@@ -95,12 +119,16 @@ def _main_product(products: list[_Placed], url: str) -> Node | None:
 
 def _concerns(review: _Placed, main: Node | None, known: dict[str, Node]) -> bool:
     subjects = [
-        known.get(one["@id"], one) if isinstance(one, dict) and isinstance(one.get("@id"), str) else one
+        known.get(one["@id"], one)
+        if isinstance(one, dict) and isinstance(one.get("@id"), str)
+        else one
         for one in _listed(review.node.get("itemReviewed"))
     ]
     for subject in subjects:
         if isinstance(subject, dict) and _types(subject):
-            return _is(subject, _PRODUCT_TYPES) and (main is None or _same(subject, main))
+            return _is(subject, _PRODUCT_TYPES) and (
+                main is None or _same(subject, main)
+            )
     return review.owner is None or main is None or _same(review.owner, main)
 
 
@@ -114,25 +142,42 @@ def _same(product: Node, other: Node) -> bool:
     )
 
 
-def _product(main: Node, placed: list[_Placed], known: dict[str, Node], url: str) -> FoundProduct:
+def _product(
+    main: Node, placed: list[_Placed], known: dict[str, Node], url: str
+) -> FoundProduct:
     twins = [
         main,
         *(
             one.node
             for one in placed
-            if _is(one.node, _PRODUCT_TYPES) and one.node is not main and _same(one.node, main)
+            if _is(one.node, _PRODUCT_TYPES)
+            and one.node is not main
+            and _same(one.node, main)
         ),
     ]
-    identifier = next((found for key in _IDENTIFIERS if (found := _text(main.get(key)))), "")
+    identifier = next(
+        (found for key in _IDENTIFIERS if (found := _text(main.get(key)))), ""
+    )
     aggregate = next(
-        (node["aggregateRating"] for node in twins if isinstance(node.get("aggregateRating"), dict)), {}
+        (
+            node["aggregateRating"]
+            for node in twins
+            if isinstance(node.get("aggregateRating"), dict)
+        ),
+        {},
     )
     aggregate = known.get(_text(aggregate.get("@id")), aggregate)
     name = _text(main.get("name"))
-    photos = (absolute(url, address) for node in twins for address in _addresses(node.get("image")))
+    photos = (
+        absolute(url, address)
+        for node in twins
+        for address in _addresses(node.get("image"))
+    )
     rating = _rating(aggregate)
     return FoundProduct(
-        product_id=identifier or last_segment(_text(main.get("@id"))) or last_segment(url),
+        product_id=identifier
+        or last_segment(_text(main.get("@id")))
+        or last_segment(url),
         name=name,
         category=_category(main) or _breadcrumb(placed, name),
         photo_urls=tuple(dict.fromkeys(photo for photo in photos if photo)),
@@ -143,8 +188,14 @@ def _product(main: Node, placed: list[_Placed], known: dict[str, Node], url: str
 
 def _review(node: Node, url: str, method: Method) -> FoundReview:
     rating = _rating(node.get("reviewRating"))
-    scale = node.get("reviewRating") if isinstance(node.get("reviewRating"), dict) else {}
-    photos = (absolute(url, one) for key in ("image", "associatedMedia") for one in _addresses(node.get(key)))
+    scale = (
+        node.get("reviewRating") if isinstance(node.get("reviewRating"), dict) else {}
+    )
+    photos = (
+        absolute(url, one)
+        for key in ("image", "associatedMedia")
+        for one in _addresses(node.get(key))
+    )
     worst = parse_rating(scale.get("worstRating"))
     return FoundReview(
         review_id=_review_id(node),
@@ -199,7 +250,11 @@ def _category(product: Node) -> str:
 def _breadcrumb(placed: Iterable[_Placed], product_name: str) -> str:
     """The last step of the breadcrumb before the product itself; home alone is no category."""
     for trail in (one.node for one in placed if _is(one.node, {"BreadcrumbList"})):
-        steps = [step for step in _listed(trail.get("itemListElement")) if isinstance(step, dict)]
+        steps = [
+            step
+            for step in _listed(trail.get("itemListElement"))
+            if isinstance(step, dict)
+        ]
         steps.sort(key=lambda step: _count(step.get("position")) or 0)
         names = [_text(step.get("name")) or _text(step.get("item")) for step in steps]
         names = [name for name in names[1:] if name and name != product_name]
@@ -219,13 +274,22 @@ def _text(value: Any) -> str:
             value = next(iter(value), None)
         elif isinstance(value, dict):
             value = next(
-                (value[key] for key in ("@value", "name", "value", "text", "@id") if key in value), None
+                (
+                    value[key]
+                    for key in ("@value", "name", "value", "text", "@id")
+                    if key in value
+                ),
+                None,
             )
         else:
             break
     if isinstance(value, str):
         return value.strip()
-    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else ""
+    return (
+        str(value)
+        if isinstance(value, int | float) and not isinstance(value, bool)
+        else ""
+    )
 
 
 def _addresses(value: Any) -> list[str]:
@@ -233,7 +297,12 @@ def _addresses(value: Any) -> list[str]:
     for one in _listed(value):
         if isinstance(one, dict):
             one = next(
-                (one[key] for key in ("contentUrl", "url", "@id") if isinstance(one.get(key), str)), ""
+                (
+                    one[key]
+                    for key in ("contentUrl", "url", "@id")
+                    if isinstance(one.get(key), str)
+                ),
+                "",
             )
         if isinstance(one, str) and one:
             found.append(one)

@@ -12,7 +12,9 @@ from kindling.scraping.findings import FoundProduct
 from kindling.scraping.mapping import Mapping
 
 _WAITING = '[aria-busy="true"][id*="review" i], [aria-busy="true"][class*="review" i]'
-_REVIEW_WORD = re.compile(r"review|avis|bewertung|rezension|opinion|recension|reseñ", re.IGNORECASE)
+_REVIEW_WORD = re.compile(
+    r"review|avis|bewertung|rezension|opinion|recension|reseñ", re.IGNORECASE
+)
 _SHELL_CHARACTERS = 200
 _BLOCKS = {
     "main",
@@ -32,7 +34,10 @@ _DEPTH = 3
 
 
 def signs_of_reviews(
-    tree: LexborHTMLParser, product: FoundProduct | None, stated: int | None, mapping: Mapping
+    tree: LexborHTMLParser,
+    product: FoundProduct | None,
+    stated: int | None,
+    mapping: Mapping,
 ) -> tuple[str, ...]:
     """Why there should be reviews here: a stated count, a container still waiting, a word about scripts."""
     if stated == 0:
@@ -41,7 +46,9 @@ def signs_of_reviews(
     evidence = {
         "stated_count": bool(stated),
         "waiting_container": tree.css_first(waiting) is not None,
-        "noscript": any(_REVIEW_WORD.search(node.text()) for node in tree.css("noscript")),
+        "noscript": any(
+            _REVIEW_WORD.search(node.text()) for node in tree.css("noscript")
+        ),
         "app_shell": product is None and _is_shell(tree),
     }
     return tuple(name for name, present in evidence.items() if present)
@@ -69,7 +76,11 @@ def _outline(node: LexborNode, path: str, depth: int, parts: set[str]) -> None:
 
 def _is_shell(tree: LexborHTMLParser) -> bool:
     """Next to no words and no link, but a script: an application that draws itself."""
-    if tree.body is None or tree.css_first("script") is None or tree.css_first("a[href]") is not None:
+    if (
+        tree.body is None
+        or tree.css_first("script") is None
+        or tree.css_first("a[href]") is not None
+    ):
         return False
     copy = LexborHTMLParser(tree.body.html or "")
     for node in copy.css("script, style, template, noscript"):

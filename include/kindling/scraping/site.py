@@ -14,7 +14,9 @@ from kindling.scraping.robots import Robots
 class Reads(Protocol):
     """What makes findings of a page: `reader.Reader`, or the bare function in tests."""
 
-    async def read(self, body: bytes, url: str, content_type: str = "") -> Extraction: ...
+    async def read(
+        self, body: bytes, url: str, content_type: str = ""
+    ) -> Extraction: ...
 
 
 class Renderer(Protocol):

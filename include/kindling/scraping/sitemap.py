@@ -12,7 +12,9 @@ def locations(content: bytes, url: str) -> tuple[list[str], list[str]]:
 
     Entities are not resolved and nothing is fetched: a sitemap is a list, whatever else it tries to be.
     """
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, recover=False, huge_tree=False)
+    parser = etree.XMLParser(
+        resolve_entities=False, no_network=True, recover=False, huge_tree=False
+    )
     try:
         root = etree.fromstring(content, parser)
     except etree.XMLSyntaxError:

@@ -17,7 +17,8 @@ Node = dict[str, Any]
 _JSON_LD = JsonLdExtractor()
 _MICRODATA = MicrodataExtractor()
 _MICRODATA_TYPE = re.compile(
-    r"itemtype\s*=\s*[\"']?[^\"'>]{0,200}schema\.org/(?:\w*Product\w*|Review)\b", re.IGNORECASE
+    r"itemtype\s*=\s*[\"']?[^\"'>]{0,200}schema\.org/(?:\w*Product\w*|Review)\b",
+    re.IGNORECASE,
 )
 _XML_DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
 
@@ -25,10 +26,14 @@ _XML_DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
 def json_ld(tree: LexborHTMLParser, problems: list[str]) -> list[Node]:
     """The nodes of every block that can be read; a block that cannot is a problem with its position."""
     nodes: list[Node] = []
-    for position, script in enumerate(tree.css('script[type="application/ld+json" i]'), start=1):
+    for position, script in enumerate(
+        tree.css('script[type="application/ld+json" i]'), start=1
+    ):
         block = script.text()
         try:
-            found = _JSON_LD.extract(f'<script type="application/ld+json">{block}</script>')
+            found = _JSON_LD.extract(
+                f'<script type="application/ld+json">{block}</script>'
+            )
         except (ValueError, RecursionError, LxmlError) as error:
             problems.append(f"json-ld block {position}: {_first_line(error)}")
             continue
@@ -59,7 +64,9 @@ def _node(item: Any) -> Any:
         node["@id"] = item["id"]
     if "value" in item:
         node["@value"] = item["value"]
-    return node | {name: _node(value) for name, value in item.get("properties", {}).items()}
+    return node | {
+        name: _node(value) for name, value in item.get("properties", {}).items()
+    }
 
 
 def _first_line(error: BaseException) -> str:

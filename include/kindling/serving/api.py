@@ -29,7 +29,9 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from kindling.errors import DataError, KindlingError, TransientError
 from kindling.serving.intake import Analyze, Refused, Search, read_analyze, read_search
 
-if TYPE_CHECKING:  # The processes in front of the worker need none of the model's libraries.
+if (
+    TYPE_CHECKING
+):  # The processes in front of the worker need none of the model's libraries.
     from kindling.serving.predictor import Predictor
 
 TIMEOUT_S = 30.0
@@ -63,7 +65,9 @@ Opened = Callable[[], "Predictor"]
 class ReviewAPI(litserve.LitAPI):
     """The worker. `open_predictor` is called once in it, and returns what gives the predictor of the moment."""
 
-    def __init__(self, spec: LitSpec, open_predictor: Callable[[], Opened], failure: Failure) -> None:
+    def __init__(
+        self, spec: LitSpec, open_predictor: Callable[[], Opened], failure: Failure
+    ) -> None:
         super().__init__(max_batch_size=1, spec=spec)
         self._open_predictor = open_predictor
         self._failure = failure
@@ -72,7 +76,9 @@ class ReviewAPI(litserve.LitAPI):
     def setup(self, device: str) -> None:
         """Load and warm up; LitServe reports healthy only after this."""
         belong_to_parent()
-        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+        logging.basicConfig(
+            level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+        )
         try:
             self._current = self._open_predictor()
         except KindlingError as error:
@@ -125,15 +131,26 @@ class ReviewRoutes(LitSpec):
     async def _timed(self, read: Callable[[], Awaitable[Ask]]) -> JSONResponse:
         started = time.perf_counter()
         answer = await self._ask(await read())
-        return JSONResponse({**answer, "processing_time_ms": round(1000 * (time.perf_counter() - started), 2)})
+        return JSONResponse(
+            {
+                **answer,
+                "processing_time_ms": round(1000 * (time.perf_counter() - started), 2),
+            }
+        )
 
     async def _ask(self, question: Ask) -> dict[str, Any]:
         if len(self.response_buffer) >= MAX_WAITING:
-            raise Refused(503, "busy", f"{MAX_WAITING} requests are under way; try again in a second")
+            raise Refused(
+                503,
+                "busy",
+                f"{MAX_WAITING} requests are under way; try again in a second",
+            )
         key = uuid.uuid4()
         item = self.response_buffer[key] = ResponseBufferItem(event=asyncio.Event())
         try:
-            self.request_queue.put_nowait((self.response_queue_id, key, time.monotonic(), question))
+            self.request_queue.put_nowait(
+                (self.response_queue_id, key, time.monotonic(), question)
+            )
             await asyncio.wait_for(item.event.wait(), TIMEOUT_S)
         except TimeoutError:
             raise Refused(504, "timeout", f"no answer within {TIMEOUT_S:g} s") from None
@@ -141,7 +158,11 @@ class ReviewRoutes(LitSpec):
             del self.response_buffer[key]
         answer, status = item.response
         if status != LitAPIStatus.OK:
-            raise answer if isinstance(answer, HTTPException) else Refused(500, "internal", "the worker failed")
+            raise (
+                answer
+                if isinstance(answer, HTTPException)
+                else Refused(500, "internal", "the worker failed")
+            )
         return answer
 
 
@@ -163,12 +184,33 @@ def one_error_shape(app: FastAPI) -> None:
 
 
 async def _refusal(request: Request, error: Any) -> JSONResponse:
-    codes = {404: "not_found", 405: "method_not_allowed", 413: "body_too_large", 400: "bad_request"}
-    problem = error.detail if isinstance(error.detail, dict) else {
-        "code": codes.get(error.status_code, "error"), "message": str(error.detail)}
-    headers = dict(error.headers or {}) | ({"Retry-After": "1"} if error.status_code == 503 else {})
+    codes = {
+        404: "not_found",
+        405: "method_not_allowed",
+        413: "body_too_large",
+        400: "bad_request",
+    }
+    problem = (
+        error.detail
+        if isinstance(error.detail, dict)
+        else {
+            "code": codes.get(error.status_code, "error"),
+            "message": str(error.detail),
+        }
+    )
+    headers = dict(error.headers or {}) | (
+        {"Retry-After": "1"} if error.status_code == 503 else {}
+    )
     return JSONResponse({"error": problem}, error.status_code, headers)
 
 
 async def _failure(request: Request, error: Exception) -> JSONResponse:
-    return JSONResponse({"error": {"code": "internal", "message": "the server failed; its log says why"}}, 500)
+    return JSONResponse(
+        {
+            "error": {
+                "code": "internal",
+                "message": "the server failed; its log says why",
+            }
+        },
+        500,
+    )

@@ -31,11 +31,18 @@ class Champion:
         self._stop = threading.Event()
         champion, index = deps.registry.champion(), deps.alias.current()
         if champion is None:
-            raise DataError("no champion to serve yet: run the pipeline until a model passes its gate")
+            raise DataError(
+                "no champion to serve yet: run the pipeline until a model passes its gate"
+            )
         if index is None:
-            log.warning("no index serves yet: answers come without similar reviews until the index stage has run")
+            log.warning(
+                "no index serves yet: answers come without similar reviews until the index stage has run"
+            )
         self._encoder = Embedder(deps.text_model)
-        self.predictor = Predictor(**self._model(champion.version), search=self._search(index) if index else None)
+        self.predictor = Predictor(
+            **self._model(champion.version),
+            search=self._search(index) if index else None,
+        )
         _warm(self.predictor)
         log.info("serving %s", self.predictor.versions())
 
@@ -46,7 +53,9 @@ class Champion:
         coming = serving
         if champion is not None and champion.version != serving.model_version:
             coming = replace(coming, **self._model(champion.version))
-        if index is not None and index != (serving.search.version if serving.search else None):
+        if index is not None and index != (
+            serving.search.version if serving.search else None
+        ):
             coming = replace(coming, search=self._search(index))
         if coming is serving:
             return False
@@ -64,12 +73,24 @@ class Champion:
 
     def _model(self, version: str) -> dict[str, object]:
         with tempfile.TemporaryDirectory(prefix="kindling-champion-") as folder:
-            model = SentimentModel.load(self._deps.registry.download(version, Path(folder)))
+            model = SentimentModel.load(
+                self._deps.registry.download(version, Path(folder))
+            )
         # Without validation rows the temperature stays at exactly 1.
-        return {"model": model, "model_version": version, "calibrated": model.fusion.text_temperature != 1.0}
+        return {
+            "model": model,
+            "model_version": version,
+            "calibrated": model.fusion.text_temperature != 1.0,
+        }
 
     def _search(self, version: str) -> ReviewSearch:
-        return ReviewSearch(self._deps.keywords, self._deps.vectors, self._deps.alias, self._encoder, version)
+        return ReviewSearch(
+            self._deps.keywords,
+            self._deps.vectors,
+            self._deps.alias,
+            self._encoder,
+            version,
+        )
 
     def _watch(self) -> None:
         with ThreadPoolExecutor(1, thread_name_prefix="champion-look") as looks:
@@ -77,8 +98,11 @@ class Champion:
                 # Whatever goes wrong in a look, the predictor that answers is still good, and the next look may be.
                 error = looks.submit(self.look).exception()
                 if error is not None:
-                    log.error("could not take up what the aliases name; still serving %s",
-                              self.predictor.versions(), exc_info=error)
+                    log.error(
+                        "could not take up what the aliases name; still serving %s",
+                        self.predictor.versions(),
+                        exc_info=error,
+                    )
 
 
 def _warm(predictor: Predictor) -> None:

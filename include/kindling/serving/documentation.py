@@ -15,7 +15,10 @@ from kindling.serving.schemas import (
     ServedVersions,
 )
 
-PROBLEMS = {"4XX": "the request cannot be answered; `error` says why", "503": "not now; try again"}
+PROBLEMS = {
+    "4XX": "the request cannot be answered; `error` says why",
+    "503": "not now; try again",
+}
 
 
 def document(app: FastAPI) -> None:
@@ -24,7 +27,13 @@ def document(app: FastAPI) -> None:
     del multipart["properties"]["image_base64"]
     multipart["properties"]["image"] = {"type": "string", "format": "binary"}
     described = {
-        "/analyze": ({"application/json": _schema(AnalyzeRequest), "multipart/form-data": multipart}, AnalyzeAnswer),
+        "/analyze": (
+            {
+                "application/json": _schema(AnalyzeRequest),
+                "multipart/form-data": multipart,
+            },
+            AnalyzeAnswer,
+        ),
         "/search_similar": ({"application/json": _schema(SearchRequest)}, SearchAnswer),
         "/models": ({}, ServedVersions),
     }
@@ -35,16 +44,23 @@ def document(app: FastAPI) -> None:
 
 
 def _operation(bodies: dict[str, Any], answer: type[BaseModel]) -> dict[str, Any]:
-    operation: dict[str, Any] = {"responses": {"200": _json("the answer", answer)} | {
-        status: _json(meaning, ErrorAnswer) for status, meaning in PROBLEMS.items()}}
+    operation: dict[str, Any] = {
+        "responses": {"200": _json("the answer", answer)}
+        | {status: _json(meaning, ErrorAnswer) for status, meaning in PROBLEMS.items()}
+    }
     if bodies:
         operation["requestBody"] = {
-            "required": True, "content": {kind: {"schema": schema} for kind, schema in bodies.items()}}
+            "required": True,
+            "content": {kind: {"schema": schema} for kind, schema in bodies.items()},
+        }
     return operation
 
 
 def _json(description: str, model: type[BaseModel]) -> dict[str, Any]:
-    return {"description": description, "content": {"application/json": {"schema": _schema(model)}}}
+    return {
+        "description": description,
+        "content": {"application/json": {"schema": _schema(model)}},
+    }
 
 
 def _schema(model: type[BaseModel]) -> dict[str, Any]:
@@ -54,8 +70,16 @@ def _schema(model: type[BaseModel]) -> dict[str, Any]:
 
     def resolved(node: Any) -> Any:
         if isinstance(node, dict):
-            name = node.get("$ref", "").rpartition("/")[2] if isinstance(node.get("$ref"), str) else ""
-            return resolved(definitions[name]) if name else {key: resolved(value) for key, value in node.items()}
+            name = (
+                node.get("$ref", "").rpartition("/")[2]
+                if isinstance(node.get("$ref"), str)
+                else ""
+            )
+            return (
+                resolved(definitions[name])
+                if name
+                else {key: resolved(value) for key, value in node.items()}
+            )
         return [resolved(one) for one in node] if isinstance(node, list) else node
 
     return resolved(schema)

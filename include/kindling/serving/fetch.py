@@ -16,7 +16,12 @@ MAX_BYTES = 5_000_000
 MAX_REDIRECTS = 3
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 #: IPv6 ranges that carry an IPv4 address inside: global by themselves, whatever they lead to.
-TRANSLATED = tuple(map(ipaddress.ip_network, ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32")))
+TRANSLATED = tuple(
+    map(
+        ipaddress.ip_network,
+        ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32"),
+    )
+)
 
 
 class NotFetched(KindlingError):
@@ -35,15 +40,23 @@ class PublicOnly(httpcore.AsyncNetworkBackend):
         self._allowed = frozenset(host.lower() for host in allowed_hosts)
         self._network = httpcore.AnyIOBackend()
 
-    async def connect_tcp(self, host: str, port: int, *arguments: Any, **options: Any) -> httpcore.AsyncNetworkStream:
+    async def connect_tcp(
+        self, host: str, port: int, *arguments: Any, **options: Any
+    ) -> httpcore.AsyncNetworkStream:
         addresses = await _resolve(host, port)
         if not {host.lower(), f"{host.lower()}:{port}"} & self._allowed:
             refused = [address for address in addresses if not is_public(address)]
             if refused or not addresses:
-                raise NotFetched(f"image_url leads to {host}, which is not a public address")
-        return await self._network.connect_tcp(addresses[0], port, *arguments, **options)
+                raise NotFetched(
+                    f"image_url leads to {host}, which is not a public address"
+                )
+        return await self._network.connect_tcp(
+            addresses[0], port, *arguments, **options
+        )
 
-    async def connect_unix_socket(self, *arguments: Any, **options: Any) -> httpcore.AsyncNetworkStream:
+    async def connect_unix_socket(
+        self, *arguments: Any, **options: Any
+    ) -> httpcore.AsyncNetworkStream:
         raise NotFetched("image_url leads to a local socket")
 
     async def sleep(self, seconds: float) -> None:
@@ -72,23 +85,43 @@ async def fetch_image(url: str, allowed_hosts: Iterable[str] = ()) -> bytes:
     except TimeoutError:
         raise NotFetched(f"image_url did not answer within {TIMEOUT_S:g} s") from None
     # UnicodeError: names that the resolver cannot even ask for.
-    except (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError, OSError, UnicodeError) as error:
-        raise NotFetched(f"image_url could not be fetched ({type(error).__name__})") from error
+    except (
+        httpcore.TimeoutException,
+        httpcore.NetworkError,
+        httpcore.ProtocolError,
+        OSError,
+        UnicodeError,
+    ) as error:
+        raise NotFetched(
+            f"image_url could not be fetched ({type(error).__name__})"
+        ) from error
 
 
 async def _get(url: str, allowed_hosts: Iterable[str]) -> bytes:
     target = _parsed(url)
     # No proxies and no cookies: this pool reads nothing from the environment.
-    async with httpcore.AsyncConnectionPool(network_backend=PublicOnly(allowed_hosts)) as pool:
+    async with httpcore.AsyncConnectionPool(
+        network_backend=PublicOnly(allowed_hosts)
+    ) as pool:
         for _ in range(MAX_REDIRECTS + 1):
             request = httpcore.URL(
-                scheme=target.raw_scheme, host=target.raw_host, port=target.port, target=target.raw_path)
-            headers = [(b"Host", target.netloc), (b"Accept", b"image/*"), (b"Accept-Encoding", b"identity"),
-                       (b"User-Agent", b"kindling")]
+                scheme=target.raw_scheme,
+                host=target.raw_host,
+                port=target.port,
+                target=target.raw_path,
+            )
+            headers = [
+                (b"Host", target.netloc),
+                (b"Accept", b"image/*"),
+                (b"Accept-Encoding", b"identity"),
+                (b"User-Agent", b"kindling"),
+            ]
             async with pool.stream("GET", request, headers=headers) as response:
                 if response.status not in REDIRECTS:
                     return await _body(response)
-                location = {name.lower(): value for name, value in response.headers}.get(b"location", b"")
+                location = {
+                    name.lower(): value for name, value in response.headers
+                }.get(b"location", b"")
             target = _parsed(location.decode("latin-1"), target)
     raise NotFetched(f"image_url redirects more than {MAX_REDIRECTS} times")
 
@@ -106,8 +139,12 @@ async def _body(response: httpcore.Response) -> bytes:
 
 async def _resolve(host: str, port: int) -> list[str]:
     """Addresses of the host, IPv4 first: a machine without a route for IPv6 may still resolve it."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return sorted((str(entry[4][0]) for entry in found), key=lambda address: ":" in address)
+    found = await asyncio.get_running_loop().getaddrinfo(
+        host, port, type=socket.SOCK_STREAM
+    )
+    return sorted(
+        (str(entry[4][0]) for entry in found), key=lambda address: ":" in address
+    )
 
 
 def _parsed(url: str, relative_to: httpx.URL | None = None) -> httpx.URL:

@@ -24,13 +24,19 @@ class LargeImage(BadImage):
 def check_image(data: bytes) -> None:
     """Decode once and forget; BadImage unless the bytes are one whole image of a known format."""
     if len(data) > MAX_BYTES:
-        raise LargeImage(f"the image has {len(data):,} bytes; at most {MAX_BYTES:,} are read")
+        raise LargeImage(
+            f"the image has {len(data):,} bytes; at most {MAX_BYTES:,} are read"
+        )
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:
-                raise LargeImage(f"the image has {image.width} x {image.height} pixels; "
-                                 f"at most {MAX_PIXELS // 1_000_000} million are read")
-            image.draft("RGB", (64, 64))  # A JPEG is read whole all the same, at an eighth of the work.
+                raise LargeImage(
+                    f"the image has {image.width} x {image.height} pixels; "
+                    f"at most {MAX_PIXELS // 1_000_000} million are read"
+                )
+            image.draft(
+                "RGB", (64, 64)
+            )  # A JPEG is read whole all the same, at an eighth of the work.
             image.load()
     except Image.DecompressionBombError as error:
         raise LargeImage(f"the image has too many pixels: {error}") from error

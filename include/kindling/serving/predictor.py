@@ -26,7 +26,9 @@ class Prediction(Protocol):
 
 
 class SentimentClassifier(Protocol):
-    def predict(self, texts: Sequence[str | None], images: Sequence[bytes | None]) -> Prediction: ...
+    def predict(
+        self, texts: Sequence[str | None], images: Sequence[bytes | None]
+    ) -> Prediction: ...
 
 
 @dataclass(frozen=True)
@@ -49,12 +51,17 @@ class Predictor:
         return {
             "sentiment": SENTIMENTS[best],
             "confidence": round(float(probabilities[best]), 4),
-            "probabilities": {name: round(float(p), 4) for name, p in zip(SENTIMENTS, probabilities, strict=True)},
+            "probabilities": {
+                name: round(float(p), 4)
+                for name, p in zip(SENTIMENTS, probabilities, strict=True)
+            },
             "calibrated": self.calibrated,
             "modality": modality,
             "image_used": image_used,
-            "image_reason": None if image_used else request.image_reason or (
-                NO_IMAGE if request.image is None else NOT_LOOKED_AT),
+            "image_reason": None
+            if image_used
+            else request.image_reason
+            or (NO_IMAGE if request.image is None else NOT_LOOKED_AT),
             "model_version": self.model_version,
             "index_version": self.search.version if self.search else None,
             "similar_reviews": [review.model_dump() for review in reviews],
@@ -70,8 +77,11 @@ class Predictor:
             reviews = self.search.similar(request.text, request.top_k, request.filters)
         except DataError as error:  # A version dropped under it: the next look at the alias finds another.
             raise TransientError(f"the search failed: {error}") from error
-        return {"results": [review.model_dump() for review in reviews], "index_version": self.search.version,
-                "fusion": self.search.fusion}
+        return {
+            "results": [review.model_dump() for review in reviews],
+            "index_version": self.search.version,
+            "fusion": self.search.fusion,
+        }
 
     def versions(self) -> dict[str, Any]:
         return ServedVersions(
@@ -87,6 +97,8 @@ class Predictor:
         if self.search is None:
             return [], NO_INDEX
         try:
-            return self.search.similar(request.text, request.top_k) if request.top_k else [], None
+            return self.search.similar(
+                request.text, request.top_k
+            ) if request.top_k else [], None
         except KindlingError as error:
             return [], f"the search failed: {error}"

@@ -10,7 +10,9 @@ MAX_TEXT_CHARACTERS = 20_000
 MAX_RESULTS = 50
 
 #: PostgreSQL holds no NUL, so no field that is matched whole has one.
-Exact = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
+Exact = Annotated[
+    str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00]*$")
+]
 
 Stars = Annotated[int, Field(ge=1, le=5)]
 
@@ -18,8 +20,17 @@ Stars = Annotated[int, Field(ge=1, le=5)]
 class AnalyzeRequest(BaseModel):
     """JSON fields; a multipart form has the same, with the file `image` in place of the last two."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [
-        {"query_text": "The seam ripped after one wash.", "image_url": "https://shop.example/p/1.jpg", "top_k": 5}]})
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "query_text": "The seam ripped after one wash.",
+                    "image_url": "https://shop.example/p/1.jpg",
+                    "top_k": 5,
+                }
+            ]
+        }
+    )
 
     text: str | None = None
     #: The same as `text`, under the other name that clients use.

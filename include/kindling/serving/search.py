@@ -21,30 +21,53 @@ class ReviewSearch:
     """Answers from one index version for as long as it lives; a swap makes a new one."""
 
     def __init__(
-        self, keywords: KeywordIndex, vectors: VectorIndex, alias: IndexAlias, encoder: Encoder, version: str
+        self,
+        keywords: KeywordIndex,
+        vectors: VectorIndex,
+        alias: IndexAlias,
+        encoder: Encoder,
+        version: str,
     ) -> None:
         self.version = version
-        self._keywords, self._vectors, self._alias, self._encoder = keywords, vectors, alias, encoder
+        self._keywords, self._vectors, self._alias, self._encoder = (
+            keywords,
+            vectors,
+            alias,
+            encoder,
+        )
 
     @property
     def fusion(self) -> str:
         return self._hybrid({}).fusion
 
-    def similar(self, text: str, limit: int, filters: Filters | None = None) -> list[SimilarReview]:
+    def similar(
+        self, text: str, limit: int, filters: Filters | None = None
+    ) -> list[SimilarReview]:
         """Reviews of the index closest to the text, best first; TransientError where a store is down."""
         query = Query(text, self._encoder.encode([text])[0])
         found = self._hybrid(filters or {}).search(query, limit)
-        documents = self._alias.documents(self.version, [review_id for review_id, _ in found])
+        documents = self._alias.documents(
+            self.version, [review_id for review_id, _ in found]
+        )
         return [
             SimilarReview(
-                review_id=review_id, text=document.text, rating=document.rating, sentiment=document.sentiment,
-                score=round(score, 4), product_id=document.product_id, category=document.category)
-            for review_id, score in found if (document := documents.get(review_id))
+                review_id=review_id,
+                text=document.text,
+                rating=document.rating,
+                sentiment=document.sentiment,
+                score=round(score, 4),
+                product_id=document.product_id,
+                category=document.category,
+            )
+            for review_id, score in found
+            if (document := documents.get(review_id))
         ]
 
     def _hybrid(self, filters: Filters) -> Hybrid:
         return Hybrid.of(
-            _Dense(self._vectors, self.version, filters), _Keyword(self._keywords, self.version, filters))
+            _Dense(self._vectors, self.version, filters),
+            _Keyword(self._keywords, self.version, filters),
+        )
 
 
 class _Dense:
@@ -57,7 +80,9 @@ class _Dense:
         return {hit.review_id: hit.score for hit in hits}
 
     def scores(self, query: Query, ids: Sequence[str]) -> dict[str, float]:
-        hits = self._index.search(self._version, query.embedding, len(ids), {"review_id": ids}, exact=True)
+        hits = self._index.search(
+            self._version, query.embedding, len(ids), {"review_id": ids}, exact=True
+        )
         return {hit.review_id: hit.score for hit in hits}
 
 
@@ -71,6 +96,8 @@ class _Keyword:
         return {hit.review_id: hit.score for hit in hits}
 
     def scores(self, query: Query, ids: Sequence[str]) -> dict[str, float]:
-        hits = self._index.search(self._version, query.text, len(ids), {"review_id": ids})
+        hits = self._index.search(
+            self._version, query.text, len(ids), {"review_id": ids}
+        )
         # No word in common is no hit, and BM25's 0.
         return dict.fromkeys(ids, 0.0) | {hit.review_id: hit.score for hit in hits}

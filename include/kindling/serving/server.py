@@ -56,13 +56,18 @@ class Server(litserve.LitServer):
 
     def verify_worker_status(self) -> None:
         """Wait for the worker, but no longer than it is wanted."""
-        while not self.ending and WorkerSetupStatus.STARTING in self.workers_setup_status.values():
+        while (
+            not self.ending
+            and WorkerSetupStatus.STARTING in self.workers_setup_status.values()
+        ):
             time.sleep(0.05)
         if self.ending:
             raise Ended
         super().verify_worker_status()
 
-    def launch_single_inference_worker(self, lit_api: litserve.LitAPI, worker_id: int) -> Any:
+    def launch_single_inference_worker(
+        self, lit_api: litserve.LitAPI, worker_id: int
+    ) -> Any:
         """Replace a worker that died; one that the server has just ended is not to be replaced."""
         if self.ending:
             sys.exit()  # Ends the thread that watches the workers.
@@ -87,19 +92,33 @@ def open_champion(settings: Settings) -> Opened:
     return lambda: champion.predictor
 
 
-def run(open_predictor: Callable[[], Opened], image_hosts: tuple[str, ...], host: str, port: int) -> int:
+def run(
+    open_predictor: Callable[[], Opened],
+    image_hosts: tuple[str, ...],
+    host: str,
+    port: int,
+) -> int:
     """Serve whatever `open_predictor` (a picklable function) opens in the worker process."""
     _check_address(host, port)
     failure = Failure()
     server = Server(
         ReviewAPI(ReviewRoutes(image_hosts), open_predictor, failure),
-        accelerator="cpu", timeout=TIMEOUT_S, max_payload_size=MAX_BODY_BYTES, restart_workers=True,
+        accelerator="cpu",
+        timeout=TIMEOUT_S,
+        max_payload_size=MAX_BODY_BYTES,
+        restart_workers=True,
     )
     one_error_shape(server.app)
     document(server.app)
     _end_on_signals(server)
     try:
-        server.run(host=host, port=port, log_level="warning", access_log=False, generate_client_file=False)
+        server.run(
+            host=host,
+            port=port,
+            log_level="warning",
+            access_log=False,
+            generate_client_file=False,
+        )
     except RuntimeError:
         error = failure.get()
         if error is None:
@@ -114,13 +133,17 @@ def run(open_predictor: Callable[[], Opened], image_hosts: tuple[str, ...], host
 
 def _check_address(host: str, port: int) -> None:
     if host not in HOSTS or not 1024 <= port <= 65535:
-        raise ConfigurationError(f"cannot serve at {host}:{port}; hosts: {', '.join(HOSTS)}, ports: 1024 to 65535")
+        raise ConfigurationError(
+            f"cannot serve at {host}:{port}; hosts: {', '.join(HOSTS)}, ports: 1024 to 65535"
+        )
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
         except OSError as error:
-            raise ConfigurationError(f"cannot serve at {host}:{port}: {error.strerror}; choose another port") from None
+            raise ConfigurationError(
+                f"cannot serve at {host}:{port}: {error.strerror}; choose another port"
+            ) from None
 
 
 def _end_on_signals(server: Server) -> None:

@@ -18,9 +18,15 @@ def summarise(reviews: Sequence[SimilarReview]) -> Summary:
         count = sum(review.sentiment == sentiment for review in reviews)
         interval = binomtest(count, n).proportion_ci(0.95, method="wilson")
         shares[sentiment] = Share(
-            share=round(count / n, 4), low=round(float(interval.low), 4), high=round(float(interval.high), 4))
+            share=round(count / n, 4),
+            low=round(float(interval.low), 4),
+            high=round(float(interval.high), 4),
+        )
     parts = ", ".join(
         f"{share.share:.0%} {sentiment} ({share.low:.0%} to {share.high:.0%})"
-        for sentiment, share in sorted(shares.items(), key=lambda pair: -pair[1].share))
+        for sentiment, share in sorted(shares.items(), key=lambda pair: -pair[1].share)
+    )
     noun = "review" if n == 1 else "reviews"
-    return Summary(n=n, shares=shares, sentence=f"{n} similar {noun}: {parts}; 95 % intervals.")
+    return Summary(
+        n=n, shares=shares, sentence=f"{n} similar {noun}: {parts}; 95 % intervals."
+    )

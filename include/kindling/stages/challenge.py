@@ -8,7 +8,13 @@ from typing import Any
 import numpy as np
 
 from kindling.challenge import cues, discriminator
-from kindling.challenge.admission import Evidence, Limits, batch_reason, findings, row_reasons
+from kindling.challenge.admission import (
+    Evidence,
+    Limits,
+    batch_reason,
+    findings,
+    row_reasons,
+)
 from kindling.challenge.comparison import Comparison, fold, match
 from kindling.challenge.discriminator import Separability
 from kindling.challenge.diversity import diversity
@@ -52,53 +58,96 @@ def run(config: ChallengeConfig, context: Context, deps: Deps) -> Outcome:
     rows = _read(context, deps)
     if not rows.synthetic:
         log.info("challenge: no synthetic rows, nothing to challenge")
-        return Outcome(0, 0, figures={"synthetic": 0, "findings": ["no synthetic rows"]},
-                       implementation=_IMPLEMENTATION)
+        return Outcome(
+            0,
+            0,
+            figures={"synthetic": 0, "findings": ["no synthetic rows"]},
+            implementation=_IMPLEMENTATION,
+        )
     rng = np.random.default_rng(context.seed)
-    real, outside = match(rows.train, rows.synthetic, rows.intended, config.max_real_ratio, rng)
+    real, outside = match(
+        rows.train, rows.synthetic, rows.intended, config.max_real_ratio, rng
+    )
     if min(len(real), len(rows.synthetic)) < config.min_rows:
         return _unchallenged(config, rows, len(real))
     separability, scores, figures = _tell_apart(config, context, _compare(rows, real))
     evidence = _examine(rows, scores, rng, context.seed)
-    limits = Limits(config.max_score, config.max_copy_rate, config.contradiction, config.max_utility_loss)
+    limits = Limits(
+        config.max_score,
+        config.max_copy_rate,
+        config.contradiction,
+        config.max_utility_loss,
+    )
     reasons = row_reasons(evidence, limits)
     gain = _utility(config, context, rows, reasons)
     batch = batch_reason(separability, gain, limits)
     verdicts = [
-        ChallengeVerdict(row.review_id, float(score), not (reason or batch), reason or batch, config.weight)
-        for row, score, reason in zip(rows.synthetic, evidence.scores, reasons, strict=True)
+        ChallengeVerdict(
+            row.review_id,
+            float(score),
+            not (reason or batch),
+            reason or batch,
+            config.weight,
+        )
+        for row, score, reason in zip(
+            rows.synthetic, evidence.scores, reasons, strict=True
+        )
     ]
     named = findings(separability, evidence, gain, limits)
-    log.info("challenge: AUC %s; %d of %d rows admitted; findings: %s", separability.auc,
-             sum(one.admitted for one in verdicts), len(verdicts), ", ".join(named) or "none")
+    log.info(
+        "challenge: AUC %s; %d of %d rows admitted; findings: %s",
+        separability.auc,
+        sum(one.admitted for one in verdicts),
+        len(verdicts),
+        ", ".join(named) or "none",
+    )
     return Outcome(
-        rows_in=len(verdicts), rows_out=sum(one.admitted for one in verdicts), records=verdicts,
+        rows_in=len(verdicts),
+        rows_out=sum(one.admitted for one in verdicts),
+        records=verdicts,
         rejections=_rejections(verdicts, evidence, gain),
         figures={
-            "synthetic": len(verdicts), "findings": named, "batch_admitted": not batch,
-            "real_compared": len(real), "real_from_other_categories": round(outside, 3), **figures,
-            **_row_figures(rows, real, evidence, verdicts, config), **_utility_figures(gain),
+            "synthetic": len(verdicts),
+            "findings": named,
+            "batch_admitted": not batch,
+            "real_compared": len(real),
+            "real_from_other_categories": round(outside, 3),
+            **figures,
+            **_row_figures(rows, real, evidence, verdicts, config),
+            **_utility_figures(gain),
         },
         implementation=_IMPLEMENTATION,
     )
 
 
 def _read(context: Context, deps: Deps) -> _Rows:
-    kept = {one.review_id: one.split for one in deps.rows.read(DedupeDecision, context.run_id, kept=True)}
-    real = [row for row in deps.rows.read(Review, context.run_id, origin="scraped") if row.review_id in kept]
+    kept = {
+        one.review_id: one.split
+        for one in deps.rows.read(DedupeDecision, context.run_id, kept=True)
+    }
+    real = [
+        row
+        for row in deps.rows.read(Review, context.run_id, origin="scraped")
+        if row.review_id in kept
+    ]
     synthetic = deps.rows.read(Review, context.run_id, origin="synthetic")
     made = {one.review_id: one for one in deps.rows.read(Synthesis, context.run_id)}
     for row in synthetic:
         if row.review_id not in made:
-            raise DataError(f"challenge: {row.review_id} has no synthesis row; run synthesize again")
+            raise DataError(
+                f"challenge: {row.review_id} has no synthesis row; run synthesize again"
+            )
         for source in made[row.review_id].source_review_ids:
             if kept.get(source) != "train":
-                raise DataError(f"challenge: {row.review_id} was made from {source}, which is no kept train "
-                                "review: trained on, it would leak a split")
+                raise DataError(
+                    f"challenge: {row.review_id} was made from {source}, which is no kept train "
+                    "review: trained on, it would leak a split"
+                )
     return _Rows(
         [row for row in real if kept[row.review_id] == "train"],
         [row for row in real if kept[row.review_id] == "validation"],
-        synthetic, [made[row.review_id].sentiment for row in synthetic],
+        synthetic,
+        [made[row.review_id].sentiment for row in synthetic],
         [made[row.review_id].source_review_ids for row in synthetic],
     )
 
@@ -107,13 +156,21 @@ def _compare(rows: _Rows, real: Sequence[Review]) -> Comparison:
     product = {row.review_id: row.product_id for row in rows.train}
     both = [*real, *rows.synthetic]
     return Comparison(
-        review_ids=tuple(row.review_id for row in both), texts=tuple(row.text for row in both),
+        review_ids=tuple(row.review_id for row in both),
+        texts=tuple(row.text for row in both),
         synthetic=np.array([row.origin == "synthetic" for row in both]),
-        products=(*((row.product_id,) for row in real),
-                  *(tuple(product[source] for source in sources) for sources in rows.sources)),
+        products=(
+            *((row.product_id,) for row in real),
+            *(tuple(product[source] for source in sources) for sources in rows.sources),
+        ),
         sources=(*(() for _ in real), *rows.sources),
-        cells=(*(f"{row.category} {sentiment_of(row.rating)}" for row in real),
-               *(f"{row.category} {one}" for row, one in zip(rows.synthetic, rows.intended, strict=True))),
+        cells=(
+            *(f"{row.category} {sentiment_of(row.rating)}" for row in real),
+            *(
+                f"{row.category} {one}"
+                for row, one in zip(rows.synthetic, rows.intended, strict=True)
+            ),
+        ),
     )
 
 
@@ -121,30 +178,60 @@ def _tell_apart(
     config: ChallengeConfig, context: Context, comparison: Comparison
 ) -> tuple[Separability, np.ndarray, dict[str, Any]]:
     """The discriminator's verdict, its score of each synthetic row, and what it goes by."""
-    log.info("challenge: telling %d synthetic rows from %d real ones", comparison.synthetic.sum(),
-             (~comparison.synthetic).sum())
+    log.info(
+        "challenge: telling %d synthetic rows from %d real ones",
+        comparison.synthetic.sum(),
+        (~comparison.synthetic).sum(),
+    )
     plan = fold(comparison, config.folds, context.seed)
     features = discriminator.featurise(comparison.texts)
     scores = discriminator.score(features, comparison, plan, context.seed)
-    found = discriminator.judge(scores.synthetic, comparison, config.bootstrap, context.seed)
+    found = discriminator.judge(
+        scores.synthetic, comparison, config.bootstrap, context.seed
+    )
     ranked = cues.rank(features, scores, comparison.synthetic, config.cues)
     styles = [cue.name for cue in ranked if cue.kind == "style"][: config.retested_cues]
-    log.info("challenge: %s; testing again without %s", found.verdict, ", ".join(styles) or "nothing")
-    again = cues.retest(comparison, styles, config.folds, config.bootstrap, config.retest_rows, context.seed)
-    return found, scores.synthetic[comparison.synthetic], {
-        **asdict(found), "auc": found.auc, "balanced_accuracy": found.balanced_accuracy,
-        "fold_rule": plan.rule, "fold_excluded_share": round(plan.excluded_share, 3),
-        "cues": [asdict(cue) for cue in ranked],
-        "auc_without": again,
-    }
+    log.info(
+        "challenge: %s; testing again without %s",
+        found.verdict,
+        ", ".join(styles) or "nothing",
+    )
+    again = cues.retest(
+        comparison,
+        styles,
+        config.folds,
+        config.bootstrap,
+        config.retest_rows,
+        context.seed,
+    )
+    return (
+        found,
+        scores.synthetic[comparison.synthetic],
+        {
+            **asdict(found),
+            "auc": found.auc,
+            "balanced_accuracy": found.balanced_accuracy,
+            "fold_rule": plan.rule,
+            "fold_excluded_share": round(plan.excluded_share, 3),
+            "cues": [asdict(cue) for cue in ranked],
+            "auc_without": again,
+        },
+    )
 
 
-def _examine(rows: _Rows, scores: np.ndarray, rng: np.random.Generator, seed: int) -> Evidence:
+def _examine(
+    rows: _Rows, scores: np.ndarray, rng: np.random.Generator, seed: int
+) -> Evidence:
     texts, real = [row.text for row in rows.synthetic], [row.text for row in rows.train]
     used = {source for sources in rows.sources for source in sources}
-    log.info("challenge: copies, diversity and sentiment against %d real train rows", len(real))
+    log.info(
+        "challenge: copies, diversity and sentiment against %d real train rows",
+        len(real),
+    )
     return Evidence(
-        scores, copying(texts, real), diversity(texts, real, rng),
+        scores,
+        copying(texts, real),
+        diversity(texts, real, rng),
         adherence(rows.train, rows.synthetic, rows.intended, used, seed),
     )
 
@@ -158,8 +245,14 @@ def _utility(
         return None
     log.info("challenge: training with and without %d synthetic rows", len(left))
     return utility(
-        rows.train, [rows.synthetic[row] for row in left], [rows.intended[row] for row in left],
-        rows.validation, context.niche, config.weight, config.bootstrap, context.seed,
+        rows.train,
+        [rows.synthetic[row] for row in left],
+        [rows.intended[row] for row in left],
+        rows.validation,
+        context.niche,
+        config.weight,
+        config.bootstrap,
+        context.seed,
     )
 
 
@@ -169,10 +262,16 @@ def _unchallenged(config: ChallengeConfig, rows: _Rows, real: int) -> Outcome:
     detail = f"{len(ids)} synthetic and {real} real rows; min_rows is {config.min_rows}"
     log.info("challenge: %s", detail)
     return Outcome(
-        rows_in=len(ids), rows_out=0,
+        rows_in=len(ids),
+        rows_out=0,
         records=[ChallengeVerdict(one, 1.0, False, reason) for one in ids],
         rejections=[Rejection(one, reason, detail) for one in ids],
-        figures={"synthetic": len(ids), "real_compared": real, "batch_admitted": False, "findings": [reason]},
+        figures={
+            "synthetic": len(ids),
+            "real_compared": real,
+            "batch_admitted": False,
+            "findings": [reason],
+        },
         implementation=_IMPLEMENTATION,
     )
 
@@ -182,22 +281,34 @@ def _rejections(
 ) -> list[Rejection]:
     copied = evidence.copying.copy_rate
     details: Mapping[str, Callable[[int], str]] = {
-        "near_copy": lambda row: f"{copied[row]:.2f} of its 5-grams stand in one real review",
+        "near_copy": lambda row: (
+            f"{copied[row]:.2f} of its 5-grams stand in one real review"
+        ),
         "repeats_another": lambda row: "the words of an earlier synthetic row",
-        "off_sentiment": lambda row: "probabilities " + ", ".join(
-            f"{one:.2f}" for one in evidence.adherence.probabilities[row]),
+        "off_sentiment": lambda row: (
+            "probabilities "
+            + ", ".join(f"{one:.2f}" for one in evidence.adherence.probabilities[row])
+        ),
         "easily_told": lambda row: f"P(synthetic) {evidence.scores[row]:.3f}",
-        "batch_harms": lambda row: f"macro-F1 difference {gain.difference if gain else 'not measured'}",
-        "invalid_discriminator": lambda row: "the discriminator never found one of the sides",
+        "batch_harms": lambda row: (
+            f"macro-F1 difference {gain.difference if gain else 'not measured'}"
+        ),
+        "invalid_discriminator": lambda row: (
+            "the discriminator never found one of the sides"
+        ),
     }
     return [
         Rejection(one.review_id, one.reason, details[one.reason](row))
-        for row, one in enumerate(verdicts) if not one.admitted
+        for row, one in enumerate(verdicts)
+        if not one.admitted
     ]
 
 
 def _row_figures(
-    rows: _Rows, real: Sequence[Review], evidence: Evidence, verdicts: Sequence[ChallengeVerdict],
+    rows: _Rows,
+    real: Sequence[Review],
+    evidence: Evidence,
+    verdicts: Sequence[ChallengeVerdict],
     config: ChallengeConfig,
 ) -> dict[str, Any]:
     data = data_hash((row.review_id, row.text) for row in [*rows.synthetic, *real])
@@ -211,11 +322,15 @@ def _row_figures(
         "copy_rate_max": float(copied.copy_rate.max()),
         "nearest_jaccard_median": float(np.median(copied.nearest_jaccard)),
         "nearest_jaccard_max": float(copied.nearest_jaccard.max()),
-        "distinct_2": evidence.diversity.distinct_2, "distinct_2_real": evidence.diversity.distinct_2_real,
+        "distinct_2": evidence.diversity.distinct_2,
+        "distinct_2_real": evidence.diversity.distinct_2_real,
         "self_overlap": evidence.diversity.self_overlap,
         "repeats": share(evidence.diversity.repeats, data),
         "keeps_polarity": (
-            share(voice.keeps_polarity[voice.polar], data) if voice.polar.any() else "no polar row"),
+            share(voice.keeps_polarity[voice.polar], data)
+            if voice.polar.any()
+            else "no polar row"
+        ),
         "keeps_sentiment": share(intended_hit, data),
         "sentiment_model_trained_on": voice.trained_on,
     }
@@ -225,6 +340,8 @@ def _utility_figures(gain: Utility | None) -> dict[str, Any]:
     if gain is None:
         return {"utility": "not measured: no row was left"}
     return {
-        "macro_f1_real": gain.real, "macro_f1_with_synthetic": gain.with_synthetic,
-        "utility": gain.difference, "utility_niche": gain.niche_difference or "no niche row in validation",
+        "macro_f1_real": gain.real,
+        "macro_f1_with_synthetic": gain.with_synthetic,
+        "utility": gain.difference,
+        "utility_niche": gain.niche_difference or "no niche row in validation",
     }

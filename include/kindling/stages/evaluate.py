@@ -44,7 +44,9 @@ def run(config: EvaluateConfig, context: Context, deps: Deps) -> Outcome:
     torch.set_num_threads(deps.threads)
     golden = examples(deps.rows, context.run_id, ("golden",))
     if not golden:
-        raise DataError(f"run {context.run_id!r}: the golden holdout is empty; scrape more products or raise golden_share")
+        raise DataError(
+            f"run {context.run_id!r}: the golden holdout is empty; scrape more products or raise golden_share"
+        )
     candidate = deps.registry.candidate(context.run_id)
     if candidate is None:
         raise DataError(f"run {context.run_id!r} registered no model; run train first")
@@ -52,99 +54,196 @@ def run(config: EvaluateConfig, context: Context, deps: Deps) -> Outcome:
     other = champion if champion and champion.version != candidate.version else None
     measured = _measure(golden, candidate, other, config, context, deps)
     figures = _figures(measured, candidate, other)
-    deps.registry.log_metrics(candidate.version, {
-        f"golden_{name}": figure.value for name, figure in measured.evaluation.systems["candidate"].items()})
+    deps.registry.log_metrics(
+        candidate.version,
+        {
+            f"golden_{name}": figure.value
+            for name, figure in measured.evaluation.systems["candidate"].items()
+        },
+    )
     provenance = Provenance(
-        run_id=context.run_id, recipe=context.recipe.name, label_scheme=context.recipe.label_scheme,
-        seed=context.seed, niche=context.niche, photo_note=config.photo_note, code_sha256=code_sha256(),
-        candidate_version=candidate.version, champion_version=other.version if other else None,
-        text_model=measured.text_model, torch=torch.__version__, resamples=config.bootstrap)
+        run_id=context.run_id,
+        recipe=context.recipe.name,
+        label_scheme=context.recipe.label_scheme,
+        seed=context.seed,
+        niche=context.niche,
+        photo_note=config.photo_note,
+        code_sha256=code_sha256(),
+        candidate_version=candidate.version,
+        champion_version=other.version if other else None,
+        text_model=measured.text_model,
+        torch=torch.__version__,
+        resamples=config.bootstrap,
+    )
     html = render(
-        measured.evaluation, provenance, golden, measured.latencies, _pipeline(context, deps), _coverage(context, deps))
+        measured.evaluation,
+        provenance,
+        golden,
+        measured.latencies,
+        _pipeline(context, deps),
+        _coverage(context, deps),
+    )
     content = json.dumps(
-        {"provenance": asdict(provenance), "evaluation": asdict(measured.evaluation), "figures": figures},
-        default=asdict, indent=1)
+        {
+            "provenance": asdict(provenance),
+            "evaluation": asdict(measured.evaluation),
+            "figures": figures,
+        },
+        default=asdict,
+        indent=1,
+    )
     return Outcome(
         rows_in=len(golden),
         rows_out=len(golden),
         figures=figures,
         uris={
-            "report": deps.objects.put_named(f"runs/{context.run_id}/report.html", html.encode()),
-            "figures": deps.objects.put_named(f"runs/{context.run_id}/figures.json", content.encode()),
+            "report": deps.objects.put_named(
+                f"runs/{context.run_id}/report.html", html.encode()
+            ),
+            "figures": deps.objects.put_named(
+                f"runs/{context.run_id}/figures.json", content.encode()
+            ),
         },
-        implementation={"intervals": "percentile bootstrap over products", "registry": deps.registry.name},
+        implementation={
+            "intervals": "percentile bootstrap over products",
+            "registry": deps.registry.name,
+        },
     )
 
 
 def _measure(
-    golden: Sequence[Example], candidate: ModelVersion, champion: ModelVersion | None,
-    config: EvaluateConfig, context: Context, deps: Deps,
+    golden: Sequence[Example],
+    candidate: ModelVersion,
+    champion: ModelVersion | None,
+    config: EvaluateConfig,
+    context: Context,
+    deps: Deps,
 ) -> _Measured:
-    bytes_of = {uri: deps.objects.get(uri) for uri in sorted({one.photo_uri for one in golden if one.photo_uri})}
+    bytes_of = {
+        uri: deps.objects.get(uri)
+        for uri in sorted({one.photo_uri for one in golden if one.photo_uri})
+    }
     texts = [one.text for one in golden]
     photos = [bytes_of.get(one.photo_uri or "") for one in golden]
     with tempfile.TemporaryDirectory(prefix="kindling-evaluate-") as folder:
         path = deps.registry.download(candidate.version, Path(folder) / "candidate")
         model, baseline = SentimentModel.load(path), Baseline.load(path / BASELINE)
-        log.info("answering %d golden rows, %d with a photo", len(golden), sum(photo is not None for photo in photos))
-        answers = _answers(model, baseline, texts, photos, _champion(champion, texts, photos, Path(folder), deps))
+        log.info(
+            "answering %d golden rows, %d with a photo",
+            len(golden),
+            sum(photo is not None for photo in photos),
+        )
+        answers = _answers(
+            model,
+            baseline,
+            texts,
+            photos,
+            _champion(champion, texts, photos, Path(folder), deps),
+        )
     log.info("bootstrap of %d resamples", config.bootstrap)
-    evaluation = evaluate(golden, context.niche, answers, config.bootstrap, context.seed)
+    evaluation = evaluate(
+        golden, context.niche, answers, config.bootstrap, context.seed
+    )
     return _Measured(evaluation, _latencies(model, texts, photos), model.text_model)
 
 
 def _champion(
-    champion: ModelVersion | None, texts: Sequence[str], photos: Sequence[bytes | None], folder: Path, deps: Deps
+    champion: ModelVersion | None,
+    texts: Sequence[str],
+    photos: Sequence[bytes | None],
+    folder: Path,
+    deps: Deps,
 ) -> np.ndarray | None:
     if champion is None:
         return None
     log.info("answering with the champion, version %s", champion.version)
-    model = SentimentModel.load(deps.registry.download(champion.version, folder / "champion"))
+    model = SentimentModel.load(
+        deps.registry.download(champion.version, folder / "champion")
+    )
     return model.predict(texts, photos).probabilities
 
 
 def _answers(
-    model: SentimentModel, baseline: Baseline, texts: Sequence[str], photos: Sequence[bytes | None],
+    model: SentimentModel,
+    baseline: Baseline,
+    texts: Sequence[str],
+    photos: Sequence[bytes | None],
     champion: np.ndarray | None,
 ) -> Answers:
     """The candidate's towers run once; the controls only fuse their logits anew."""
-    pictured = np.array([row for row, photo in enumerate(photos) if photo is not None], dtype=np.int64)
+    pictured = np.array(
+        [row for row, photo in enumerate(photos) if photo is not None], dtype=np.int64
+    )
     text = model.text.logits(texts)
     answers, image = model.fusion.probabilities(text, None), None
     if model.image and len(pictured):
         image = model.image.logits([photos[row] for row in pictured])  # type: ignore[misc]
         answers[pictured] = model.fusion.probabilities(text[pictured], image)
-    return Answers(answers, baseline.probabilities(texts), champion, text, image, pictured, model.fusion.probabilities)
+    return Answers(
+        answers,
+        baseline.probabilities(texts),
+        champion,
+        text,
+        image,
+        pictured,
+        model.fusion.probabilities,
+    )
 
 
-def _latencies(model: SentimentModel, texts: Sequence[str], photos: Sequence[bytes | None]) -> dict[str, Latency]:
+def _latencies(
+    model: SentimentModel, texts: Sequence[str], photos: Sequence[bytes | None]
+) -> dict[str, Latency]:
     pairs = list(zip(texts, photos, strict=True))
     requests = {
         "text": [(text, None) for text, _ in pairs[:LATENCY_REQUESTS]],
-        "text+image": [pair for pair in pairs if pair[1] is not None][:LATENCY_REQUESTS],
+        "text+image": [pair for pair in pairs if pair[1] is not None][
+            :LATENCY_REQUESTS
+        ],
     }
     return {
-        name: latency(lambda request: model.predict([request[0]], [request[1]]), some, time.perf_counter)
-        for name, some in requests.items() if some
+        name: latency(
+            lambda request: model.predict([request[0]], [request[1]]),
+            some,
+            time.perf_counter,
+        )
+        for name, some in requests.items()
+        if some
     }
 
 
-def _figures(measured: _Measured, candidate: ModelVersion, champion: ModelVersion | None) -> dict[str, Any]:
+def _figures(
+    measured: _Measured, candidate: ModelVersion, champion: ModelVersion | None
+) -> dict[str, Any]:
     """What the gate and the summary read; the slices stand in figures.json."""
     found = measured.evaluation
     figures: dict[str, Any] = {
-        "candidate_version": candidate.version, "champion_version": champion.version if champion else None,
-        "golden_rows": found.rows, "golden_products": found.products, "golden_photos": found.photos,
-        "data_sha256": found.data_sha256, **found.systems["candidate"],
+        "candidate_version": candidate.version,
+        "champion_version": champion.version if champion else None,
+        "golden_rows": found.rows,
+        "golden_products": found.products,
+        "golden_photos": found.photos,
+        "data_sha256": found.data_sha256,
+        **found.systems["candidate"],
     }
     for name in ("baseline", "champion"):
-        figures |= {f"{name}_{metric}": figure for metric, figure in found.systems.get(name, {}).items()}
+        figures |= {
+            f"{name}_{metric}": figure
+            for metric, figure in found.systems.get(name, {}).items()
+        }
     for name, by_metric in found.differences.items():
-        figures |= {f"{metric}_minus_{name}": figure for metric, figure in by_metric.items()}
+        figures |= {
+            f"{metric}_minus_{name}": figure for metric, figure in by_metric.items()
+        }
     if found.photo:
-        figures |= {f"photo_{name}": figure for name, figure in vars(found.photo).items()}
-    figures["worse_slices"] = [f"{one.group}: {one.name}" for one in found.slices if one.worse]
-    figures |= {f"latency_ms_{name}": asdict(one) for name, one in measured.latencies.items()}
+        figures |= {
+            f"photo_{name}": figure for name, figure in vars(found.photo).items()
+        }
+    figures["worse_slices"] = [
+        f"{one.group}: {one.name}" for one in found.slices if one.worse
+    ]
+    figures |= {
+        f"latency_ms_{name}": asdict(one) for name, one in measured.latencies.items()
+    }
     return figures
 
 
@@ -157,7 +256,10 @@ def _pipeline(context: Context, deps: Deps) -> list[Any]:
 def _coverage(context: Context, deps: Deps) -> list[Coverage]:
     """Synthetic rows made and admitted, by category and sentiment, with the conditions that were drawn."""
     made = {one.review_id: one for one in deps.rows.read(Synthesis, context.run_id)}
-    admitted = {one.review_id for one in deps.rows.read(ChallengeVerdict, context.run_id, admitted=True)}
+    admitted = {
+        one.review_id
+        for one in deps.rows.read(ChallengeVerdict, context.run_id, admitted=True)
+    }
     cells: dict[tuple[str, str], Coverage] = {}
     for review in deps.rows.read(Review, context.run_id, origin="synthetic"):
         synthesis = made[review.review_id]

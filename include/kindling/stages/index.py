@@ -15,7 +15,13 @@ from kindling.observe.lineage import sha256_of
 from kindling.recipe import IndexConfig
 from kindling.records import DedupeDecision, Estimate, Label, Rejection, Review
 from kindling.stages.contract import Context, Deps, Outcome
-from kindling.stores.ports import Document, EmbeddingCache, RowStore, VectorIndex, VectorRow
+from kindling.stores.ports import (
+    Document,
+    EmbeddingCache,
+    RowStore,
+    VectorIndex,
+    VectorRow,
+)
 
 #: Texts embedded between two entries into the cache: what a killed attempt has to do again.
 CHUNK = 1024
@@ -33,7 +39,9 @@ def run(config: IndexConfig, context: Context, deps: Deps) -> Outcome:
     torch.set_num_threads(deps.threads)
     embedder = Embedder(deps.text_model)
     documents, rejections = _documents(deps.rows, context.run_id)
-    embeddings, embedded = _embeddings(deps.embeddings, embedder, [one.text for one in documents])
+    embeddings, embedded = _embeddings(
+        deps.embeddings, embedder, [one.text for one in documents]
+    )
     version = _version(context.run_id, documents, embedder.model_id)
     before = deps.alias.current()
     if before != version or not _complete(deps, version, len(documents)):
@@ -48,19 +56,30 @@ def run(config: IndexConfig, context: Context, deps: Deps) -> Outcome:
     log.info("alias moved from %s to %s", before, version)
     dropped = _retire(deps, version, before, config.keep_versions)
     return Outcome(
-        rows_in=len(documents) + len(rejections), rows_out=len(documents), rejections=rejections,
+        rows_in=len(documents) + len(rejections),
+        rows_out=len(documents),
+        rejections=rejections,
         figures={
-            "version": version, "version_before": before or "", "versions_dropped": len(dropped),
-            f"recall_at_{NEIGHBOURS}": asdict(recall), "embedded": embedded, "from_cache": len(documents) - embedded,
+            "version": version,
+            "version_before": before or "",
+            "versions_dropped": len(dropped),
+            f"recall_at_{NEIGHBOURS}": asdict(recall),
+            "embedded": embedded,
+            "from_cache": len(documents) - embedded,
         },
         implementation={
-            "keywords": deps.keywords.name, "vectors": deps.vectors.name, "embedder": embedder.model_id},
+            "keywords": deps.keywords.name,
+            "vectors": deps.vectors.name,
+            "embedder": embedder.model_id,
+        },
     )
 
 
 def _documents(rows: RowStore, run_id: str) -> tuple[list[Document], list[Rejection]]:
     """Kept real reviews of every split, with their label; without a label there is no sentiment to show."""
-    kept = {decision.review_id for decision in rows.read(DedupeDecision, run_id, kept=True)}
+    kept = {
+        decision.review_id for decision in rows.read(DedupeDecision, run_id, kept=True)
+    }
     labels = {label.review_id: label for label in rows.read(Label, run_id)}
     documents, rejections = [], []
     for review in rows.read(Review, run_id, origin="scraped"):
@@ -70,24 +89,48 @@ def _documents(rows: RowStore, run_id: str) -> tuple[list[Document], list[Reject
         if label is None:
             rejections.append(Rejection(review.review_id, "no_label"))
         elif label.band == "discard":
-            rejections.append(Rejection(review.review_id, "label_discarded", f"confidence {label.confidence:.2f}"))
+            rejections.append(
+                Rejection(
+                    review.review_id,
+                    "label_discarded",
+                    f"confidence {label.confidence:.2f}",
+                )
+            )
         else:
-            documents.append(Document(
-                review.review_id, review.text, review.product_id, review.category, review.rating, label.sentiment))
+            documents.append(
+                Document(
+                    review.review_id,
+                    review.text,
+                    review.product_id,
+                    review.category,
+                    review.rating,
+                    label.sentiment,
+                )
+            )
     if not documents:
         raise DataError(f"run {run_id!r} holds no labelled real review to index")
     return documents, rejections
 
 
-def _embeddings(cache: EmbeddingCache, embedder: Embedder, texts: Sequence[str]) -> tuple[np.ndarray, int]:
+def _embeddings(
+    cache: EmbeddingCache, embedder: Embedder, texts: Sequence[str]
+) -> tuple[np.ndarray, int]:
     """float32 [n, D] in the order of the texts, and how many were not in the cache."""
     keys = [hashlib.sha256(text.encode()).hexdigest() for text in texts]
     vectors = cache.get(embedder.model_id, sorted(set(keys)))
-    missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in vectors}
+    missing = {
+        key: text for key, text in zip(keys, texts, strict=True) if key not in vectors
+    }
     todo = sorted(missing.items())
     for start in range(0, len(todo), CHUNK):
         chunk = todo[start : start + CHUNK]
-        made = dict(zip((key for key, _ in chunk), embedder.encode([text for _, text in chunk]), strict=True))
+        made = dict(
+            zip(
+                (key for key, _ in chunk),
+                embedder.encode([text for _, text in chunk]),
+                strict=True,
+            )
+        )
         cache.put(embedder.model_id, made)
         vectors.update(made)
         log.info("embedded %d of %d new texts", start + len(chunk), len(todo))
@@ -100,38 +143,65 @@ def _version(run_id: str, documents: Sequence[Document], model: str) -> str:
     return f"{slug}-{sha256_of([model, *map(asdict, documents)])[:10]}"
 
 
-def _build(deps: Deps, version: str, documents: Sequence[Document], embeddings: np.ndarray) -> None:
+def _build(
+    deps: Deps, version: str, documents: Sequence[Document], embeddings: np.ndarray
+) -> None:
     deps.keywords.build(version, documents)
     log.info("%s: keyword leg of %s built", deps.keywords.name, version)
-    deps.vectors.build(version, (
-        VectorRow(document, embedding) for document, embedding in zip(documents, embeddings, strict=True)))
+    deps.vectors.build(
+        version,
+        (
+            VectorRow(document, embedding)
+            for document, embedding in zip(documents, embeddings, strict=True)
+        ),
+    )
     log.info("%s: vector leg of %s built", deps.vectors.name, version)
 
 
 def _complete(deps: Deps, version: str, wanted: int) -> bool:
-    return (version in deps.keywords.versions() and deps.keywords.count(version) == wanted
-            and deps.vectors.count(version) == wanted)
+    return (
+        version in deps.keywords.versions()
+        and deps.keywords.count(version) == wanted
+        and deps.vectors.count(version) == wanted
+    )
 
 
 def _checked(
-    config: IndexConfig, context: Context, deps: Deps, embedder: Embedder, version: str,
+    config: IndexConfig,
+    context: Context,
+    deps: Deps,
+    embedder: Embedder,
+    version: str,
     documents: Sequence[Document],
 ) -> Estimate:
     """Recall of the approximate search; DataError when counts differ or recall is below the bar."""
-    counts = {deps.keywords.name: deps.keywords.count(version), deps.vectors.name: deps.vectors.count(version)}
+    counts = {
+        deps.keywords.name: deps.keywords.count(version),
+        deps.vectors.name: deps.vectors.count(version),
+    }
     if set(counts.values()) != {len(documents)}:
-        raise DataError(f"index {version}: {len(documents)} reviews went in, counted are {counts}")
+        raise DataError(
+            f"index {version}: {len(documents)} reviews went in, counted are {counts}"
+        )
     rng = np.random.default_rng(context.seed)
-    sample = rng.choice(len(documents), min(config.recall_queries, len(documents)), replace=False)
-    queries = embedder.encode([_first_half(documents[at].text) for at in sorted(sample)])
+    sample = rng.choice(
+        len(documents), min(config.recall_queries, len(documents)), replace=False
+    )
+    queries = embedder.encode(
+        [_first_half(documents[at].text) for at in sorted(sample)]
+    )
     values = np.array([_recall(deps.vectors, version, query) for query in queries])
     means = values[rng.integers(0, len(values), (RESAMPLES, len(values)))].mean(axis=1)
     low, high = np.quantile(means, [0.025, 0.975])
-    recall = Estimate(float(values.mean()), len(values), float(low), float(high), sha256_of(version))
+    recall = Estimate(
+        float(values.mean()), len(values), float(low), float(high), sha256_of(version)
+    )
     log.info("recall@%d of %s: %s", NEIGHBOURS, version, recall)
     if recall.value < config.min_recall:
-        raise DataError(f"index {version}: recall@{NEIGHBOURS} {recall} is below {config.min_recall}; "
-                        f"{deps.alias.current() or 'no version'} goes on serving")
+        raise DataError(
+            f"index {version}: recall@{NEIGHBOURS} {recall} is below {config.min_recall}; "
+            f"{deps.alias.current() or 'no version'} goes on serving"
+        )
     return recall
 
 
@@ -151,7 +221,9 @@ def _recall(vectors: VectorIndex, version: str, query: np.ndarray) -> float:
 def _retire(deps: Deps, version: str, before: str | None, keep: int) -> list[str]:
     """Drop all but `keep` versions: the one that serves, the one before (for going back), then the newest."""
     oldest_first = dict.fromkeys([*deps.vectors.versions(), *deps.keywords.versions()])
-    by_worth = dict.fromkeys([version, *([before] if before else []), *reversed(oldest_first)])
+    by_worth = dict.fromkeys(
+        [version, *([before] if before else []), *reversed(oldest_first)]
+    )
     dropped = [one for one in by_worth if one in oldest_first][keep:]
     for one in dropped:
         _drop(deps, one)
@@ -161,5 +233,3 @@ def _retire(deps: Deps, version: str, before: str | None, keep: int) -> list[str
 def _drop(deps: Deps, version: str) -> None:
     deps.keywords.drop(version)
     deps.vectors.drop(version)
-
-

@@ -51,7 +51,9 @@ def run(config: LabelConfig, context: Context, deps: Deps) -> Outcome:
     rows = _read(context, deps)
     train = rows.real["train"]
     if not train:
-        raise DataError(f"label: run {context.run_id} has no kept train review; see the reasons dedupe gave")
+        raise DataError(
+            f"label: run {context.run_id} has no kept train review; see the reasons dedupe gave"
+        )
     stars = [sentiment_of(row.rating) for row in train]
     texts, products = [row.text for row in train], [row.product_id for row in train]
     log.info("label: cross-fitting the model's vote on %d train reviews", len(train))
@@ -59,8 +61,14 @@ def run(config: LabelConfig, context: Context, deps: Deps) -> Outcome:
     prior = votes.prior(stars)
 
     labels = [
-        *_labels(train, stars, ("stars", config.star_reliability), found.votes, prior, config),
-        *(_undisputed(row) for split in ("validation", "golden") for row in rows.real[split]),
+        *_labels(
+            train, stars, ("stars", config.star_reliability), found.votes, prior, config
+        ),
+        *(
+            _undisputed(row)
+            for split in ("validation", "golden")
+            for row in rows.real[split]
+        ),
     ]
     if rows.synthetic:
         unseen = [row.text for row in rows.synthetic]
@@ -72,20 +80,37 @@ def run(config: LabelConfig, context: Context, deps: Deps) -> Outcome:
     quarantined = {one.row_id for one in failed}
     labels = [label for label in labels if label.review_id not in quarantined]
     bands = _bands(rows, labels)
-    log.info("label: %s", "; ".join(f"{origin} {_totals(counts)}" for origin, counts in bands.items()))
+    log.info(
+        "label: %s",
+        "; ".join(f"{origin} {_totals(counts)}" for origin, counts in bands.items()),
+    )
     return Outcome(
-        rows_in=rows.count, rows_out=sum(label.band == "accept" for label in labels), records=labels,
+        rows_in=rows.count,
+        rows_out=sum(label.band == "accept" for label in labels),
+        records=labels,
         rejections=[*failed, *_waiting(labels)],
-        figures=_figures(config, train, votes.codes(stars), found, context.seed) | {"bands": bands},
-        implementation={"voters": "stars; out-of-fold TF-IDF + logistic regression, Dirichlet-calibrated",
-                        "pooling": "product rule"},
+        figures=_figures(config, train, votes.codes(stars), found, context.seed)
+        | {"bands": bands},
+        implementation={
+            "voters": "stars; out-of-fold TF-IDF + logistic regression, Dirichlet-calibrated",
+            "pooling": "product rule",
+        },
     )
 
 
 def _read(context: Context, deps: Deps) -> _Rows:
-    kept = {one.review_id: one.split for one in deps.rows.read(DedupeDecision, context.run_id, kept=True)}
-    admitted = {one.review_id for one in deps.rows.read(ChallengeVerdict, context.run_id, admitted=True)}
-    intended = {one.review_id: one.sentiment for one in deps.rows.read(Synthesis, context.run_id)}
+    kept = {
+        one.review_id: one.split
+        for one in deps.rows.read(DedupeDecision, context.run_id, kept=True)
+    }
+    admitted = {
+        one.review_id
+        for one in deps.rows.read(ChallengeVerdict, context.run_id, admitted=True)
+    }
+    intended = {
+        one.review_id: one.sentiment
+        for one in deps.rows.read(Synthesis, context.run_id)
+    }
     real: dict[Split, list[Review]] = {"train": [], "validation": [], "golden": []}
     synthetic: list[Review] = []
     for row in deps.rows.read(Review, context.run_id):
@@ -95,22 +120,35 @@ def _read(context: Context, deps: Deps) -> _Rows:
             synthetic.append(row)
     missing = [row.review_id for row in synthetic if row.review_id not in intended]
     if missing:
-        raise DataError(f"label: {missing[0]} (and {len(missing) - 1} more) has no synthesis row")
+        raise DataError(
+            f"label: {missing[0]} (and {len(missing) - 1} more) has no synthesis row"
+        )
     return _Rows(real, synthetic, [intended[row.review_id] for row in synthetic])
 
 
 def _labels(
-    rows: Sequence[Review], stated: Sequence[Sentiment], voter: tuple[str, float], voted: np.ndarray,
-    prior: np.ndarray, config: LabelConfig,
+    rows: Sequence[Review],
+    stated: Sequence[Sentiment],
+    voter: tuple[str, float],
+    voted: np.ndarray,
+    prior: np.ndarray,
+    config: LabelConfig,
 ) -> list[Label]:
     """Each row's stated sentiment, as sure as the pooled votes are of it; `voter` is (name, reliability)."""
     name, reliability = voter
     own = np.arange(len(rows)), votes.codes(stated)
     pooled = votes.pool([votes.stated_vote(stated, reliability), voted], prior)[own]
     return [
-        Label(row.review_id, sentiment, float(sure), votes.band(sure, config.accept, config.discard),
-              {name: reliability, "model": float(probability)})
-        for row, sentiment, sure, probability in zip(rows, stated, pooled, voted[own], strict=True)
+        Label(
+            row.review_id,
+            sentiment,
+            float(sure),
+            votes.band(sure, config.accept, config.discard),
+            {name: reliability, "model": float(probability)},
+        )
+        for row, sentiment, sure, probability in zip(
+            rows, stated, pooled, voted[own], strict=True
+        )
     ]
 
 
@@ -121,20 +159,37 @@ def _undisputed(row: Review) -> Label:
 
 def _waiting(labels: Sequence[Label]) -> list[Rejection]:
     return [
-        Rejection(label.review_id, f"label_{label.band}",
-                  f"{label.sentiment} with {label.confidence:.2f}; " + ", ".join(
-                      f"{voter} {probability:.2f}" for voter, probability in label.votes.items()))
-        for label in labels if label.band != "accept"
+        Rejection(
+            label.review_id,
+            f"label_{label.band}",
+            f"{label.sentiment} with {label.confidence:.2f}; "
+            + ", ".join(
+                f"{voter} {probability:.2f}"
+                for voter, probability in label.votes.items()
+            ),
+        )
+        for label in labels
+        if label.band != "accept"
     ]
 
 
-def _bands(rows: _Rows, labels: Sequence[Label]) -> dict[str, dict[str, dict[str, int]]]:
+def _bands(
+    rows: _Rows, labels: Sequence[Label]
+) -> dict[str, dict[str, dict[str, int]]]:
     """Counts by split (or "synthetic"), sentiment and band."""
-    where = {row.review_id: split for split, reviews in rows.real.items() for row in reviews}
-    counts = Counter((where.get(one.review_id, "synthetic"), one.sentiment, one.band) for one in labels)
+    where = {
+        row.review_id: split for split, reviews in rows.real.items() for row in reviews
+    }
+    counts = Counter(
+        (where.get(one.review_id, "synthetic"), one.sentiment, one.band)
+        for one in labels
+    )
     return {
         origin: {
-            sentiment: {band: counts[origin, sentiment, band] for band in ("accept", "review", "discard")}
+            sentiment: {
+                band: counts[origin, sentiment, band]
+                for band in ("accept", "review", "discard")
+            }
             for sentiment in SENTIMENTS
         }
         for origin in ("train", "validation", "golden", "synthetic")
@@ -143,20 +198,32 @@ def _bands(rows: _Rows, labels: Sequence[Label]) -> dict[str, dict[str, dict[str
 
 def _totals(counts: Mapping[str, Mapping[str, int]]) -> str:
     bands = ("accept", "review", "discard")
-    return ", ".join(f"{sum(by[band] for by in counts.values())} {band}" for band in bands)
+    return ", ".join(
+        f"{sum(by[band] for by in counts.values())} {band}" for band in bands
+    )
 
 
 def _figures(
-    config: LabelConfig, train: Sequence[Review], stars: np.ndarray, found: model.OutOfFold, seed: int
+    config: LabelConfig,
+    train: Sequence[Review],
+    stars: np.ndarray,
+    found: model.OutOfFold,
+    seed: int,
 ) -> dict[str, Any]:
     data = measures.data_hash([(row.review_id, row.text) for row in train])
     rest = ([row.product_id for row in train], data, seed)
     return {
-        "accept": config.accept, "discard": config.discard, "star_reliability": config.star_reliability,
+        "accept": config.accept,
+        "discard": config.discard,
+        "star_reliability": config.star_reliability,
         "intent_reliability": config.intent_reliability,
         "folds": found.folds,
         "model_macro_f1": measures.macro_f1(stars, found.votes, *rest),
         "star_model_agreement": measures.agreement(stars, found.votes, *rest),
-        "model_calibration_error": measures.calibration_error(stars, found.votes, *rest),
-        "model_calibration_error_raw": measures.calibration_error(stars, found.raw, *rest),
+        "model_calibration_error": measures.calibration_error(
+            stars, found.votes, *rest
+        ),
+        "model_calibration_error_raw": measures.calibration_error(
+            stars, found.raw, *rest
+        ),
     }

@@ -26,12 +26,19 @@ def run(config: PromoteConfig, context: Context, deps: Deps) -> Outcome:
     candidate = str(figures["candidate_version"])
     if champion and champion.version == candidate:
         log.info("version %s is the champion already", candidate)
-        return _outcome(candidate, champion, Verdict((Check("already champion", True, "nothing to move"),)), deps)
+        return _outcome(
+            candidate,
+            champion,
+            Verdict((Check("already champion", True, "nothing to move"),)),
+            deps,
+        )
     verdict = judge(_rules(config), _evidence(config, figures))
     stale = _stale(champion, figures)
     verdict = Verdict((*verdict.checks, stale)) if stale else verdict
     for check in verdict.checks:
-        log.info("%s %s: %s", "pass" if check.passed else "FAIL", check.name, check.detail)
+        log.info(
+            "%s %s: %s", "pass" if check.passed else "FAIL", check.name, check.detail
+        )
     if verdict.promoted:
         deps.registry.promote(candidate)
         log.info("version %s is the champion now", candidate)
@@ -46,14 +53,18 @@ def _evidence(config: PromoteConfig, figures: Mapping[str, Any]) -> Evidence:
     def wanted(name: str) -> Estimate:
         found = _estimate(figures, name)
         if found is None:
-            raise DataError(f"the evaluation has no figure {name!r}; run evaluate again")
+            raise DataError(
+                f"the evaluation has no figure {name!r}; run evaluate again"
+            )
         return found
 
     return Evidence(
         figure=wanted(config.metric),
         over_baseline=wanted(f"{THREE_WAY}_minus_baseline"),
         over_constant=wanted(f"{THREE_WAY}_minus_constant"),
-        over_champion=wanted(f"{config.metric}_minus_champion") if figures["champion_version"] else None,
+        over_champion=wanted(f"{config.metric}_minus_champion")
+        if figures["champion_version"]
+        else None,
         photo_gain=_estimate(figures, "photo_log_loss_gain"),
         golden_photos=int(figures["golden_photos"]),
         worse_slices=tuple(figures["worse_slices"]),
@@ -71,17 +82,29 @@ def _stale(champion: ModelVersion | None, figures: Mapping[str, Any]) -> Check |
     now = champion.version if champion else None
     if now == figures["champion_version"]:
         return None
-    return Check("champion unchanged", False, f"compared with version {figures['champion_version']}, "
-                 f"the champion is now {now}; run evaluate again")
+    return Check(
+        "champion unchanged",
+        False,
+        f"compared with version {figures['champion_version']}, "
+        f"the champion is now {now}; run evaluate again",
+    )
 
 
-def _outcome(candidate: str, champion: ModelVersion | None, verdict: Verdict, deps: Deps) -> Outcome:
+def _outcome(
+    candidate: str, champion: ModelVersion | None, verdict: Verdict, deps: Deps
+) -> Outcome:
     return Outcome(
         rows_in=1,
         rows_out=int(verdict.promoted),
         figures={
-            "promoted": verdict.promoted, "reasons": verdict.reasons, "candidate_version": candidate,
-            "champion_version": candidate if verdict.promoted else champion.version if champion else None,
+            "promoted": verdict.promoted,
+            "reasons": verdict.reasons,
+            "candidate_version": candidate,
+            "champion_version": candidate
+            if verdict.promoted
+            else champion.version
+            if champion
+            else None,
             "previous_champion": champion.version if champion else None,
             "checks": [asdict(check) for check in verdict.checks],
         },

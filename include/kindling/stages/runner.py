@@ -23,7 +23,9 @@ def run_stage(stage: str, context: Context, deps: Deps) -> StageReport:
     inputs = _inputs_sha256(stage, context, deps)
     done = deps.rows.report(context.run_id, stage)
     if done and done.inputs_sha256 == inputs:
-        log.info("%s of run %s is already committed; nothing to do", stage, context.run_id)
+        log.info(
+            "%s of run %s is already committed; nothing to do", stage, context.run_id
+        )
         return dataclasses.replace(done, unchanged=True)
     module = importlib.import_module(f"kindling.stages.{stage}")
     started = time.monotonic()
@@ -51,17 +53,21 @@ def _inputs_sha256(stage: str, context: Context, deps: Deps) -> str:
     before = STAGE_NAMES[position - 1] if position else None
     upstream = deps.rows.report(context.run_id, before) if before else None
     if before and upstream is None:
-        raise DataError(f"run {context.run_id!r}: {stage} needs {before}, which has not been committed; run it first")
-    return sha256_of({
-        "stage": stage,
-        "config": getattr(context.recipe, stage).model_dump(mode="json"),
-        "niche": context.niche,
-        "target_size": context.target_size,
-        "seed": context.seed,
-        "catalogue": context.recipe.catalogue,
-        "code": code_sha256(),
-        "upstream": upstream.inputs_sha256 if upstream else None,
-    })
+        raise DataError(
+            f"run {context.run_id!r}: {stage} needs {before}, which has not been committed; run it first"
+        )
+    return sha256_of(
+        {
+            "stage": stage,
+            "config": getattr(context.recipe, stage).model_dump(mode="json"),
+            "niche": context.niche,
+            "target_size": context.target_size,
+            "seed": context.seed,
+            "catalogue": context.recipe.catalogue,
+            "code": code_sha256(),
+            "upstream": upstream.inputs_sha256 if upstream else None,
+        }
+    )
 
 
 def _once(rejections: object) -> list[Rejection]:

@@ -50,7 +50,9 @@ class _Haul:
 def run(config: ScrapeConfig, context: Context, deps: Deps) -> Outcome:
     """Everything the shop shows; DataError when that is too little, TransientError when nobody answers."""
     if origin_of(deps.shop_url) is None:
-        raise ConfigurationError(f"KINDLING_SHOP_URL={deps.shop_url!r} is not an http(s) address")
+        raise ConfigurationError(
+            f"KINDLING_SHOP_URL={deps.shop_url!r} is not an http(s) address"
+        )
     haul = asyncio.run(_collect(config, context, deps, load(config.css_rules)))
     _check_outage(config, deps.shop_url, haul.crawl)
     rows = join(haul.crawl.pages, haul.photos)
@@ -64,18 +66,33 @@ def run(config: ScrapeConfig, context: Context, deps: Deps) -> Outcome:
             f"{deps.shop_url}: {len(reviews)} reviews after checks, the recipe wants at least "
             f"{config.min_reviews} (scrape.min_reviews); {_nothing(deps.shop_url, haul.crawl, rows)}"
         )
-    log.info("%d reviews of %d products, %d photos", len(reviews), len(rows.products), len(rows.photos))
+    log.info(
+        "%d reviews of %d products, %d photos",
+        len(reviews),
+        len(rows.products),
+        len(rows.photos),
+    )
     return Outcome(
         rows_in=rows.found,
         rows_out=len(reviews),
         records=[*_pages(haul.crawl), *rows.products, *rows.photos, *reviews],
-        rejections=[*haul.crawl.rejections, *haul.photo_rejections, *rows.rejections, *failing],
+        rejections=[
+            *haul.crawl.rejections,
+            *haul.photo_rejections,
+            *rows.rejections,
+            *failing,
+        ],
         figures=_figures(haul, rows, reviews),
-        implementation={"fetcher": f"httpx {httpx.__version__}", "browser": haul.browser},
+        implementation={
+            "fetcher": f"httpx {httpx.__version__}",
+            "browser": haul.browser,
+        },
     )
 
 
-async def _collect(config: ScrapeConfig, context: Context, deps: Deps, rules: CssRules) -> _Haul:
+async def _collect(
+    config: ScrapeConfig, context: Context, deps: Deps, rules: CssRules
+) -> _Haul:
     policy = Policy(
         concurrency=config.concurrency,
         delay_s=config.delay_s,
@@ -94,7 +111,9 @@ async def _collect(config: ScrapeConfig, context: Context, deps: Deps, rules: Cs
                     fetcher=fetcher,
                     robots=robots,
                     reader=await stack.enter_async_context(Reader(rules)),
-                    renderer=await stack.enter_async_context(chromium) if chromium else None,
+                    renderer=await stack.enter_async_context(chromium)
+                    if chromium
+                    else None,
                     store=lambda body: _keep_page(deps.objects, body),
                     max_pages=config.max_pages,
                 )
@@ -121,7 +140,9 @@ async def _photos(
     return await download(urls, fetcher, robots, objects.put)
 
 
-def _chromium(config: ScrapeConfig, deps: Deps, fetcher: Fetcher, rules: CssRules) -> Chromium | None:
+def _chromium(
+    config: ScrapeConfig, deps: Deps, fetcher: Fetcher, rules: CssRules
+) -> Chromium | None:
     if not config.browser or deps.chromium is None:
         return None
     options = BrowserOptions(deps.chromium, config.browser_tabs, config.browser_page_s)
@@ -130,7 +151,11 @@ def _chromium(config: ScrapeConfig, deps: Deps, fetcher: Fetcher, rules: CssRule
 
 def _browser_name(config: ScrapeConfig, deps: Deps, chromium: Chromium | None) -> str:
     if chromium is None:
-        return "none: no Chromium is set" if config.browser else "none: switched off by the recipe"
+        return (
+            "none: no Chromium is set"
+            if config.browser
+            else "none: switched off by the recipe"
+        )
     return (
         f"Chromium {chromium.version} through Playwright"
         if chromium.version
@@ -154,7 +179,10 @@ def _check_outage(config: ScrapeConfig, shop_url: str, found: Crawl) -> None:
 def _nothing(shop_url: str, found: Crawl, rows: Rows) -> str:
     """What was there instead of enough reviews."""
     reasons = Counter(one.reason for one in (*found.rejections, *rows.rejections))
-    told = ", ".join(f"{reason} {count}" for reason, count in reasons.most_common(6)) or "none"
+    told = (
+        ", ".join(f"{reason} {count}" for reason, count in reasons.most_common(6))
+        or "none"
+    )
     return (
         f"{shop_url}: {rows.found} reviews on {len(found.pages)} pages, {len(rows.reviews)} of them usable; "
         f"rejections: {told}. Is this the right address, and do the css_rules fit its layouts?"
@@ -186,7 +214,9 @@ def _figures(haul: _Haul, rows: Rows, reviews: list[Review]) -> dict[str, Any]:
     reasons = Counter(one.reason for one in haul.crawl.rejections)
     return {
         "pages": len(pages),
-        "pages_by_fetcher": dict(sorted(Counter(page.fetcher for page in pages).items())),
+        "pages_by_fetcher": dict(
+            sorted(Counter(page.fetcher for page in pages).items())
+        ),
         "pages_per_second": round(len(pages) / max(haul.crawl_s, 1e-9), 1),
         "crawl_seconds": round(haul.crawl_s, 2),
         "photo_seconds": round(haul.photos_s, 2),
@@ -195,12 +225,16 @@ def _figures(haul: _Haul, rows: Rows, reviews: list[Review]) -> dict[str, Any]:
         "products": len(rows.products),
         "photos": len(rows.photos),
         "reviews_with_photo": sum(review.photo_id is not None for review in reviews),
-        "reviews_by_method": dict(sorted(Counter(review.extractor for review in reviews).items())),
+        "reviews_by_method": dict(
+            sorted(Counter(review.extractor for review in reviews).items())
+        ),
         "reviews_found": rows.found,
         "reviews_stated_by_pages": sum(stated.values()),
         "cross_checks": sum(page.extraction.checked for page in pages),
         "cross_check_conflicts": sum(len(page.extraction.conflicts) for page in pages),
-        "personal_data_masked": {kind: rows.masked[kind] for kind in ("email", "phone", "card")},
+        "personal_data_masked": {
+            kind: rows.masked[kind] for kind in ("email", "phone", "card")
+        },
         "robots_disallowed": reasons["robots_disallowed"],
         "ai_opt_outs": reasons["ai_opt_out"],
         "products_not_reached": len(haul.crawl.unreached),

@@ -39,36 +39,58 @@ def run(config: TrainConfig, context: Context, deps: Deps) -> Outcome:
     began = time.monotonic()
     torch.set_num_threads(deps.threads)
     data = examples(deps.rows, context.run_id, ("train", "validation"))
-    chosen = _at_most(config.max_rows, [one for one in data if one.split == "train"], context.seed)
+    chosen = _at_most(
+        config.max_rows, [one for one in data if one.split == "train"], context.seed
+    )
     held_out = [one for one in data if one.split == "validation"]
     if not chosen or not held_out:
-        raise DataError(f"run {context.run_id!r}: {len(chosen)} accepted train rows and {len(held_out)} validation "
-                        "rows; both are needed (look at what dedupe and label left out)")
+        raise DataError(
+            f"run {context.run_id!r}: {len(chosen)} accepted train rows and {len(held_out)} validation "
+            "rows; both are needed (look at what dedupe and label left out)"
+        )
     studies = condition_studies(deps.rows, context.run_id)
     rows = as_rows([*chosen, *studies], deps.objects.get, config.image_size)
     reviews = rows.only(np.arange(len(chosen)))
     validation = as_rows(held_out, deps.objects.get, config.image_size)
-    log.info("training on %d rows (%d with photo) and %d photos of condition studies, validating on %d",
-             len(chosen), len(reviews.with_photo), len(studies), len(held_out))
+    log.info(
+        "training on %d rows (%d with photo) and %d photos of condition studies, validating on %d",
+        len(chosen),
+        len(reviews.with_photo),
+        len(studies),
+        len(held_out),
+    )
     baseline = Baseline.fit(reviews.texts, reviews.labels, reviews.weights)
     work = _work_folder(config, context, deps, [*chosen, *studies, *held_out])
-    trained = train(rows, validation, _hyperparameters(config), deps.text_model, work, context.seed)
-    figures = _validation(Sample.of(held_out), validation, baseline, trained, context.seed)
+    trained = train(
+        rows, validation, _hyperparameters(config), deps.text_model, work, context.seed
+    )
+    figures = _validation(
+        Sample.of(held_out), validation, baseline, trained, context.seed
+    )
     version = _register(config, context, deps, baseline, trained, figures)
     shutil.rmtree(work)
     return Outcome(
         rows_in=len(data),
         rows_out=len(chosen),
         figures={
-            **figures, **_about(trained), "model_version": version.version, "rows": _counts(data),
+            **figures,
+            **_about(trained),
+            "model_version": version.version,
+            "rows": _counts(data),
             "study_photos": len(studies),
-            "seconds": round(time.monotonic() - began, 1), "torch": torch.__version__, "threads": deps.threads,
+            "seconds": round(time.monotonic() - began, 1),
+            "torch": torch.__version__,
+            "threads": deps.threads,
         },
         uris={"model": version.uri},
         implementation={
-            "model": "compact text+image" if trained.image else "compact text only: too few training photos",
-            "text_tower": trained.model.text_model, "fusion": trained.model.fusion.method,
-            "baseline": "TF-IDF + logistic regression", "registry": deps.registry.name,
+            "model": "compact text+image"
+            if trained.image
+            else "compact text only: too few training photos",
+            "text_tower": trained.model.text_model,
+            "fusion": trained.model.fusion.method,
+            "baseline": "TF-IDF + logistic regression",
+            "registry": deps.registry.name,
         },
     )
 
@@ -84,12 +106,20 @@ def _at_most(limit: int, rows: list[Example], seed: int) -> list[Example]:
     return [rows[at] for at in sorted(kept)]
 
 
-def _work_folder(config: TrainConfig, context: Context, deps: Deps, data: Sequence[Example]) -> Path:
+def _work_folder(
+    config: TrainConfig, context: Context, deps: Deps, data: Sequence[Example]
+) -> Path:
     """Where the checkpoints of exactly this training lie: other rows or settings never find them."""
-    identity = sha256_of({
-        "config": config.model_dump(mode="json"), "seed": context.seed, "threads": deps.threads,
-        "torch": torch.__version__, "text_model": str(deps.text_model), "rows": [dataclasses.asdict(one) for one in data],
-    })
+    identity = sha256_of(
+        {
+            "config": config.model_dump(mode="json"),
+            "seed": context.seed,
+            "threads": deps.threads,
+            "torch": torch.__version__,
+            "text_model": str(deps.text_model),
+            "rows": [dataclasses.asdict(one) for one in data],
+        }
+    )
     run_id = hashlib.sha256(context.run_id.encode()).hexdigest()[:12]
     return Path(tempfile.gettempdir()) / f"kindling-train-{run_id}-{identity[:16]}"
 
@@ -99,11 +129,17 @@ def _validation(
 ) -> dict[str, Estimate]:
     """Validation figures; temperature and fusion were fitted on these rows, so they are a little too good."""
     bootstrap = Bootstrap(BOOTSTRAP, seed)
-    answers = {"validation": _answers(trained, rows), "validation_baseline": baseline.probabilities(rows.texts)}
-    metrics: tuple[Metric, ...] = (THREE_WAY,) + ((POLARITY,) if POLARITY.counts(sample.truth).any() else ())
+    answers = {
+        "validation": _answers(trained, rows),
+        "validation_baseline": baseline.probabilities(rows.texts),
+    }
+    metrics: tuple[Metric, ...] = (THREE_WAY,) + (
+        (POLARITY,) if POLARITY.counts(sample.truth).any() else ()
+    )
     return {
         f"{name}_{metric.name}": bootstrap.estimate(metric, sample, probabilities)
-        for name, probabilities in answers.items() for metric in metrics
+        for name, probabilities in answers.items()
+        for metric in metrics
     }
 
 
@@ -118,16 +154,26 @@ def _answers(trained: Trained, rows: Rows) -> np.ndarray:
 
 
 def _register(
-    config: TrainConfig, context: Context, deps: Deps, baseline: Baseline, trained: Trained,
+    config: TrainConfig,
+    context: Context,
+    deps: Deps,
+    baseline: Baseline,
+    trained: Trained,
     figures: dict[str, Estimate],
 ) -> ModelVersion:
     with tempfile.TemporaryDirectory(prefix="kindling-model-") as folder:
         baseline.save(Path(folder) / BASELINE)
         trained.model.save(Path(folder))
         version = deps.registry.register(
-            context.run_id, Path(folder),
-            {**config.model_dump(), "seed": context.seed, "recipe": context.recipe.name},
-            {name: estimate.value for name, estimate in figures.items()})
+            context.run_id,
+            Path(folder),
+            {
+                **config.model_dump(),
+                "seed": context.seed,
+                "recipe": context.recipe.name,
+            },
+            {name: estimate.value for name, estimate in figures.items()},
+        )
     log.info("registered version %s at %s", version.version, version.uri)
     return version
 
@@ -136,10 +182,13 @@ def _about(trained: Trained) -> dict[str, Any]:
     fusion = trained.model.fusion
     return {
         "parameters": trained.model.parameters,
-        "text_loss_first": trained.text.first_loss, "text_loss_last": trained.text.last_loss,
+        "text_loss_first": trained.text.first_loss,
+        "text_loss_last": trained.text.last_loss,
         "image_loss_first": trained.image.first_loss if trained.image else None,
         "image_loss_last": trained.image.last_loss if trained.image else None,
-        "resumed_at_step": max(trained.text.resumed_at, trained.image.resumed_at if trained.image else 0),
+        "resumed_at_step": max(
+            trained.text.resumed_at, trained.image.resumed_at if trained.image else 0
+        ),
         "fusion": fusion.to_dict(),
     }
 
@@ -147,5 +196,7 @@ def _about(trained: Trained) -> dict[str, Any]:
 def _counts(data: Sequence[Example]) -> dict[str, int]:
     """Rows by split, origin and sentiment; with photo apart."""
     counts = Counter(f"{one.split}/{one.origin}/{one.sentiment}" for one in data)
-    counts.update(f"{one.split}/{one.origin}/with photo" for one in data if one.photo_uri)
+    counts.update(
+        f"{one.split}/{one.origin}/with photo" for one in data if one.photo_uri
+    )
     return dict(sorted(counts.items()))

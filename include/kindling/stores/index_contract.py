@@ -22,9 +22,13 @@ def wanted(filters: Filters | None) -> Iterator[tuple[str, list[str | int]]]:
     """Each filtered field with its accepted values; ValueError for an unknown field or a value of another type."""
     for field, value in (filters or {}).items():
         if field != "rating" and field not in EXACT_FIELDS:
-            raise ValueError(f"no filter on {field!r}; known: rating, {', '.join(EXACT_FIELDS)}")
+            raise ValueError(
+                f"no filter on {field!r}; known: rating, {', '.join(EXACT_FIELDS)}"
+            )
         values = [value] if isinstance(value, str | int) else list(value)
         kind = int if field == "rating" else str
         if not all(isinstance(one, kind) for one in values):
-            raise ValueError(f"filter {field!r} takes {kind.__name__} values, got {values!r}")
+            raise ValueError(
+                f"filter {field!r} takes {kind.__name__} values, got {values!r}"
+            )
         yield field, values

@@ -36,8 +36,13 @@ SETTINGS = {
     "auto_expand_replicas": "0-1",
     "analysis": {
         "filter": {"english_stem": {"type": "stemmer", "language": "english"}},
-        "analyzer": {"english_text": {
-            "type": "custom", "tokenizer": "standard", "filter": ["lowercase", "english_stem"]}},
+        "analyzer": {
+            "english_text": {
+                "type": "custom",
+                "tokenizer": "standard",
+                "filter": ["lowercase", "english_stem"],
+            }
+        },
     },
 }
 MAPPINGS = {
@@ -56,7 +61,9 @@ class ElasticsearchKeywords:
     name = "elasticsearch"
 
     def __init__(self, url: str, timeout_s: float = 30.0) -> None:
-        self._client = Elasticsearch(url, request_timeout=timeout_s, retry_on_timeout=False, max_retries=2)
+        self._client = Elasticsearch(
+            url, request_timeout=timeout_s, retry_on_timeout=False, max_retries=2
+        )
 
     def build(self, version: str, documents: Iterable[Document]) -> int:
         """Make the version from nothing (replacing a half-built one); returns its count."""
@@ -65,12 +72,22 @@ class ElasticsearchKeywords:
             self._client.indices.delete(index=index, ignore_unavailable=True)
             # No refresh while loading: one at the end makes everything searchable at once.
             self._client.indices.create(
-                index=index, settings={**SETTINGS, "refresh_interval": "-1"}, mappings=MAPPINGS)
+                index=index,
+                settings={**SETTINGS, "refresh_interval": "-1"},
+                mappings=MAPPINGS,
+            )
             actions = (
-                {"_index": index, "_id": one.review_id, "_source": asdict(one) | {"text": _words(one.text)}}
-                for one in documents)
+                {
+                    "_index": index,
+                    "_id": one.review_id,
+                    "_source": asdict(one) | {"text": _words(one.text)},
+                }
+                for one in documents
+            )
             bulk(self._client, actions, chunk_size=1000)
-            self._client.indices.put_settings(index=index, settings={"refresh_interval": None})
+            self._client.indices.put_settings(
+                index=index, settings={"refresh_interval": None}
+            )
             self._client.indices.refresh(index=index)
         return self.count(version)
 
@@ -83,25 +100,43 @@ class ElasticsearchKeywords:
     ) -> list[Hit]:
         """Best first, ties by review id. Any text is a valid query; no word in common, no hit."""
         # Half a surrogate pair is text that JSON can carry and UTF-8 cannot.
-        words = " ".join(_words(query.encode(errors="replace").decode()).split()[:MAX_QUERY_WORDS])
+        words = " ".join(
+            _words(query.encode(errors="replace").decode()).split()[:MAX_QUERY_WORDS]
+        )
         if limit < 1:
             return []
         with _errors(version):
             answer = self._client.search(
-                index=_index(version), size=limit, source=False, track_total_hits=False,
-                query={"bool": {
-                    "must": {"match": {"text": {"query": words, "operator": "or"}}},
-                    "filter": [{"terms": {field: values}} for field, values in wanted(filters)],
-                }},
+                index=_index(version),
+                size=limit,
+                source=False,
+                track_total_hits=False,
+                query={
+                    "bool": {
+                        "must": {"match": {"text": {"query": words, "operator": "or"}}},
+                        "filter": [
+                            {"terms": {field: values}}
+                            for field, values in wanted(filters)
+                        ],
+                    }
+                },
                 sort=[{"_score": "desc"}, {"review_id": "asc"}],
             )
         return [Hit(hit["_id"], float(hit["_score"])) for hit in answer["hits"]["hits"]]
 
     def versions(self) -> list[str]:
         with _errors():
-            found = self._client.indices.get_settings(index=f"{PREFIX}*", name="index.creation_date")
-        born = {name: int(one["settings"]["index"]["creation_date"]) for name, one in found.items()}
-        return [name.removeprefix(PREFIX) for name in sorted(born, key=lambda name: (born[name], name))]
+            found = self._client.indices.get_settings(
+                index=f"{PREFIX}*", name="index.creation_date"
+            )
+        born = {
+            name: int(one["settings"]["index"]["creation_date"])
+            for name, one in found.items()
+        }
+        return [
+            name.removeprefix(PREFIX)
+            for name in sorted(born, key=lambda name: (born[name], name))
+        ]
 
     def drop(self, version: str) -> None:
         with _errors():
@@ -123,13 +158,19 @@ def _errors(version: str = "") -> Iterator[None]:
         yield
     except BulkIndexError as error:
         first = error.errors[0] if error.errors else {}
-        raise DataError(f"Elasticsearch refused {len(error.errors)} documents, the first with {first}") from error
+        raise DataError(
+            f"Elasticsearch refused {len(error.errors)} documents, the first with {first}"
+        ) from error
     except NotFoundError as error:
-        raise DataError(f"keyword index version {version!r} is not in Elasticsearch; run the index stage") from error
+        raise DataError(
+            f"keyword index version {version!r} is not in Elasticsearch; run the index stage"
+        ) from error
     except ApiError as error:
         kind = TransientError if error.status_code in PASSING_STATUS else KindlingError
         raise kind(f"Elasticsearch answered {error.status_code}: {error}") from error
     except SerializationError as error:
-        raise DataError(f"a document cannot be sent to Elasticsearch: {error}") from error
+        raise DataError(
+            f"a document cannot be sent to Elasticsearch: {error}"
+        ) from error
     except (Unreachable, TransportError) as error:
         raise TransientError(f"Elasticsearch does not answer: {error}") from error

@@ -57,24 +57,45 @@ class TantivyKeywords:
         """Best first, ties by review id. Any text is a valid query; no word in common, no hit."""
         searcher = self._index(version).searcher()
         # Half a surrogate pair is text that JSON can carry and UTF-8 cannot.
-        terms = self._analyzer.analyze(query.encode(errors="replace").decode())[:MAX_QUERY_TERMS]
+        terms = self._analyzer.analyze(query.encode(errors="replace").decode())[
+            :MAX_QUERY_TERMS
+        ]
         if not terms or limit < 1:
             return []
-        words = Query.boolean_query([
-            (Occur.Should, Query.term_query(self._schema, "text", term, index_option="freq")) for term in terms])
+        words = Query.boolean_query(
+            [
+                (
+                    Occur.Should,
+                    Query.term_query(self._schema, "text", term, index_option="freq"),
+                )
+                for term in terms
+            ]
+        )
         clauses = [(Occur.Must, words)]
         # A filter says yes or no: worth 0, so that it does not move a score.
-        clauses += [(Occur.Must, Query.const_score_query(self._any_of(field, values), 0.0))
-                    for field, values in wanted(filters)]
+        clauses += [
+            (Occur.Must, Query.const_score_query(self._any_of(field, values), 0.0))
+            for field, values in wanted(filters)
+        ]
         found = searcher.search(Query.boolean_query(clauses), limit).hits
-        hits = [Hit(searcher.doc(address).get_first("review_id"), score) for score, address in found]
+        hits = [
+            Hit(searcher.doc(address).get_first("review_id"), score)
+            for score, address in found
+        ]
         return sorted(hits, key=lambda hit: (-hit.score, hit.review_id))
 
     def versions(self) -> list[str]:
         if not self._directory.is_dir():
             return []
-        found = [path for path in self._directory.iterdir() if VERSION.fullmatch(path.name)]
-        return [path.name for path in sorted(found, key=lambda path: (path / "meta.json").stat().st_mtime_ns)]
+        found = [
+            path for path in self._directory.iterdir() if VERSION.fullmatch(path.name)
+        ]
+        return [
+            path.name
+            for path in sorted(
+                found, key=lambda path: (path / "meta.json").stat().st_mtime_ns
+            )
+        ]
 
     def drop(self, version: str) -> None:
         self._open.pop(version, None)
@@ -92,7 +113,8 @@ class TantivyKeywords:
             status = (folder / "meta.json").stat()
         except FileNotFoundError:
             raise DataError(
-                f"keyword index version {version!r} is not in {self._directory}; run the index stage") from None
+                f"keyword index version {version!r} is not in {self._directory}; run the index stage"
+            ) from None
         # Another process may have rebuilt the version under the same name: then the file is another.
         identity = (status.st_ino, status.st_mtime_ns)
         known = self._open.get(version)
@@ -109,12 +131,18 @@ class TantivyKeywords:
             # One thread and one order of documents: equal scores come back in the order of review ids.
             writer = index.writer(heap_size=HEAP_BYTES, num_threads=1)
             for document in sorted(documents, key=lambda one: one.review_id):
-                writer.add_document(tantivy.Document.from_dict(asdict(document), self._schema))
+                writer.add_document(
+                    tantivy.Document.from_dict(asdict(document), self._schema)
+                )
             writer.commit()
             writer.wait_merging_threads()
         except (OSError, ValueError) as error:
-            if getattr(error, "errno", None) == errno.ENOSPC or "No space left" in str(error):
-                raise KindlingError(f"disk full while writing the keyword index in {folder}") from error
+            if getattr(error, "errno", None) == errno.ENOSPC or "No space left" in str(
+                error
+            ):
+                raise KindlingError(
+                    f"disk full while writing the keyword index in {folder}"
+                ) from error
             raise
         index.reload()
         return index.searcher().num_docs
@@ -122,8 +150,15 @@ class TantivyKeywords:
     def _any_of(self, field: str, values: list[str | int]) -> Query:
         if not values:
             return Query.empty_query()
-        return Query.boolean_query([
-            (Occur.Should, Query.term_query(self._schema, field, value, index_option="basic")) for value in values])
+        return Query.boolean_query(
+            [
+                (
+                    Occur.Should,
+                    Query.term_query(self._schema, field, value, index_option="basic"),
+                )
+                for value in values
+            ]
+        )
 
     @contextmanager
     def _one_builder(self) -> Iterator[None]:
@@ -145,14 +180,24 @@ class TantivyKeywords:
 
 def _analyzer() -> tantivy.TextAnalyzer:
     """Words, lower case, English (Porter2) stems: what Elasticsearch's mapping beside this file says too."""
-    return (TextAnalyzerBuilder(Tokenizer.simple()).filter(Filter.remove_long(40)).filter(Filter.lowercase())
-            .filter(Filter.stemmer("english")).build())
+    return (
+        TextAnalyzerBuilder(Tokenizer.simple())
+        .filter(Filter.remove_long(40))
+        .filter(Filter.lowercase())
+        .filter(Filter.stemmer("english"))
+        .build()
+    )
 
 
 def _schema() -> tantivy.Schema:
     builder = SchemaBuilder()
     builder.add_text_field("text", tokenizer_name=ANALYZER, index_option="freq")
     for field in EXACT_FIELDS:
-        builder.add_text_field(field, stored=field == "review_id", tokenizer_name="raw", index_option="basic")
+        builder.add_text_field(
+            field,
+            stored=field == "review_id",
+            tokenizer_name="raw",
+            index_option="basic",
+        )
     builder.add_integer_field("rating", indexed=True)
     return builder.build()

@@ -21,8 +21,11 @@ class MemoryRows:
     def read(self, record_type: type[R], run_id: str, **equals: Any) -> list[R]:
         """All rows of that type in the run, ordered by key; `equals` filters columns."""
         found = [
-            row for (run, _), rows in self._rows.items() if run == run_id
-            for row in rows if type(row) is record_type
+            row
+            for (run, _), rows in self._rows.items()
+            if run == run_id
+            for row in rows
+            if type(row) is record_type
             and all(getattr(row, name) == value for name, value in equals.items())
         ]
         return sorted(found, key=lambda row: getattr(row, record_type.key))
@@ -32,12 +35,21 @@ class MemoryRows:
         return self._reports.get((run_id, stage))
 
     def commit(
-        self, report: StageReport, records: Iterable[Record], rejections: Iterable[Rejection]
+        self,
+        report: StageReport,
+        records: Iterable[Record],
+        rejections: Iterable[Rejection],
     ) -> None:
         """Replace the stage's rows for this run and write its manifest."""
         rows = [*records, *rejections]
-        keys = [(type(row), getattr(row, row.key), getattr(row, "reason", "") if isinstance(row, Rejection) else "")
-                for row in rows]
+        keys = [
+            (
+                type(row),
+                getattr(row, row.key),
+                getattr(row, "reason", "") if isinstance(row, Rejection) else "",
+            )
+            for row in rows
+        ]
         if len(set(keys)) < len(keys):
             twice = next(key for key in keys if keys.count(key) > 1)
             raise ValueError(f"{report.stage} made two rows of one key: {twice}")
@@ -53,7 +65,9 @@ class MemoryObjects:
 
     def put(self, data: bytes, suffix: str) -> str:
         """Store under the content's SHA-256 and return the URI; storing twice is a no-op."""
-        return self.put_named(f"sha256/{hashlib.sha256(data).hexdigest()}{suffix}", data)
+        return self.put_named(
+            f"sha256/{hashlib.sha256(data).hexdigest()}{suffix}", data
+        )
 
     def put_named(self, name: str, data: bytes) -> str:
         """Store under a name, replacing; returns the URI."""
@@ -67,7 +81,10 @@ class MemoryObjects:
         """Store a folder's files under a name; returns the URI of the folder."""
         for path in sorted(directory.rglob("*")):
             if path.is_file():
-                self.put_named(f"{name}/{path.relative_to(directory).as_posix()}", path.read_bytes())
+                self.put_named(
+                    f"{name}/{path.relative_to(directory).as_posix()}",
+                    path.read_bytes(),
+                )
         return f"memory://{name}"
 
     def get(self, uri: str) -> bytes:

@@ -43,7 +43,10 @@ class FsspecObjects:
         """Store a folder's files under a name; returns the URI of the folder."""
         for path in sorted(directory.rglob("*")):
             if path.is_file():
-                self.put_named(f"{name}/{path.relative_to(directory).as_posix()}", path.read_bytes())
+                self.put_named(
+                    f"{name}/{path.relative_to(directory).as_posix()}",
+                    path.read_bytes(),
+                )
         return f"{self._root}/{name}"
 
     def get(self, uri: str) -> bytes:
@@ -55,7 +58,9 @@ class FsspecObjects:
 
     def _write(self, uri: str, data: bytes) -> None:
         if self._protocol != "file":
-            self._filesystem.pipe_file(uri, data)  # S3 shows an object only when it is whole.
+            self._filesystem.pipe_file(
+                uri, data
+            )  # S3 shows an object only when it is whole.
             return
         target = Path(self._filesystem._strip_protocol(uri))
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -66,5 +71,7 @@ class FsspecObjects:
         except OSError as error:
             partial.unlink(missing_ok=True)
             if error.errno == errno.ENOSPC:
-                raise KindlingError(f"disk full while writing {uri}; free some space and run again") from error
+                raise KindlingError(
+                    f"disk full while writing {uri}; free some space and run again"
+                ) from error
             raise

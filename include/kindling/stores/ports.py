@@ -24,7 +24,10 @@ class RowStore(Protocol):
         ...
 
     def commit(
-        self, report: StageReport, records: Iterable[Record], rejections: Iterable[Rejection]
+        self,
+        report: StageReport,
+        records: Iterable[Record],
+        rejections: Iterable[Rejection],
     ) -> None:
         """Replace the stage's rows for this run and write its manifest, in one transaction."""
         ...
@@ -113,8 +116,12 @@ class VectorIndex(Protocol):
     def count(self, version: str) -> int: ...
 
     def search(
-        self, version: str, embedding: np.ndarray, limit: int,
-        filters: Filters | None = None, exact: bool = False,
+        self,
+        version: str,
+        embedding: np.ndarray,
+        limit: int,
+        filters: Filters | None = None,
+        exact: bool = False,
     ) -> list[Hit]:
         """Best first by cosine similarity; `exact` scans every row (for measuring recall)."""
         ...
@@ -135,7 +142,9 @@ class IndexAlias(Protocol):
         """Point the alias at `version`; returns the version before."""
         ...
 
-    def documents(self, version: str, review_ids: Sequence[str]) -> dict[str, Document]: ...
+    def documents(
+        self, version: str, review_ids: Sequence[str]
+    ) -> dict[str, Document]: ...
 
 
 class EmbeddingCache(Protocol):
@@ -159,7 +168,11 @@ class ModelRegistry(Protocol):
     name: str
 
     def register(
-        self, run_id: str, directory: Path, params: Mapping[str, Any], metrics: Mapping[str, float]
+        self,
+        run_id: str,
+        directory: Path,
+        params: Mapping[str, Any],
+        metrics: Mapping[str, float],
     ) -> ModelVersion:
         """Log a trained model folder; registering the same run again returns the same version."""
         ...

@@ -25,12 +25,18 @@ def connect(url: str, **options: Any) -> Iterator[psycopg.Connection[Any]]:
     A server that does not answer or goes away is a TransientError, a full disk a KindlingError.
     """
     try:
-        with psycopg.connect(url, options=f"-c search_path={SCHEMA},public", **options) as connection:
+        with psycopg.connect(
+            url, options=f"-c search_path={SCHEMA},public", **options
+        ) as connection:
             yield connection
     except psycopg.errors.DiskFull as error:
-        raise KindlingError(f"Postgres at {_without_password(url)} has no disk space left: {error}") from error
+        raise KindlingError(
+            f"Postgres at {_without_password(url)} has no disk space left: {error}"
+        ) from error
     except psycopg.OperationalError as error:
-        raise TransientError(f"Postgres does not answer at {_without_password(url)}: {error}") from error
+        raise TransientError(
+            f"Postgres does not answer at {_without_password(url)}: {error}"
+        ) from error
 
 
 class PostgresRows:
@@ -61,7 +67,9 @@ class PostgresRows:
         unknown = set(equals) - set(names)
         if unknown:
             raise ValueError(f"{record_type.__name__} has no column {sorted(unknown)}")
-        query = sql.SQL("SELECT {columns} FROM {table} WHERE run_id = %s{filters} ORDER BY {key}").format(
+        query = sql.SQL(
+            "SELECT {columns} FROM {table} WHERE run_id = %s{filters} ORDER BY {key}"
+        ).format(
             columns=sql.SQL(", ").join(map(sql.Identifier, names)),
             table=sql.Identifier(record_type.table),
             filters=sql.SQL("").join(
@@ -78,12 +86,16 @@ class PostgresRows:
         """The stage's manifest: present means that all of its rows are there."""
         with connect(self._url) as connection:
             row = connection.execute(
-                "SELECT report FROM stage_commit WHERE run_id = %s AND stage = %s", (run_id, stage)
+                "SELECT report FROM stage_commit WHERE run_id = %s AND stage = %s",
+                (run_id, stage),
             ).fetchone()
         return StageReport(**row[0]) if row else None
 
     def commit(
-        self, report: StageReport, records: Iterable[Record], rejections: Iterable[Rejection]
+        self,
+        report: StageReport,
+        records: Iterable[Record],
+        rejections: Iterable[Rejection],
     ) -> None:
         """Replace the stage's rows for this run and write its manifest, in one transaction."""
         by_type: dict[type, list[Record]] = {}
@@ -92,12 +104,15 @@ class PostgresRows:
         by_type[Rejection] = [*by_type.get(Rejection, []), *rejections]
         with connect(self._url) as connection, connection.cursor() as cursor:
             # Two attempts of one stage (a zombie and its retry) take turns; the second replaces the first.
-            cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))",
-                           (f"{report.run_id}/{report.stage}",))
+            cursor.execute(
+                "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))",
+                (f"{report.run_id}/{report.stage}",),
+            )
             for record_type in RECORD_TYPES:
                 cursor.execute(
                     sql.SQL("DELETE FROM {} WHERE run_id = %s AND stage = %s").format(
-                        sql.Identifier(record_type.table)),
+                        sql.Identifier(record_type.table)
+                    ),
                     (report.run_id, report.stage),
                 )
             for record_type, rows in by_type.items():
@@ -109,26 +124,49 @@ class PostgresRows:
             )
 
 
-def _copy(cursor: Any, report: StageReport, record_type: type, rows: list[Record]) -> None:
+def _copy(
+    cursor: Any, report: StageReport, record_type: type, rows: list[Record]
+) -> None:
     names = [field.name for field in fields(record_type)]
     statement = sql.SQL("COPY {} (run_id, stage, {}) FROM STDIN").format(
-        sql.Identifier(record_type.table), sql.SQL(", ").join(map(sql.Identifier, names)))
+        sql.Identifier(record_type.table),
+        sql.SQL(", ").join(map(sql.Identifier, names)),
+    )
     with cursor.copy(statement) as copy:
         for row in rows:
-            copy.write_row((report.run_id, report.stage, *(_column(getattr(row, name)) for name in names)))
+            copy.write_row(
+                (
+                    report.run_id,
+                    report.stage,
+                    *(_column(getattr(row, name)) for name in names),
+                )
+            )
 
 
 def _column(value: Any) -> Any:
     if isinstance(value, Mapping):
         return Jsonb(dict(value))
     # PostgreSQL text cannot hold NUL; a page that serves one is not a reason to lose the row.
-    return list(value) if isinstance(value, tuple) else value.replace("\0", "") if isinstance(value, str) else value
+    return (
+        list(value)
+        if isinstance(value, tuple)
+        else value.replace("\0", "")
+        if isinstance(value, str)
+        else value
+    )
 
 
 def _record(record_type: type[R], row: Mapping[str, Any]) -> R:
-    return record_type(**{k: tuple(v) if isinstance(v, list) else v for k, v in row.items()})
+    return record_type(
+        **{k: tuple(v) if isinstance(v, list) else v for k, v in row.items()}
+    )
 
 
 def _without_password(url: str) -> str:
-    return psycopg.conninfo.make_conninfo(**{
-        key: value for key, value in psycopg.conninfo.conninfo_to_dict(url).items() if key != "password"})
+    return psycopg.conninfo.make_conninfo(
+        **{
+            key: value
+            for key, value in psycopg.conninfo.conninfo_to_dict(url).items()
+            if key != "password"
+        }
+    )

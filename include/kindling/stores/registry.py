@@ -34,14 +34,20 @@ class MlflowRegistry:
         self._client = MlflowClient(tracking_uri, registry_uri=tracking_uri)
 
     def register(
-        self, run_id: str, directory: Path, params: Mapping[str, Any], metrics: Mapping[str, float]
+        self,
+        run_id: str,
+        directory: Path,
+        params: Mapping[str, Any],
+        metrics: Mapping[str, float],
     ) -> ModelVersion:
         """Log a trained model folder; the same content of the same run is the same version."""
         digest = _digest(directory)
         for version in self._versions(run_id):
             if version.tags.get("content_sha256") == digest:
                 return _version(version)
-        run = self._client.create_run(self._experiment(), run_name=run_id, tags={"kindling.run_id": run_id})
+        run = self._client.create_run(
+            self._experiment(), run_name=run_id, tags={"kindling.run_id": run_id}
+        )
         for key, value in params.items():
             self._client.log_param(run.info.run_id, key, value)
         for key, value in metrics.items():
@@ -50,10 +56,14 @@ class MlflowRegistry:
         self._client.set_terminated(run.info.run_id)
         self._ensure_model()
         # Last: a version is there only when all of its files are.
-        return _version(self._client.create_model_version(
-            MODEL, source=f"{run.info.artifact_uri}/{FOLDER}", run_id=run.info.run_id,
-            tags={"kindling.run_id": run_id, "content_sha256": digest},
-        ))
+        return _version(
+            self._client.create_model_version(
+                MODEL,
+                source=f"{run.info.artifact_uri}/{FOLDER}",
+                run_id=run.info.run_id,
+                tags={"kindling.run_id": run_id, "content_sha256": digest},
+            )
+        )
 
     def log_metrics(self, version: str, metrics: Mapping[str, float]) -> None:
         """Add figures to the run behind a version."""
@@ -66,14 +76,21 @@ class MlflowRegistry:
         try:
             return _version(self._client.get_model_version_by_alias(MODEL, ALIAS))
         except MlflowException as error:
-            if error.error_code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
+            if error.error_code in {
+                "RESOURCE_DOES_NOT_EXIST",
+                "INVALID_PARAMETER_VALUE",
+            }:
                 return None
             raise
 
     def candidate(self, run_id: str) -> ModelVersion | None:
         """The newest version that this run registered."""
         versions = self._versions(run_id)
-        return _version(max(versions, key=lambda one: int(one.version))) if versions else None
+        return (
+            _version(max(versions, key=lambda one: int(one.version)))
+            if versions
+            else None
+        )
 
     def promote(self, version: str) -> None:
         """Point `champion` at the version; the alias moves in one statement."""
@@ -82,16 +99,25 @@ class MlflowRegistry:
     def download(self, version: str, into: Path) -> Path:
         """Fetch the model folder; returns its path."""
         source = self._client.get_model_version(MODEL, version).source
-        return Path(mlflow.artifacts.download_artifacts(
-            artifact_uri=source, dst_path=str(into), tracking_uri=self._uri))
+        return Path(
+            mlflow.artifacts.download_artifacts(
+                artifact_uri=source, dst_path=str(into), tracking_uri=self._uri
+            )
+        )
 
     def _versions(self, run_id: str) -> list[MlflowVersion]:
-        found = self._client.search_model_versions(f"name = '{MODEL}'", max_results=10_000)
+        found = self._client.search_model_versions(
+            f"name = '{MODEL}'", max_results=10_000
+        )
         return [one for one in found if one.tags.get("kindling.run_id") == run_id]
 
     def _experiment(self) -> str:
         known = self._client.get_experiment_by_name(EXPERIMENT)
-        return known.experiment_id if known else self._client.create_experiment(EXPERIMENT, self._artifacts)
+        return (
+            known.experiment_id
+            if known
+            else self._client.create_experiment(EXPERIMENT, self._artifacts)
+        )
 
     def _ensure_model(self) -> None:
         try:
@@ -102,7 +128,9 @@ class MlflowRegistry:
 
 
 def _version(version: MlflowVersion) -> ModelVersion:
-    return ModelVersion(str(version.version), version.tags.get("kindling.run_id", ""), version.source)
+    return ModelVersion(
+        str(version.version), version.tags.get("kindling.run_id", ""), version.source
+    )
 
 
 def _digest(directory: Path) -> str:

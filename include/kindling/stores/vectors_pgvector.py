@@ -42,8 +42,14 @@ class _Pooled:
     @cached_property
     def _pool(self) -> ConnectionPool[Any]:
         return ConnectionPool(
-            self._url, min_size=0, max_size=4, num_workers=1, timeout=WAIT_S, open=True,
-            check=ConnectionPool.check_connection, configure=register_vector,
+            self._url,
+            min_size=0,
+            max_size=4,
+            num_workers=1,
+            timeout=WAIT_S,
+            open=True,
+            check=ConnectionPool.check_connection,
+            configure=register_vector,
             # Plans are made anew for each search: a generic one does not know how much a filter keeps.
             kwargs={"options": SESSION, "prepare_threshold": None},
         )
@@ -70,30 +76,54 @@ class PgVectors(_Pooled):
             cursor.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
             cursor.execute(f"SET LOCAL maintenance_work_mem = '{BUILD_MEMORY}'")
             cursor.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(partition))
-            cursor.execute(sql.SQL("CREATE TABLE {} (LIKE review_vector INCLUDING ALL)").format(partition))
+            cursor.execute(
+                sql.SQL("CREATE TABLE {} (LIKE review_vector INCLUDING ALL)").format(
+                    partition
+                )
+            )
             count = _copy(cursor, partition, version, rows)
             # After the rows: a graph made in one go is better and faster than one grown row by row.
-            cursor.execute(sql.SQL("CREATE INDEX ON {} USING hnsw (embedding halfvec_cosine_ops) WITH ({})").format(
-                partition, sql.SQL(HNSW)))
+            cursor.execute(
+                sql.SQL(
+                    "CREATE INDEX ON {} USING hnsw (embedding halfvec_cosine_ops) WITH ({})"
+                ).format(partition, sql.SQL(HNSW))
+            )
             for field in ("product_id", "category"):
-                cursor.execute(sql.SQL("CREATE INDEX ON {} ({})").format(partition, sql.Identifier(field)))
+                cursor.execute(
+                    sql.SQL("CREATE INDEX ON {} ({})").format(
+                        partition, sql.Identifier(field)
+                    )
+                )
             cursor.execute(sql.SQL("ANALYZE {}").format(partition))
-            cursor.execute(sql.SQL("ALTER TABLE review_vector ATTACH PARTITION {} FOR VALUES IN ({})").format(
-                partition, sql.Literal(version)))
+            cursor.execute(
+                sql.SQL(
+                    "ALTER TABLE review_vector ATTACH PARTITION {} FOR VALUES IN ({})"
+                ).format(partition, sql.Literal(version))
+            )
         return count
 
     def count(self, version: str) -> int:
         with self._connection() as connection:
-            return int(connection.execute(
-                "SELECT count(*) FROM review_vector WHERE version = %s", (version,)).fetchone()[0])
+            return int(
+                connection.execute(
+                    "SELECT count(*) FROM review_vector WHERE version = %s", (version,)
+                ).fetchone()[0]
+            )
 
     def search(
-        self, version: str, embedding: np.ndarray, limit: int,
-        filters: Filters | None = None, exact: bool = False,
+        self,
+        version: str,
+        embedding: np.ndarray,
+        limit: int,
+        filters: Filters | None = None,
+        exact: bool = False,
     ) -> list[Hit]:
         """Best first by cosine similarity; `exact` scans every row (for measuring recall)."""
         accepted = dict(wanted(filters))
-        clauses = [sql.SQL(" AND {} = ANY(%s)").format(sql.Identifier(field)) for field in accepted]
+        clauses = [
+            sql.SQL(" AND {} = ANY(%s)").format(sql.Identifier(field))
+            for field in accepted
+        ]
         query = sql.SQL(
             "WITH nearest AS MATERIALIZED ("
             " SELECT review_id, embedding <=> %s AS distance FROM review_vector"
@@ -104,20 +134,27 @@ class PgVectors(_Pooled):
             if exact:
                 connection.execute("SET LOCAL enable_indexscan = off")
             found = connection.execute(
-                query, (HalfVector(embedding), version, *accepted.values(), limit)).fetchall()
+                query, (HalfVector(embedding), version, *accepted.values(), limit)
+            ).fetchall()
         return [Hit(review_id, float(score)) for review_id, score in found]
 
     def versions(self) -> list[str]:
         with self._connection() as connection:
             bounds = connection.execute(
                 "SELECT pg_get_expr(c.relpartbound, c.oid) FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid"
-                " WHERE i.inhparent = 'review_vector'::regclass ORDER BY c.oid").fetchall()
-        return [bound.removeprefix("FOR VALUES IN ('").removesuffix("')") for bound, in bounds]
+                " WHERE i.inhparent = 'review_vector'::regclass ORDER BY c.oid"
+            ).fetchall()
+        return [
+            bound.removeprefix("FOR VALUES IN ('").removesuffix("')")
+            for (bound,) in bounds
+        ]
 
     def drop(self, version: str) -> None:
         with self._connection() as connection:
             connection.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
-            connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(_partition(version)))
+            connection.execute(
+                sql.SQL("DROP TABLE IF EXISTS {}").format(_partition(version))
+            )
 
 
 class PgIndexAlias(_Pooled):
@@ -125,18 +162,22 @@ class PgIndexAlias(_Pooled):
 
     def current(self) -> str | None:
         with self._connection() as connection:
-            row = connection.execute("SELECT version FROM index_alias WHERE name = %s", (ALIAS,)).fetchone()
+            row = connection.execute(
+                "SELECT version FROM index_alias WHERE name = %s", (ALIAS,)
+            ).fetchone()
         return row[0] if row else None
 
     def swap(self, version: str) -> str | None:
         """Point the alias at `version`; returns the version before."""
         with self._connection() as connection:
             before = connection.execute(
-                "SELECT version FROM index_alias WHERE name = %s FOR UPDATE", (ALIAS,)).fetchone()
+                "SELECT version FROM index_alias WHERE name = %s FOR UPDATE", (ALIAS,)
+            ).fetchone()
             connection.execute(
                 "INSERT INTO index_alias (name, version) VALUES (%s, %s)"
                 " ON CONFLICT (name) DO UPDATE SET version = EXCLUDED.version, swapped_at = now()",
-                (ALIAS, version))
+                (ALIAS, version),
+            )
         return before[0] if before else None
 
     def documents(self, version: str, review_ids: Sequence[str]) -> dict[str, Document]:
@@ -144,7 +185,8 @@ class PgIndexAlias(_Pooled):
         with self._connection() as connection:
             found = connection.execute(
                 f"SELECT {', '.join(COLUMNS)} FROM review_vector WHERE version = %s AND review_id = ANY(%s)",
-                (version, list(review_ids))).fetchall()
+                (version, list(review_ids)),
+            ).fetchall()
         return {row[0]: Document(*row) for row in found}
 
 
@@ -155,28 +197,48 @@ class PgEmbeddingCache(_Pooled):
         with self._connection() as connection:
             found = connection.execute(
                 "SELECT text_sha256, embedding FROM embedding_cache WHERE model = %s AND text_sha256 = ANY(%s)",
-                (model, list(text_sha256s))).fetchall()
-        return {sha256: np.asarray(vector.to_numpy(), dtype=np.float32) for sha256, vector in found}
+                (model, list(text_sha256s)),
+            ).fetchall()
+        return {
+            sha256: np.asarray(vector.to_numpy(), dtype=np.float32)
+            for sha256, vector in found
+        }
 
     def put(self, model: str, vectors: Mapping[str, np.ndarray]) -> None:
         with self._connection() as connection, connection.cursor() as cursor:
             cursor.executemany(
                 "INSERT INTO embedding_cache VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
-                [(model, sha256, Vector(vector)) for sha256, vector in sorted(vectors.items())])
+                [
+                    (model, sha256, Vector(vector))
+                    for sha256, vector in sorted(vectors.items())
+                ],
+            )
 
 
 def _partition(version: str) -> sql.Identifier:
     # By hash: names of tables end at 63 bytes, and versions may differ after that.
-    return sql.Identifier(f"review_vector_{hashlib.sha256(checked(version).encode()).hexdigest()[:16]}")
+    return sql.Identifier(
+        f"review_vector_{hashlib.sha256(checked(version).encode()).hexdigest()[:16]}"
+    )
 
 
-def _copy(cursor: Any, partition: sql.Identifier, version: str, rows: Iterable[VectorRow]) -> int:
-    columns = sql.SQL(", ").join(map(sql.Identifier, ("version", "embedding", *COLUMNS)))
+def _copy(
+    cursor: Any, partition: sql.Identifier, version: str, rows: Iterable[VectorRow]
+) -> int:
+    columns = sql.SQL(", ").join(
+        map(sql.Identifier, ("version", "embedding", *COLUMNS))
+    )
     count = 0
-    with cursor.copy(sql.SQL("COPY {} ({}) FROM STDIN").format(partition, columns)) as copy:
+    with cursor.copy(
+        sql.SQL("COPY {} ({}) FROM STDIN").format(partition, columns)
+    ) as copy:
         for row in rows:
             if not np.isfinite(row.embedding).all():
-                raise DataError(f"review {row.document.review_id}: its embedding is not finite")
-            copy.write_row((version, HalfVector(row.embedding).to_text(), *astuple(row.document)))
+                raise DataError(
+                    f"review {row.document.review_id}: its embedding is not finite"
+                )
+            copy.write_row(
+                (version, HalfVector(row.embedding).to_text(), *astuple(row.document))
+            )
             count += 1
     return count

@@ -36,26 +36,50 @@ def induce(fragments: Sequence[Fragment], seed: int) -> Aspects:
     if count < 2:
         return Aspects(np.zeros(len(fragments), dtype=int), ("all",))
     x = TfidfVectorizer(
-        analyzer=lambda words: words, vocabulary=terms, sublinear_tf=True, dtype=np.float32).fit_transform(contents)
+        analyzer=lambda words: words,
+        vocabulary=terms,
+        sublinear_tf=True,
+        dtype=np.float32,
+    ).fit_transform(contents)
     # One thread: sums in another order would give other clusters on another machine.
     with threadpool_limits(1):
-        latent = TruncatedSVD(min(_DIMENSIONS, len(terms) - 1), n_iter=3, random_state=seed).fit_transform(x)
-        clusters = MiniBatchKMeans(count, random_state=seed, n_init=3, batch_size=4096).fit(normalize(latent))
+        latent = TruncatedSVD(
+            min(_DIMENSIONS, len(terms) - 1), n_iter=3, random_state=seed
+        ).fit_transform(x)
+        clusters = MiniBatchKMeans(
+            count, random_state=seed, n_init=3, batch_size=4096
+        ).fit(normalize(latent))
     overall = np.asarray(x.mean(axis=0)).ravel()
     names = []
     for cluster in range(count):
         mine = clusters.labels_ == cluster
-        above = np.asarray(x[mine].mean(axis=0)).ravel() - overall if mine.any() else overall
-        names.append(" ".join(terms[index] for index in np.argsort(-above, kind="stable")[:3]))
+        above = (
+            np.asarray(x[mine].mean(axis=0)).ravel() - overall
+            if mine.any()
+            else overall
+        )
+        names.append(
+            " ".join(terms[index] for index in np.argsort(-above, kind="stable")[:3])
+        )
     return Aspects(clusters.labels_.astype(int), tuple(names))
 
 
 def _terms(contents: Sequence[Sequence[str]]) -> list[str]:
     """Words of three sentences at least, and of a tenth of them at most."""
     counts = Counter(word for words in contents for word in set(words))
-    eligible = [word for word, count in counts.items() if 3 <= count <= max(3, len(contents) / 10)]
-    return sorted(sorted(eligible, key=lambda word: (-counts[word], word))[:_MOST_TERMS])
+    eligible = [
+        word
+        for word, count in counts.items()
+        if 3 <= count <= max(3, len(contents) / 10)
+    ]
+    return sorted(
+        sorted(eligible, key=lambda word: (-counts[word], word))[:_MOST_TERMS]
+    )
 
 
 def _content(words: Sequence[str]) -> list[str]:
-    return [word for word in words if len(word) > 2 and "'" not in word and word not in ENGLISH_STOP_WORDS]
+    return [
+        word
+        for word in words
+        if len(word) > 2 and "'" not in word and word not in ENGLISH_STOP_WORDS
+    ]

@@ -12,8 +12,12 @@ from kindling.synthesis.ports import EditedPhoto
 from kindling.synthesis.reshoot import opened, relight, reshoot
 from kindling.synthesis.saliency import object_mask
 
-_DAMAGE: Mapping[Condition, Callable[[np.ndarray, np.ndarray, np.random.Generator], np.ndarray]] = {
-    "torn": torn, "stained": stained, "broken": broken,
+_DAMAGE: Mapping[
+    Condition, Callable[[np.ndarray, np.ndarray, np.random.Generator], np.ndarray]
+] = {
+    "torn": torn,
+    "stained": stained,
+    "broken": broken,
 }
 
 
@@ -26,14 +30,21 @@ class ConditionEdits:
         """`longest_side`: pixels of the result's longest side at most."""
         self._longest_side = longest_side
 
-    def edit(self, photo: bytes, condition: Condition, rng: np.random.Generator) -> EditedPhoto:
+    def edit(
+        self, photo: bytes, condition: Condition, rng: np.random.Generator
+    ) -> EditedPhoto:
         """A JPEG of the photo's object in that condition; DataError when the bytes are no image."""
         # A stream each, so that shot and light are the same whatever damage lies between them.
         shot, harm, light = rng.spawn(3)
-        pixels = np.asarray(reshoot(opened(photo, self._longest_side), shot), dtype=float) / 255
+        pixels = (
+            np.asarray(reshoot(opened(photo, self._longest_side), shot), dtype=float)
+            / 255
+        )
         if condition in _DAMAGE:
             pixels = _DAMAGE[condition](pixels, object_mask(pixels), harm)
         pixels = relight(pixels, light)
         out = io.BytesIO()
-        Image.fromarray((pixels * 255).round().astype(np.uint8)).save(out, "JPEG", quality=int(light.integers(80, 93)))
+        Image.fromarray((pixels * 255).round().astype(np.uint8)).save(
+            out, "JPEG", quality=int(light.integers(80, 93))
+        )
         return EditedPhoto(out.getvalue(), ".jpg", pixels.shape[1], pixels.shape[0])

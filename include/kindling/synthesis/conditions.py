@@ -7,7 +7,9 @@ import numpy as np
 from kindling.records import CONDITIONS, Condition
 from kindling.synthesis.ports import Cell
 
-DAMAGED: tuple[Condition, ...] = tuple(condition for condition in CONDITIONS if condition != "intact")
+DAMAGED: tuple[Condition, ...] = tuple(
+    condition for condition in CONDITIONS if condition != "intact"
+)
 
 
 @dataclass(frozen=True)
@@ -19,7 +21,11 @@ class PhotoPlan:
 
 
 def plan(
-    cell: Cell, rows: int, photo_share: float, conflict_share: float, rng: np.random.Generator
+    cell: Cell,
+    rows: int,
+    photo_share: float,
+    conflict_share: float,
+    rng: np.random.Generator,
 ) -> list[PhotoPlan]:
     """A plan for each row of a cell, in random order; shares are met to the row, kinds of damage evenly.
 
@@ -32,7 +38,13 @@ def plan(
     first = int(rng.integers(len(DAMAGED)))
     for number in range(pictured):
         conflict = number < conflicts
-        damage = DAMAGED[(first + number // (2 if cell.sentiment == "neutral" else 1)) % len(DAMAGED)]
-        damaged = number % 2 == 0 if cell.sentiment == "neutral" else (cell.sentiment == "negative") != conflict
+        damage = DAMAGED[
+            (first + number // (2 if cell.sentiment == "neutral" else 1)) % len(DAMAGED)
+        ]
+        damaged = (
+            number % 2 == 0
+            if cell.sentiment == "neutral"
+            else (cell.sentiment == "negative") != conflict
+        )
         plans.append(PhotoPlan(damage if damaged else "intact", not conflict))
     return [plans[index] for index in rng.permutation(rows)]

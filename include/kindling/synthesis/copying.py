@@ -34,4 +34,8 @@ class GramIndex:
 def grams(text: str) -> set[tuple[str, ...]]:
     """Distinct word 5-grams; of a shorter text, itself."""
     words = words_of(text)
-    return {words[i:i + _GRAM] for i in range(max(1, len(words) - _GRAM + 1))} if words else set()
+    return (
+        {words[i : i + _GRAM] for i in range(max(1, len(words) - _GRAM + 1))}
+        if words
+        else set()
+    )

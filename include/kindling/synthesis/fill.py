@@ -59,10 +59,16 @@ class _Judge:
 
 
 def fill(
-    policy: TextPolicy, wanted: Mapping[Cell, int], real: Sequence[Review], max_copy_rate: float, seed: int
+    policy: TextPolicy,
+    wanted: Mapping[Cell, int],
+    real: Sequence[Review],
+    max_copy_rate: float,
+    seed: int,
 ) -> Filled:
     """Ask for what each cell lacks. A cell's drafts depend on the seed and its name, not on other cells'."""
-    judge = _Judge(max_copy_rate, GramIndex((review.review_id, review.text) for review in real))
+    judge = _Judge(
+        max_copy_rate, GramIndex((review.review_id, review.text) for review in real)
+    )
     drafts: dict[Cell, dict[str, Draft]] = {}
     ledger: dict[Cell, CellLedger] = {}
     rejections: list[Rejection] = []
@@ -93,7 +99,9 @@ def fill(
 
 def synthetic_id(cell: Cell, draft: Draft) -> str:
     """Id from what the row says and what it is for: the same in every run."""
-    content = "\0".join((cell.category, cell.sentiment, str(draft.rating), draft.title, draft.body))
+    content = "\0".join(
+        (cell.category, cell.sentiment, str(draft.rating), draft.title, draft.body)
+    )
     return f"syn-{hashlib.sha256(content.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"
 
 
@@ -103,10 +111,17 @@ def cell_generator(seed: int, cell: Cell, purpose: str) -> np.random.Generator:
     return np.random.default_rng([seed, int.from_bytes(digest[:8], "big")])
 
 
-def _account(count: int, taken: Mapping[str, Draft], refused: Mapping[str, int], obstacle: str) -> CellLedger:
+def _account(
+    count: int, taken: Mapping[str, Draft], refused: Mapping[str, int], obstacle: str
+) -> CellLedger:
     shortfall = obstacle
     if len(taken) < count and not obstacle:
-        shortfall = (f"drafts were turned down ({', '.join(f'{n} {reason}' for reason, n in sorted(refused.items()))})"
-                     if refused else "sentences that fit ran out")
+        shortfall = (
+            f"drafts were turned down ({', '.join(f'{n} {reason}' for reason, n in sorted(refused.items()))})"
+            if refused
+            else "sentences that fit ran out"
+        )
     aspects = Counter(aspect for draft in taken.values() for aspect in draft.aspects)
-    return CellLedger(count, len(taken), dict(refused), dict(sorted(aspects.items())), shortfall)
+    return CellLedger(
+        count, len(taken), dict(refused), dict(sorted(aspects.items())), shortfall
+    )

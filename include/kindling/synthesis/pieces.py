@@ -64,11 +64,16 @@ class Pool:
     """The pieces of one cell, by role and position, each drawn in proportion to its category's kinship."""
 
     def __init__(self, pieces: Iterable[tuple[Piece, float]]) -> None:
-        groups: dict[tuple[Role, Position], list[tuple[Piece, float]]] = defaultdict(list)
+        groups: dict[tuple[Role, Position], list[tuple[Piece, float]]] = defaultdict(
+            list
+        )
         for piece, weight in pieces:
             groups[piece.role, piece.fragment.position].append((piece, weight))
         self._groups: Mapping[tuple[Role, Position], tuple[list[Piece], np.ndarray]] = {
-            key: ([piece for piece, _ in group], np.cumsum([weight for _, weight in group]))
+            key: (
+                [piece for piece, _ in group],
+                np.cumsum([weight for _, weight in group]),
+            )
             for key, group in groups.items()
         }
         self._uses: Counter[str] = Counter()
@@ -76,17 +81,29 @@ class Pool:
     @property
     def plain_share(self) -> float:
         """Share of its sentences that neither praise nor complain."""
-        sizes = {key: len(group) for key, (group, _) in self._groups.items() if key[1] != "title"}
-        return sum(n for (role, _), n in sizes.items() if role == "plain") / max(1, sum(sizes.values()))
+        sizes = {
+            key: len(group)
+            for key, (group, _) in self._groups.items()
+            if key[1] != "title"
+        }
+        return sum(n for (role, _), n in sizes.items() if role == "plain") / max(
+            1, sum(sizes.values())
+        )
 
     def sources(self, role: Role) -> set[str]:
         """Reviews with a sentence of that role."""
-        return {piece.fragment.review_id for (one, position), (group, _) in self._groups.items()
-                if one == role and position != "title" for piece in group}
+        return {
+            piece.fragment.review_id
+            for (one, position), (group, _) in self._groups.items()
+            if one == role and position != "title"
+            for piece in group
+        }
 
     def draw(self, wish: Wish, rng: np.random.Generator) -> Piece | None:
         """The best of some random pieces that meet the wish; None when none of them may be used."""
-        anywhere: tuple[Position, ...] = ("title",) if wish.position == "title" else (wish.position, "middle")
+        anywhere: tuple[Position, ...] = (
+            ("title",) if wish.position == "title" else (wish.position, "middle")
+        )
         best, best_cost = None, float("inf")
         for position in dict.fromkeys(anywhere):
             for piece in self._sample(wish.role, position, rng):
@@ -98,40 +115,64 @@ class Pool:
                 return best
         return None
 
-    def _sample(self, role: Role, position: Position, rng: np.random.Generator) -> list[Piece]:
+    def _sample(
+        self, role: Role, position: Position, rng: np.random.Generator
+    ) -> list[Piece]:
         if (role, position) not in self._groups:
             return []
         pieces, cumulated = self._groups[role, position]
-        found = np.searchsorted(cumulated, rng.random(min(_LOOKED_AT, 2 * len(pieces))) * cumulated[-1], side="right")
-        return [pieces[index] for index in np.unique(np.minimum(found, len(pieces) - 1))]
+        found = np.searchsorted(
+            cumulated,
+            rng.random(min(_LOOKED_AT, 2 * len(pieces))) * cumulated[-1],
+            side="right",
+        )
+        return [
+            pieces[index] for index in np.unique(np.minimum(found, len(pieces) - 1))
+        ]
 
     def _cost(self, piece: Piece, wish: Wish) -> float:
         uses = self._uses[piece.fragment.text]
-        if (uses >= _MOST_USES or piece.fragment.review_id in wish.sources
-                or piece.number not in (None, wish.number) or (wish.digits and piece.has_digit)):
+        if (
+            uses >= _MOST_USES
+            or piece.fragment.review_id in wish.sources
+            or piece.number not in (None, wish.number)
+            or (wish.digits and piece.has_digit)
+        ):
             return float("inf")
         length = abs(np.log(len(piece.fragment.words) / max(1.0, wish.words)))
         return float(length) + 0.7 * (piece.aspect in wish.aspects) + 0.4 * uses
 
 
 def pool_for(
-    cell: Cell, fragments: Iterable[Fragment], tones: Iterable[float], aspects: Iterable[int], vocabulary: Vocabulary
+    cell: Cell,
+    fragments: Iterable[Fragment],
+    tones: Iterable[float],
+    aspects: Iterable[int],
+    vocabulary: Vocabulary,
 ) -> Pool:
     """All fragments that fit the cell's category, and whose stars and tone agree with its sentiment."""
     transfer = Transfer(vocabulary, cell.category)
     kinship = vocabulary.kinship.get(cell.category, {})
-    number_of = {noun.word: noun.number for nouns in vocabulary.nouns.values() for noun in nouns}
+    number_of = {
+        noun.word: noun.number for nouns in vocabulary.nouns.values() for noun in nouns
+    }
     nameable = bool(vocabulary.nouns.get(cell.category))
     pieces = []
     for fragment, tone, aspect in zip(fragments, tones, aspects, strict=True):
-        role: Role = "praise" if tone > _CLEAR else "complaint" if tone < -_CLEAR else "plain"
+        role: Role = (
+            "praise" if tone > _CLEAR else "complaint" if tone < -_CLEAR else "plain"
+        )
         if not _agrees(fragment, role, tone, cell):
             continue
         renamed = transfer.renamed(fragment)
         if renamed is None or (renamed and not nameable):
             continue
         number = number_of[next(iter(renamed))] if renamed else fragment.number
-        weight = 1.0 if fragment.category == cell.category else _LEAST_WEIGHT + kinship.get(fragment.category, 0.0) / 2
+        weight = (
+            1.0
+            if fragment.category == cell.category
+            else _LEAST_WEIGHT + kinship.get(fragment.category, 0.0) / 2
+        )
         pieces.append((Piece(fragment, renamed, number, role, int(aspect)), weight))
     return Pool(pieces)
 
@@ -141,6 +182,8 @@ def _agrees(fragment: Fragment, role: Role, tone: float, cell: Cell) -> bool:
     stars = sentiment_of(fragment.rating)
     if cell.sentiment == "neutral":
         return stars == "neutral" or (
-            fragment.clause and role == {"positive": "praise", "negative": "complaint"}[stars])
+            fragment.clause
+            and role == {"positive": "praise", "negative": "complaint"}[stars]
+        )
     along = tone if cell.sentiment == "positive" else -tone
     return stars == cell.sentiment and along > -_CONTRARY and not fragment.clause

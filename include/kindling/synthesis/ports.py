@@ -56,7 +56,9 @@ class TextPolicy(Protocol):
 
     name: str
 
-    def write(self, cell: Cell, count: int, rng: np.random.Generator) -> Sequence[Draft]:
+    def write(
+        self, cell: Cell, count: int, rng: np.random.Generator
+    ) -> Sequence[Draft]:
         """Up to `count` drafts; none when it has nothing to say for the cell."""
         ...
 
@@ -75,7 +77,9 @@ class ImagePolicy(Protocol):
 
     name: str
 
-    def edit(self, photo: bytes, condition: Condition, rng: np.random.Generator) -> EditedPhoto:
+    def edit(
+        self, photo: bytes, condition: Condition, rng: np.random.Generator
+    ) -> EditedPhoto:
         """The photo's object in that condition; DataError when the bytes are no image.
 
         From equal generators, the results for two conditions differ in the damage and in nothing else.

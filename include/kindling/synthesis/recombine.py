@@ -22,8 +22,19 @@ _MOST_PLAIN = 0.5
 _REWRITE = 0.35
 #: Reviews of a cell from which its own stars are drawn.
 _ENOUGH = 10
-_CONTRASTS = ("but", "but", "but", "although", "though", "however,", "that said,", "on the other hand,")
-_CONTRASTING = frozenset(("but", "however", "although", "though", "yet", "still", "that"))
+_CONTRASTS = (
+    "but",
+    "but",
+    "but",
+    "although",
+    "though",
+    "however,",
+    "that said,",
+    "on the other hand,",
+)
+_CONTRASTING = frozenset(
+    ("but", "however", "although", "though", "yet", "still", "that")
+)
 
 
 class Recombination:
@@ -31,7 +42,9 @@ class Recombination:
 
     name = "offline-recombination/1"
 
-    def __init__(self, reviews: Sequence[Review], products: Iterable[Product], seed: int) -> None:
+    def __init__(
+        self, reviews: Sequence[Review], products: Iterable[Product], seed: int
+    ) -> None:
         """Learn tone, vocabulary and aspects from `reviews`, which must be real and of the train split."""
         self._reviews = sorted(reviews, key=lambda review: review.review_id)
         self._vocabulary = learn(self._reviews, products)
@@ -59,26 +72,43 @@ class Recombination:
 
     def obstacle(self, cell: Cell) -> str:
         """Why the cell cannot be written for, or only in part; empty when nothing stands against it."""
-        missing = [role for role in _roles_needed(cell) if len(self._pool(cell).sources(role)) < 2]
-        return f"fewer than two real train reviews hold a fitting sentence of {' and '.join(missing)}" if missing else ""
+        missing = [
+            role
+            for role in _roles_needed(cell)
+            if len(self._pool(cell).sources(role)) < 2
+        ]
+        return (
+            f"fewer than two real train reviews hold a fitting sentence of {' and '.join(missing)}"
+            if missing
+            else ""
+        )
 
     def _pool(self, cell: Cell) -> Pool:
         if cell not in self._pools:
             self._pools[cell] = pool_for(
-                cell, self._fragments, self._tones, self._aspects.of, self._vocabulary)
+                cell, self._fragments, self._tones, self._aspects.of, self._vocabulary
+            )
         return self._pools[cell]
 
     def _stars(self, cell: Cell) -> list[int]:
-        alike = [review for review in self._reviews if sentiment_of(review.rating) == cell.sentiment]
+        alike = [
+            review
+            for review in self._reviews
+            if sentiment_of(review.rating) == cell.sentiment
+        ]
         own = [review.rating for review in alike if review.category == cell.category]
         return own if len(own) >= _ENOUGH else [review.rating for review in alike]
 
-    def _compose(self, cell: Cell, style: Style, rating: int, rng: np.random.Generator) -> Draft | None:
+    def _compose(
+        self, cell: Cell, style: Style, rating: int, rng: np.random.Generator
+    ) -> Draft | None:
         noun = self._noun(cell, rng)
         chosen: list[Piece] = []
         plain = min(_MOST_PLAIN, self._pool(cell).plain_share)
         for role, position, words in _plan(cell, style, plain, rng):
-            piece = self._pool(cell).draw(_wish(role, position, words, noun, chosen), rng)
+            piece = self._pool(cell).draw(
+                _wish(role, position, words, noun, chosen), rng
+            )
             if piece is None:
                 return None
             chosen.append(piece)
@@ -93,8 +123,13 @@ class Recombination:
         sentences = [rewrite(_worded(piece, noun), rng, _REWRITE) for piece in chosen]
         if cell.sentiment == "neutral":
             sentences = _contrasted(sentences, [piece.role for piece in chosen], rng)
-        return Draft(title, finish(sentences, style, rng), rating, sources,
-                     tuple(self._aspects.names[piece.aspect] for piece in chosen))
+        return Draft(
+            title,
+            finish(sentences, style, rng),
+            rating,
+            sources,
+            tuple(self._aspects.names[piece.aspect] for piece in chosen),
+        )
 
     def _noun(self, cell: Cell, rng: np.random.Generator) -> Noun:
         nouns = self._vocabulary.nouns.get(cell.category, ())
@@ -105,10 +140,16 @@ class Recombination:
 
 
 def _roles_needed(cell: Cell) -> tuple[Role, ...]:
-    return {"positive": ("praise",), "negative": ("complaint",), "neutral": ("praise", "complaint")}[cell.sentiment]
+    return {
+        "positive": ("praise",),
+        "negative": ("complaint",),
+        "neutral": ("praise", "complaint"),
+    }[cell.sentiment]
 
 
-def _plan(cell: Cell, style: Style, plain_share: float, rng: np.random.Generator) -> list[tuple[Role, Position, float]]:
+def _plan(
+    cell: Cell, style: Style, plain_share: float, rng: np.random.Generator
+) -> list[tuple[Role, Position, float]]:
     """Role, position and length of every sentence. Two sentences at least, so that two reviews are heard."""
     lengths = list(style.sentences[:_MOST_SENTENCES])
     if len(lengths) < 2:
@@ -128,19 +169,31 @@ def _plan(cell: Cell, style: Style, plain_share: float, rng: np.random.Generator
     ]
 
 
-def _wish(role: Role, position: Position, words: float, noun: Noun, chosen: Sequence[Piece]) -> Wish:
+def _wish(
+    role: Role, position: Position, words: float, noun: Noun, chosen: Sequence[Piece]
+) -> Wish:
     return Wish(
-        role, position, words, noun.number,
+        role,
+        position,
+        words,
+        noun.number,
         frozenset(piece.fragment.review_id for piece in chosen),
         frozenset(piece.aspect for piece in chosen),
-        any(piece.has_digit for piece in chosen))
+        any(piece.has_digit for piece in chosen),
+    )
 
 
 def _worded(piece: Piece, noun: Noun) -> str:
-    return rename(piece.fragment.text, piece.renamed, noun) if noun.word else piece.fragment.text
+    return (
+        rename(piece.fragment.text, piece.renamed, noun)
+        if noun.word
+        else piece.fragment.text
+    )
 
 
-def _contrasted(sentences: Sequence[str], roles: Sequence[Role], rng: np.random.Generator) -> list[str]:
+def _contrasted(
+    sentences: Sequence[str], roles: Sequence[Role], rng: np.random.Generator
+) -> list[str]:
     """Praise and complaint that meet are joined by a word of contrast, the first time they do."""
     joined = list(sentences)
     for index in range(1, len(joined)):
@@ -152,6 +205,8 @@ def _contrasted(sentences: Sequence[str], roles: Sequence[Role], rng: np.random.
             if contrast.endswith(","):
                 joined[index] = f"{contrast} {lowered(after)}"
                 return joined
-            joined[index - 1:index + 1] = [f"{before.rstrip('.!?,; ')}, {contrast} {lowered(after)}"]
+            joined[index - 1 : index + 1] = [
+                f"{before.rstrip('.!?,; ')}, {contrast} {lowered(after)}"
+            ]
             return joined
     return joined

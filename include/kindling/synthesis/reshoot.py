@@ -29,12 +29,29 @@ def reshoot(image: Image.Image, rng: np.random.Generator) -> Image.Image:
     lost = abs(np.sin(np.radians(angle)))
     keep = float(rng.uniform(0.9, 0.98)) - lost
     width, height = image.size
-    left, top = (rng.uniform(lost / 2, 1 - keep - lost / 2, 2) * (width, height)).tolist()
-    return turned.crop((round(left), round(top), round(left + keep * width), round(top + keep * height)))
+    left, top = (
+        rng.uniform(lost / 2, 1 - keep - lost / 2, 2) * (width, height)
+    ).tolist()
+    return turned.crop(
+        (
+            round(left),
+            round(top),
+            round(left + keep * width),
+            round(top + keep * height),
+        )
+    )
 
 
 def relight(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Float RGB [H, W, 3] in other light: brightness, contrast and warmth off by up to a tenth, and grain."""
-    brightness, contrast, warmth = rng.uniform(-0.06, 0.06), rng.uniform(0.9, 1.1), rng.uniform(-0.04, 0.04)
-    pixels = (pixels - 0.5) * contrast + 0.5 + brightness + np.array([warmth, 0, -warmth])
-    return np.clip(pixels + rng.normal(0, rng.uniform(0.002, 0.015), pixels.shape), 0, 1)
+    brightness, contrast, warmth = (
+        rng.uniform(-0.06, 0.06),
+        rng.uniform(0.9, 1.1),
+        rng.uniform(-0.04, 0.04),
+    )
+    pixels = (
+        (pixels - 0.5) * contrast + 0.5 + brightness + np.array([warmth, 0, -warmth])
+    )
+    return np.clip(
+        pixels + rng.normal(0, rng.uniform(0.002, 0.015), pixels.shape), 0, 1
+    )

@@ -14,7 +14,7 @@ def object_mask(image: np.ndarray) -> np.ndarray:
     threshold (1979). Where that finds next to nothing or nearly everything: a centred ellipse.
     """
     height, width = image.shape[:2]
-    y, x = np.mgrid[-1:1:height * 1j, -1:1:width * 1j]
+    y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
     prior = np.exp(-(x**2 + y**2) / 0.9)
     apart = np.linalg.norm(image - border_colour(image), axis=2)
     saliency = ndimage.gaussian_filter(apart, 0.015 * max(height, width)) * prior
@@ -24,7 +24,7 @@ def object_mask(image: np.ndarray) -> np.ndarray:
         sizes = np.bincount(labels.ravel())[1:]
         mask = ndimage.binary_fill_holes(labels == 1 + int(sizes.argmax()))
     if not _PLAUSIBLE[0] <= mask.mean() <= _PLAUSIBLE[1]:
-        return (x / 0.6)**2 + (y / 0.7)**2 < 1
+        return (x / 0.6) ** 2 + (y / 0.7) ** 2 < 1
     return mask
 
 
@@ -40,14 +40,25 @@ def background(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
     outside = ~ndimage.binary_dilation(mask, iterations=2)
     # So smooth a picture is the same from every fourth pixel, at a sixteenth of the work.
     step = max(1, max(mask.shape) // 48)
-    few, sigma = outside[::step, ::step, None].astype(float), 0.12 * max(mask.shape) / step
+    few, sigma = (
+        outside[::step, ::step, None].astype(float),
+        0.12 * max(mask.shape) / step,
+    )
     weight = ndimage.gaussian_filter(few, (sigma, sigma, 0))
     spread = ndimage.gaussian_filter(image[::step, ::step] * few, (sigma, sigma, 0))
     known = np.clip(weight * 20, 0, 1)
-    smooth = known * spread / np.maximum(weight, 1e-6) + (1 - known) * border_colour(image)
-    rows, columns = (np.linspace(0, size - 1, full) for size, full in zip(few.shape, mask.shape, strict=False))
+    smooth = known * spread / np.maximum(weight, 1e-6) + (1 - known) * border_colour(
+        image
+    )
+    rows, columns = (
+        np.linspace(0, size - 1, full)
+        for size, full in zip(few.shape, mask.shape, strict=False)
+    )
     grid = np.meshgrid(rows, columns, indexing="ij")
-    return np.stack([ndimage.map_coordinates(smooth[..., c], grid, order=1) for c in range(3)], axis=2)
+    return np.stack(
+        [ndimage.map_coordinates(smooth[..., c], grid, order=1) for c in range(3)],
+        axis=2,
+    )
 
 
 def _otsu(values: np.ndarray) -> float:
@@ -56,5 +67,9 @@ def _otsu(values: np.ndarray) -> float:
     below = np.cumsum(counts)
     above = below[-1] - below
     mass = np.cumsum(counts * centres)
-    between = below * above * (mass / np.maximum(below, 1) - (mass[-1] - mass) / np.maximum(above, 1))**2
+    between = (
+        below
+        * above
+        * (mass / np.maximum(below, 1) - (mass[-1] - mass) / np.maximum(above, 1)) ** 2
+    )
     return float(centres[int(between.argmax())])

@@ -13,8 +13,13 @@ Number = Literal["singular", "plural"]
 WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 _BOUNDARY = re.compile(r"(?<=[.!?])\s+|(?<=[.!?][\"')\]])\s+|\n+")
 #: Abbreviations after which a full stop ends no sentence.
-_ABBREVIATION = re.compile(r"\b(?:vs|e\.g|i\.e|approx|etc|dr|mr|mrs|ms|inc|oz|lb|lbs|ft|cm|mm)\.$", re.IGNORECASE)
-_CONTRAST = re.compile(r"[,;]?\s+\b(?:but|however|although|though|yet)\b,?\s+|;\s+", re.IGNORECASE)
+_ABBREVIATION = re.compile(
+    r"\b(?:vs|e\.g|i\.e|approx|etc|dr|mr|mrs|ms|inc|oz|lb|lbs|ft|cm|mm)\.$",
+    re.IGNORECASE,
+)
+_CONTRAST = re.compile(
+    r"[,;]?\s+\b(?:but|however|although|though|yet)\b,?\s+|;\s+", re.IGNORECASE
+)
 _SINGULAR = frozenset(("it", "its", "it's", "this"))
 _PLURAL = frozenset(("they", "they're", "them", "these", "their"))
 
@@ -36,7 +41,10 @@ class Fragment:
     @property
     def number(self) -> Number | None:
         """Whether its pronouns speak of one thing or of several; None where they do neither, or both."""
-        one, many = not _SINGULAR.isdisjoint(self.words), not _PLURAL.isdisjoint(self.words)
+        one, many = (
+            not _SINGULAR.isdisjoint(self.words),
+            not _PLURAL.isdisjoint(self.words),
+        )
         return None if one == many else "singular" if one else "plural"
 
 
@@ -59,7 +67,11 @@ def terminated(sentence: str) -> bool:
 def lowered(sentence: str) -> str:
     """The sentence as it stands after a comma; "XL" and "I" keep their capitals."""
     first = sentence.split(" ", 1)[0]
-    return sentence if first.split("'")[0].isupper() else sentence[0].lower() + sentence[1:]
+    return (
+        sentence
+        if first.split("'")[0].isupper()
+        else sentence[0].lower() + sentence[1:]
+    )
 
 
 def words_of(text: str) -> tuple[str, ...]:
@@ -67,11 +79,17 @@ def words_of(text: str) -> tuple[str, ...]:
     return tuple(word.replace("’", "'") for word in WORD.findall(text.lower()))
 
 
-def fragments(reviews: Iterable[Review], shortest: int = 3, longest: int = 45) -> list[Fragment]:
+def fragments(
+    reviews: Iterable[Review], shortest: int = 3, longest: int = 45
+) -> list[Fragment]:
     """All usable sentences of `shortest` to `longest` words, the clauses of contrasting ones, and titles."""
     return [
-        fragment for review in reviews for fragment in _of(review)
-        if (1 if fragment.position == "title" else shortest) <= len(fragment.words) <= longest
+        fragment
+        for review in reviews
+        for fragment in _of(review)
+        if (1 if fragment.position == "title" else shortest)
+        <= len(fragment.words)
+        <= longest
     ]
 
 
@@ -79,10 +97,16 @@ def _of(review: Review) -> Iterable[Fragment]:
     yield _fragment(review, review.title.strip(), "title")
     sentences = split_sentences(review.body)
     # A last sentence without its mark, after others with theirs, was cut off on the way.
-    cut_off = len(sentences) > 1 and not terminated(sentences[-1]) and terminated(sentences[-2])
+    cut_off = (
+        len(sentences) > 1
+        and not terminated(sentences[-1])
+        and terminated(sentences[-2])
+    )
     last = None if cut_off else len(sentences) - 1
     for index, sentence in enumerate(sentences[:-1] if cut_off else sentences):
-        position: Position = "opening" if index == 0 else "closing" if index == last else "middle"
+        position: Position = (
+            "opening" if index == 0 else "closing" if index == last else "middle"
+        )
         yield _fragment(review, sentence, position)
         clauses = _CONTRAST.split(sentence)
         if len(clauses) == 2:
@@ -90,5 +114,15 @@ def _of(review: Review) -> Iterable[Fragment]:
                 yield _fragment(review, clause.strip(), position, clause=True)
 
 
-def _fragment(review: Review, text: str, position: Position, clause: bool = False) -> Fragment:
-    return Fragment(text, review.review_id, review.category, review.rating, position, words_of(text), clause)
+def _fragment(
+    review: Review, text: str, position: Position, clause: bool = False
+) -> Fragment:
+    return Fragment(
+        text,
+        review.review_id,
+        review.category,
+        review.rating,
+        position,
+        words_of(text),
+        clause,
+    )

@@ -53,16 +53,25 @@ def style_of(review: Review, limit: float = math.inf) -> Style:
         joint="  " if review.body.count(".  ") * 2 > review.body.count(". ") else " ",
         closed=closed,
         cut_off=not closed and len(review.body) >= _NEAR * limit,
-        exclaimed=sum(sentence.endswith("!") for sentence in sentences) / max(1, len(sentences)),
+        exclaimed=sum(sentence.endswith("!") for sentence in sentences)
+        / max(1, len(sentences)),
     )
 
 
-def styles_for(reviews: Sequence[Review], category: str, sentiment: Sentiment) -> list[Style]:
+def styles_for(
+    reviews: Sequence[Review], category: str, sentiment: Sentiment
+) -> list[Style]:
     """Shapes to draw from: of the cell, else of the category, else of the sentiment, else of all."""
-    cell = [r for r in reviews if r.category == category and sentiment_of(r.rating) == sentiment]
+    cell = [
+        r
+        for r in reviews
+        if r.category == category and sentiment_of(r.rating) == sentiment
+    ]
     niche = [r for r in reviews if r.category == category]
     alike = [r for r in reviews if sentiment_of(r.rating) == sentiment]
-    chosen = next((choice for choice in (cell, niche, alike) if len(choice) >= _ENOUGH), reviews)
+    chosen = next(
+        (choice for choice in (cell, niche, alike) if len(choice) >= _ENOUGH), reviews
+    )
     limit = length_limit(reviews)
     return [style_of(review, limit) for review in chosen]
 
@@ -84,7 +93,7 @@ def finish(sentences: Sequence[str], style: Style, rng: np.random.Generator) -> 
         finished.append(_marked(_started(sentence, lower), style.exclaimed, rng))
     body = style.joint.join(finished)
     if style.cut_off and len(body) > style.characters:
-        return body[:style.characters].rstrip()
+        return body[: style.characters].rstrip()
     return body if style.closed else body.rstrip(".")
 
 

@@ -32,20 +32,28 @@ class ToneModel:
     def fit(cls, reviews: Sequence[Review]) -> "ToneModel":
         """Learn from the positive and negative reviews; three-star ones take no side."""
         vectorizer = CountVectorizer(
-            analyzer=_features, binary=True, min_df=2 if len(reviews) > 200 else 1, dtype=np.float64)
+            analyzer=_features,
+            binary=True,
+            min_df=2 if len(reviews) > 200 else 1,
+            dtype=np.float64,
+        )
         x = vectorizer.fit_transform([words_of(review.text) for review in reviews])
         sides = np.array([sentiment_of(review.rating) for review in reviews])
         classes = [sides == "negative", sides == "positive"]
         return cls(
-            vectorizer, np.vstack([np.asarray(x[rows].sum(axis=0)) for rows in classes]),
-            np.array([rows.sum() for rows in classes], dtype=float))
+            vectorizer,
+            np.vstack([np.asarray(x[rows].sum(axis=0)) for rows in classes]),
+            np.array([rows.sum() for rows in classes], dtype=float),
+        )
 
     def score(self, fragments: Sequence[Fragment]) -> np.ndarray:
         """log P(words | positive) - log P(words | negative), float [N]; the sentence's own review is left out.
 
         Word pairs overlap their words, so the sum is divided by two.
         """
-        x: csr_matrix = self.vectorizer.transform([fragment.words for fragment in fragments])
+        x: csr_matrix = self.vectorizer.transform(
+            [fragment.words for fragment in fragments]
+        )
         sides = np.array([np.sign(fragment.rating - 3) for fragment in fragments])
         scores = np.zeros(len(fragments))
         for side in (-1, 0, 1):

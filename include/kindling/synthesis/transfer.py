@@ -7,8 +7,23 @@ from itertools import pairwise
 from kindling.synthesis.sentences import WORD, Fragment
 from kindling.synthesis.vocabulary import POINTING, Noun, Vocabulary
 
-_DETERMINERS = frozenset((
-    "this", "that", "these", "those", "the", "a", "an", "my", "your", "our", "his", "her", "their"))
+_DETERMINERS = frozenset(
+    (
+        "this",
+        "that",
+        "these",
+        "those",
+        "the",
+        "a",
+        "an",
+        "my",
+        "your",
+        "our",
+        "his",
+        "her",
+        "their",
+    )
+)
 _ARTICLE = re.compile(r"\b(an?)(\s+)$", re.IGNORECASE)
 #: Other nouns that must have stood before the same next word: "dress up" is no "skirt up".
 _ATTESTED = 2
@@ -20,7 +35,10 @@ class Transfer:
     def __init__(self, vocabulary: Vocabulary, category: str) -> None:
         self._vocabulary = vocabulary
         self._category = category
-        self._nouns = {one: frozenset(noun.word for noun in nouns) for one, nouns in vocabulary.nouns.items()}
+        self._nouns = {
+            one: frozenset(noun.word for noun in nouns)
+            for one, nouns in vocabulary.nouns.items()
+        }
         self._own = self._nouns.get(category, frozenset())
         self._seen = vocabulary.seen.get(category, frozenset())
         self._all = frozenset().union(*self._nouns.values())
@@ -28,7 +46,10 @@ class Transfer:
         #: Every category's names and nouns in any form, less those that the target's reviews use too.
         self._foreign = (
             frozenset().union(*map(_forms, self._nouns.values()), *named.values())
-            - self._seen - self._own - named.get(category, frozenset()))
+            - self._seen
+            - self._own
+            - named.get(category, frozenset())
+        )
 
     def renamed(self, fragment: Fragment) -> frozenset[str] | None:
         """Words of the fragment that name a product and must become the target's; None if it does not fit."""
@@ -43,7 +64,11 @@ class Transfer:
             return None
         if not self._vocabulary.fits(rest, self._category):
             return None
-        stand = all(self._exchangeable(fragment.words, i) for i, word in enumerate(fragment.words) if word in named)
+        stand = all(
+            self._exchangeable(fragment.words, i)
+            for i, word in enumerate(fragment.words)
+            if word in named
+        )
         return frozenset(named) if stand else None
 
     def _meant(self, fragment: Fragment) -> frozenset[str]:
@@ -51,11 +76,13 @@ class Transfer:
         if fragment.position == "title":
             return self._all.intersection(fragment.words)
         pairs = pairwise(fragment.words)
-        return frozenset(b for a, b in pairs if (a in POINTING or a == "the") and b in self._all)
+        return frozenset(
+            b for a, b in pairs if (a in POINTING or a == "the") and b in self._all
+        )
 
     def _exchangeable(self, words: Sequence[str], index: int) -> bool:
         """Whether the word stands there as a noun that others could replace."""
-        if not _DETERMINERS.intersection(words[max(0, index - 2):index]):
+        if not _DETERMINERS.intersection(words[max(0, index - 2) : index]):
             return False
         if index + 1 == len(words):
             return True
@@ -66,7 +93,8 @@ class Transfer:
 def _forms(nouns: Iterable[str]) -> frozenset[str]:
     endings = ("", "s", "es", "'s")
     return frozenset(f"{noun}{ending}" for noun in nouns for ending in endings) | {
-        noun.removesuffix("s") for noun in nouns if not noun.endswith("ss")}
+        noun.removesuffix("s") for noun in nouns if not noun.endswith("ss")
+    }
 
 
 def rename(text: str, words: frozenset[str], noun: Noun) -> str:
@@ -75,7 +103,7 @@ def rename(text: str, words: frozenset[str], noun: Noun) -> str:
     end = 0
     for match in WORD.finditer(text):
         if match[0].lower() in words:
-            before = text[end:match.start()]
+            before = text[end : match.start()]
             pieces += [_article(before, noun.word), _cased(noun.word, match[0])]
             end = match.end()
     return "".join([*pieces, text[end:]])

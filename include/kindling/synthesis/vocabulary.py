@@ -10,14 +10,20 @@ import numpy as np
 from kindling.records import Product, Review
 from kindling.synthesis.sentences import Number, words_of
 
-POINTING: Mapping[str, Number] = {"this": "singular", "that": "singular", "these": "plural", "those": "plural"}
+POINTING: Mapping[str, Number] = {
+    "this": "singular",
+    "that": "singular",
+    "these": "plural",
+    "those": "plural",
+}
 #: Words of grammar that follow "this" without naming anything.
 _FUNCTION_WORDS = (
     "a about after again all already also always am an and another any are as at be because been before being but by "
     "can could did do does for from had has have he her here him his how i if in into is it its just made make makes "
     "may me might more most much my no not now of off on once one only or other our out over own really same she "
     "should so some still such than that the their them then there they this through to too under until up very was "
-    "way we were what when where which while who why will with without would you your")
+    "way we were what when where which while who why will with without would you your"
+)
 _FUNCTION = frozenset(_FUNCTION_WORDS.split())
 #: A rate is shrunk towards the overall one by this many reviews, so that a small category says little.
 _PRIOR = 20.0
@@ -58,7 +64,11 @@ class Vocabulary:
     def fits(self, words: Iterable[str], category: str) -> bool:
         """Whether no word is another category's own while this one never uses it."""
         seen = self.seen.get(category, frozenset())
-        return all(word in seen or category in self.home[word] for word in words if word in self.home)
+        return all(
+            word in seen or category in self.home[word]
+            for word in words
+            if word in self.home
+        )
 
 
 def learn(reviews: Sequence[Review], products: Iterable[Product]) -> Vocabulary:
@@ -75,16 +85,24 @@ def learn(reviews: Sequence[Review], products: Iterable[Product]) -> Vocabulary:
             home[word].add(category)
     nouns = _nouns(texts, rows, used, endings)
     return Vocabulary(
-        nouns, {word: frozenset(categories) for word, categories in home.items()},
+        nouns,
+        {word: frozenset(categories) for word, categories in home.items()},
         {category: frozenset(words) for category, words in used.items()},
-        {category: frozenset({*filter(_is_content, words_of(category)), *endings.get(category, ())})
-         for category in nouns},
+        {
+            category: frozenset(
+                {*filter(_is_content, words_of(category)), *endings.get(category, ())}
+            )
+            for category in nouns
+        },
         _followers(texts, {noun.word for some in nouns.values() for noun in some}),
-        _kinship(used, rows))
+        _kinship(used, rows),
+    )
 
 
 def _nouns(
-    texts: Iterable[tuple[str, Sequence[str]]], rows: Mapping[str, int], used: Mapping[str, Counter[str]],
+    texts: Iterable[tuple[str, Sequence[str]]],
+    rows: Mapping[str, int],
+    used: Mapping[str, Counter[str]],
     endings: Mapping[str, Counter[str]],
 ) -> dict[str, tuple[Noun, ...]]:
     pointed: dict[str, Counter[str]] = defaultdict(Counter)
@@ -99,13 +117,18 @@ def _nouns(
     for category in sorted({*rows, *named}):
         own = _own(used, rows, category, lift=2.0, significant=2.0)
         meant = _own(pointed, rows, category, lift=2.0, significant=2.0)
-        found = {word for word, count in pointed[category].items()
-                 if word in own & meant and count >= _NAMED_IN * rows[category]}
+        found = {
+            word
+            for word, count in pointed[category].items()
+            if word in own & meant and count >= _NAMED_IN * rows[category]
+        }
         found |= own.intersection(named.get(category, ()))
         if not found and rows.get(category, 0) < _FEW_REVIEWS:
             found = set(named.get(category, ()))
         nouns[category] = tuple(
-            Noun(word, _number(word, numbers), max(1, pointed[category][word])) for word in sorted(found))
+            Noun(word, _number(word, numbers), max(1, pointed[category][word]))
+            for word in sorted(found)
+        )
     return nouns
 
 
@@ -114,7 +137,11 @@ def _is_content(word: str) -> bool:
 
 
 def _own(
-    counts: Mapping[str, Counter[str]], rows: Mapping[str, int], category: str, lift: float, significant: float
+    counts: Mapping[str, Counter[str]],
+    rows: Mapping[str, int],
+    category: str,
+    lift: float,
+    significant: float,
 ) -> set[str]:
     """Words `lift` times as frequent in the category as in the average other one, by `significant` errors.
 
@@ -131,7 +158,10 @@ def _own(
         total = sum(counts[one][word] for one in others)
         overall = (total + count) / everything
         rate = (count + _PRIOR * overall) / (rows[category] + _PRIOR)
-        rest = sum((counts[one][word] + _PRIOR * overall) / (rows[one] + _PRIOR) for one in others) / len(others)
+        rest = sum(
+            (counts[one][word] + _PRIOR * overall) / (rows[one] + _PRIOR)
+            for one in others
+        ) / len(others)
         error = np.sqrt(1 / (count + _PRIOR * overall) + 1 / (total + _PRIOR * overall))
         if rate > lift * rest and np.log(rate / rest) > significant * error:
             own.add(word)
@@ -151,7 +181,11 @@ def _named(endings: Mapping[str, Counter[str]]) -> dict[str, tuple[str, ...]]:
     """Category -> words that end at least a quarter of its products' names and hardly any other's."""
     everywhere = sum(endings.values(), Counter())
     return {
-        category: tuple(word for word, n in counts.items() if n >= counts.total() / 4 and n >= 0.9 * everywhere[word])
+        category: tuple(
+            word
+            for word, n in counts.items()
+            if n >= counts.total() / 4 and n >= 0.9 * everywhere[word]
+        )
         for category, counts in endings.items()
     }
 
@@ -162,7 +196,9 @@ def _number(word: str, numbers: Mapping[str, Counter[Number]]) -> Number:
     return "plural" if word.endswith("s") and not word.endswith("ss") else "singular"
 
 
-def _followers(texts: Iterable[tuple[str, Sequence[str]]], nouns: set[str]) -> dict[str, frozenset[str]]:
+def _followers(
+    texts: Iterable[tuple[str, Sequence[str]]], nouns: set[str]
+) -> dict[str, frozenset[str]]:
     found: dict[str, set[str]] = defaultdict(set)
     for _, words in texts:
         for a, b in pairwise(words):
@@ -171,19 +207,28 @@ def _followers(texts: Iterable[tuple[str, Sequence[str]]], nouns: set[str]) -> d
     return {word: frozenset(before) for word, before in found.items()}
 
 
-def _kinship(used: Mapping[str, Counter[str]], rows: Mapping[str, int]) -> dict[str, dict[str, float]]:
+def _kinship(
+    used: Mapping[str, Counter[str]], rows: Mapping[str, int]
+) -> dict[str, dict[str, float]]:
     """Cosine of how the categories' word rates depart from the average one, cut at zero."""
     categories = sorted(rows)
     total = sum((used[category] for category in categories), Counter())
     words = sorted(word for word, count in total.items() if count >= 5)
     overall = np.array([total[word] for word in words]) / max(1, sum(rows.values()))
-    rates = np.array([
-        [(used[category][word] + _PRIOR * p) / (rows[category] + _PRIOR) for word, p in zip(words, overall, strict=True)]
-        for category in categories
-    ]).reshape(len(categories), len(words))
+    rates = np.array(
+        [
+            [
+                (used[category][word] + _PRIOR * p) / (rows[category] + _PRIOR)
+                for word, p in zip(words, overall, strict=True)
+            ]
+            for category in categories
+        ]
+    ).reshape(len(categories), len(words))
     apart = rates - rates.mean(axis=0)
     apart /= np.maximum(np.linalg.norm(apart, axis=1, keepdims=True), 1e-12)
     likeness = np.clip(apart @ apart.T, 0, 1)
     np.fill_diagonal(likeness, 1)
-    return {a: dict(zip(categories, map(float, row), strict=True))
-            for a, row in zip(categories, likeness, strict=True)}
+    return {
+        a: dict(zip(categories, map(float, row), strict=True))
+        for a, row in zip(categories, likeness, strict=True)
+    }

@@ -38,7 +38,9 @@ def main(argv: list[str] | None = None) -> int:
                 arguments.niche,
                 arguments.target_size,
             )
-            return (commands.run if arguments.command == "run" else commands.up)(console, layout, wanted)
+            return (commands.run if arguments.command == "run" else commands.up)(
+                console, layout, wanted
+            )
     except SupervisorError as error:
         errors.print(f"make {arguments.command}: {error}", markup=False, soft_wrap=True)
         return error.exit_code
@@ -58,18 +60,28 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m kindling_airflow.local", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m kindling_airflow.local", description=__doc__
+    )
     sub = parser.add_subparsers(dest="command", required=True, metavar="command")
     for name, text in (
         ("run", "the whole loop once; leaves nothing running"),
         ("up", "bring everything up and leave it"),
     ):
         command = sub.add_parser(name, help=text)
-        command.add_argument("--recipe", default="demo", help="name, or path of a .yaml file")
-        command.add_argument("--data", default="", help="folder of real data, for recipes that serve it")
-        command.add_argument("--niche", default="", help="categories in cold start, comma-separated")
         command.add_argument(
-            "--target-size", type=_whole, help="rows wanted per niche category and sentiment"
+            "--recipe", default="demo", help="name, or path of a .yaml file"
+        )
+        command.add_argument(
+            "--data", default="", help="folder of real data, for recipes that serve it"
+        )
+        command.add_argument(
+            "--niche", default="", help="categories in cold start, comma-separated"
+        )
+        command.add_argument(
+            "--target-size",
+            type=_whole,
+            help="rows wanted per niche category and sentiment",
         )
     sub.add_parser("down", help="stop everything, also after a crash")
     sub.add_parser("status", help="what runs where")
@@ -89,7 +101,9 @@ def _ending_signals() -> Iterator[None]:
     def end(number: int, frame: FrameType | None) -> None:
         raise Interrupted(signal.Signals(number).name)
 
-    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGHUP)}
+    before = {
+        number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGHUP)
+    }
     try:
         yield
     finally:

@@ -30,7 +30,9 @@ class AirflowClient:
 
     def __init__(self, url: str, user: str, password: str) -> None:
         self._http = httpx.Client(base_url=url, timeout=30, trust_env=False)
-        token = self.call("POST", "/auth/token", {"username": user, "password": password})["access_token"]
+        token = self.call(
+            "POST", "/auth/token", {"username": user, "password": password}
+        )["access_token"]
         self._http.headers["Authorization"] = f"Bearer {token}"
 
     def __enter__(self) -> Self:
@@ -40,13 +42,19 @@ class AirflowClient:
         self._http.close()
 
     def call(
-        self, method: str, path: str, body: Mapping[str, Any] | None = None, **query: Any
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        **query: Any,
     ) -> dict[str, Any]:
         """One request; the decoded answer."""
         try:
             answer = self._http.request(method, path, json=body, params=query)
         except httpx.TransportError as error:
-            raise SupervisorError(f"Airflow does not answer {method} {path}: {error!r}") from error
+            raise SupervisorError(
+                f"Airflow does not answer {method} {path}: {error!r}"
+            ) from error
         if answer.is_error:
             raise SupervisorError(
                 f"Airflow refuses {method} {path} ({answer.status_code}): {_detail(answer)}"
@@ -60,11 +68,17 @@ class AirflowClient:
             if broken := self.call("GET", "/api/v2/importErrors")["import_errors"]:
                 raise SupervisorError(
                     "Airflow cannot import "
-                    + "\n".join(f"{one['filename']}:\n{one['stack_trace']}" for one in broken)
+                    + "\n".join(
+                        f"{one['filename']}:\n{one['stack_trace']}" for one in broken
+                    )
                 )
-            dags = self.call("GET", "/api/v2/dags", dag_id_pattern=DAG, exclude_stale=True)["dags"]
+            dags = self.call(
+                "GET", "/api/v2/dags", dag_id_pattern=DAG, exclude_stale=True
+            )["dags"]
             if any(
-                datetime.fromisoformat(one["last_parsed_time"]).timestamp() >= parsed_after for one in dags
+                datetime.fromisoformat(one["last_parsed_time"]).timestamp()
+                >= parsed_after
+                for one in dags
             ):
                 return
             time.sleep(0.5)
@@ -76,19 +90,28 @@ class AirflowClient:
         return bool(self.call("GET", f"/api/v2/dags/{DAG}")["is_paused"])
 
     def set_paused(self, paused: bool) -> None:
-        self.call("PATCH", f"/api/v2/dags/{DAG}", {"is_paused": paused}, update_mask="is_paused")
+        self.call(
+            "PATCH",
+            f"/api/v2/dags/{DAG}",
+            {"is_paused": paused},
+            update_mask="is_paused",
+        )
 
     def unfinished_runs(self) -> list[str]:
         """Ids of runs that are queued or running."""
-        runs = self.call("GET", f"/api/v2/dags/{DAG}/dagRuns", state=list(UNFINISHED_RUN))["dag_runs"]
+        runs = self.call(
+            "GET", f"/api/v2/dags/{DAG}/dagRuns", state=list(UNFINISHED_RUN)
+        )["dag_runs"]
         return [run["dag_run_id"] for run in runs]
 
     def trigger(self, conf: Mapping[str, Any]) -> str:
         """Start a run; its id."""
         return str(
-            self.call("POST", f"/api/v2/dags/{DAG}/dagRuns", {"logical_date": None, "conf": conf})[
-                "dag_run_id"
-            ]
+            self.call(
+                "POST",
+                f"/api/v2/dags/{DAG}/dagRuns",
+                {"logical_date": None, "conf": conf},
+            )["dag_run_id"]
         )
 
     def run_state(self, run: str) -> str:
@@ -106,7 +129,8 @@ class AirflowClient:
     def report(self, run: str, task: str) -> dict[str, Any]:
         """The StageReport that the task returned."""
         entry = self.call(
-            "GET", f"/api/v2/dags/{DAG}/dagRuns/{run}/taskInstances/{task}/xcomEntries/return_value"
+            "GET",
+            f"/api/v2/dags/{DAG}/dagRuns/{run}/taskInstances/{task}/xcomEntries/return_value",
         )
         value: dict[str, Any] = entry["value"]
         return value
@@ -122,7 +146,9 @@ def _task(instance: Mapping[str, Any]) -> Task:
     state = instance["state"] or "waiting"
     elapsed = instance["duration"] or 0.0
     if state == "running" and instance["start_date"]:
-        elapsed = time.time() - datetime.fromisoformat(instance["start_date"]).timestamp()
+        elapsed = (
+            time.time() - datetime.fromisoformat(instance["start_date"]).timestamp()
+        )
     return Task(instance["task_id"], state, instance["try_number"], max(0.0, elapsed))
 
 
@@ -131,7 +157,8 @@ def _event(event: Mapping[str, Any] | str) -> str:
         return event
     text = str(event.get("event", ""))
     failures = [
-        f"{one.get('exc_type', '')}: {one.get('exc_value', '')}" for one in event.get("error_detail") or []
+        f"{one.get('exc_type', '')}: {one.get('exc_value', '')}"
+        for one in event.get("error_detail") or []
     ]
     return "\n".join([text, *failures])
 

@@ -9,9 +9,7 @@ import httpx
 
 from kindling_airflow.local.errors import SupervisorError
 
-SAMPLE_TEXT = (
-    "It came with a tear along the side and the colour is nothing like the picture. Sending it back."
-)
+SAMPLE_TEXT = "It came with a tear along the side and the colour is nothing like the picture. Sending it back."
 SENTIMENTS = {"negative", "neutral", "positive"}
 FIELDS = {
     "sentiment",
@@ -46,7 +44,9 @@ def ask(url: str, catalogue: Path, champion: str) -> dict[str, Any]:
         except httpx.TransportError as error:
             raise SupervisorError(f"POST {url}/analyze: {error!r}") from error
     if answer.status_code != 200:
-        raise SupervisorError(f"POST {url}/analyze answers {answer.status_code}: {answer.text[:2000]}")
+        raise SupervisorError(
+            f"POST {url}/analyze answers {answer.status_code}: {answer.text[:2000]}"
+        )
     body: dict[str, Any] = answer.json()
     if problems := faults(body, champion):
         raise SupervisorError(
@@ -62,7 +62,9 @@ def faults(body: dict[str, Any], champion: str) -> list[str]:
     found = []
     probabilities = body["probabilities"]
     if set(probabilities) != SENTIMENTS or abs(sum(probabilities.values()) - 1) > 0.01:
-        found.append("its probabilities are not a distribution over the three sentiments")
+        found.append(
+            "its probabilities are not a distribution over the three sentiments"
+        )
     elif body["sentiment"] != max(probabilities, key=probabilities.get):
         found.append("its sentiment is not the likeliest")
     if not 0 <= body["confidence"] <= 1:

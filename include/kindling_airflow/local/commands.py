@@ -12,7 +12,12 @@ from rich.console import Console
 from kindling_airflow.local import pipeline, postgres, startup
 from kindling_airflow.local.environment import ADMIN
 from kindling_airflow.local.errors import SupervisorError
-from kindling_airflow.local.layout import Layout, port_name, require_free_ports, require_free_space
+from kindling_airflow.local.layout import (
+    Layout,
+    port_name,
+    require_free_ports,
+    require_free_space,
+)
 from kindling_airflow.local.lock import holder, holding
 from kindling_airflow.local.memory import MemorySampler
 from kindling_airflow.local.once import Wanted, run_once
@@ -40,12 +45,16 @@ def run(console: Console, layout: Layout, wanted: Wanted) -> int:
         state = load(layout.state)
         if startup.core_runs(state):
             say("using what `make up` left running")
-            installation = Installation(layout, say, with_parent=False, recipe=state.recipe)
+            installation = Installation(
+                layout, say, with_parent=False, recipe=state.recipe
+            )
             with _serving(installation, recipe, data):
                 return run_once(console, installation, recipe, wanted, memory, started)
         _clean_slate(layout, say, ("airflow", "inference", "shop"))
         with _taken_down_after(layout, say):
-            installation = Installation(layout, say, with_parent=True, recipe=recipe.name)
+            installation = Installation(
+                layout, say, with_parent=True, recipe=recipe.name
+            )
             startup.bring_up(installation, recipe, data, "run")
             with installation.client() as client:
                 pipeline.clear_abandoned_runs(client, say)
@@ -67,12 +76,16 @@ def up(console: Console, layout: Layout, wanted: Wanted) -> int:
                     f"or `make up RECIPE={state.recipe}`"
                 )
             say("up already")
-            installation = Installation(layout, say, with_parent=False, recipe=recipe.name)
+            installation = Installation(
+                layout, say, with_parent=False, recipe=recipe.name
+            )
             _complete(installation)
         else:
             _clean_slate(layout, say, ("airflow", "inference", "mlflow", "shop"))
             with _taken_down_after(layout, say, only_on_failure=True):
-                installation = Installation(layout, say, with_parent=False, recipe=recipe.name)
+                installation = Installation(
+                    layout, say, with_parent=False, recipe=recipe.name
+                )
                 startup.bring_up(installation, recipe, data, "up")
                 _complete(installation)
         _print_addresses(console, installation)
@@ -89,8 +102,13 @@ def down(console: Console, layout: Layout) -> int:
     with holding(layout.lock, "down"), _deaf():
         if not stop_all(layout, say):
             plain(console, "nothing runs")
-        if left := [*leftovers(layout), *filter(None, [postgres.find(layout.postgres)])]:
-            raise SupervisorError(f"still running: {', '.join(f'{one.pid} ({one.name()})' for one in left)}")
+        if left := [
+            *leftovers(layout),
+            *filter(None, [postgres.find(layout.postgres)]),
+        ]:
+            raise SupervisorError(
+                f"still running: {', '.join(f'{one.pid} ({one.name()})' for one in left)}"
+            )
     return 0
 
 
@@ -106,7 +124,9 @@ def _serving(installation: Installation, recipe: Recipe, data: str) -> Iterator[
 
     def serve(catalogue: str) -> None:
         installation.say(f"the shop serves {catalogue}")
-        stop_services(installation.layout, installation.state, ("shop",), 10, installation.say)
+        stop_services(
+            installation.layout, installation.state, ("shop",), 10, installation.say
+        )
         startup.start_shop(installation, catalogue)
 
     # First, so that the shop goes on as it is when the other catalogue cannot be made.
@@ -126,7 +146,9 @@ def _complete(installation: Installation) -> None:
     """Start what else `up` has, where it does not run yet."""
     services = installation.state.services
     missing = [
-        name for name in ("inference", "mlflow") if name not in services or process(services[name]) is None
+        name
+        for name in ("inference", "mlflow")
+        if name not in services or process(services[name]) is None
     ]
     require_free_ports(installation.layout, missing)
     startup.start_servers(installation, missing)
@@ -134,7 +156,9 @@ def _complete(installation: Installation) -> None:
 
 def _clean_slate(layout: Layout, say: Say, services: tuple[str, ...]) -> None:
     """Nothing of an earlier installation left, room on the disk, every port free; or nothing is started."""
-    if any(process(entry) for entry in load(layout.state).services.values()) or leftovers(layout):
+    if any(
+        process(entry) for entry in load(layout.state).services.values()
+    ) or leftovers(layout):
         say("tidying up after an installation that did not end well")
         with _deaf():
             stop_all(layout, say)
@@ -143,7 +167,9 @@ def _clean_slate(layout: Layout, say: Say, services: tuple[str, ...]) -> None:
 
 
 @contextmanager
-def _taken_down_after(layout: Layout, say: Say, only_on_failure: bool = False) -> Iterator[None]:
+def _taken_down_after(
+    layout: Layout, say: Say, only_on_failure: bool = False
+) -> Iterator[None]:
     failed = True
     try:
         yield

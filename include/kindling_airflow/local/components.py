@@ -11,13 +11,19 @@ from kindling_airflow.local.layout import HOST, Layout
 from kindling_airflow.local.services import Service
 
 #: Service -> its key in Airflow's health answer, where it reports by heartbeat.
-HEARTBEATS = {"scheduler": "scheduler", "triggerer": "triggerer", "dag-processor": "dag_processor"}
+HEARTBEATS = {
+    "scheduler": "scheduler",
+    "triggerer": "triggerer",
+    "dag-processor": "dag_processor",
+}
 AIRFLOW = ("api-server", *HEARTBEATS)
 
 Clock = Callable[[], float]
 
 
-def airflow_services(layout: Layout, environment: Mapping[str, str], started: float) -> list[Service]:
+def airflow_services(
+    layout: Layout, environment: Mapping[str, str], started: float
+) -> list[Service]:
     """Airflow's four; a component is healthy when its heartbeat is younger than `started` (Unix time)."""
     # Log servers would take two more ports; logs are files of this very machine.
     options = {"scheduler": ("--skip-serve-logs",), "triggerer": ("--skip-serve-logs",)}
@@ -29,14 +35,18 @@ def airflow_services(layout: Layout, environment: Mapping[str, str], started: fl
             environment=environment,
             log=layout.log(name),
             url=layout.url("airflow") if name == "api-server" else "",
-            health=_heartbeat(health, HEARTBEATS[name], started) if name in HEARTBEATS else _answers(health),
+            health=_heartbeat(health, HEARTBEATS[name], started)
+            if name in HEARTBEATS
+            else _answers(health),
             timeout_s=180,
         )
         for name in AIRFLOW
     ]
 
 
-def shop_service(layout: Layout, environment: Mapping[str, str], catalogue: str) -> Service:
+def shop_service(
+    layout: Layout, environment: Mapping[str, str], catalogue: str
+) -> Service:
     """The bundled shop, over a catalogue that has been made."""
     argv = (
         sys.executable,
@@ -113,8 +123,13 @@ def mlflow_service(layout: Layout, environment: Mapping[str, str]) -> Service:
 def health_of(layout: Layout, name: str) -> Callable[[], str]:
     """The check of a service that was started by an earlier command."""
     if name in HEARTBEATS:
-        return _heartbeat(f"{layout.url('airflow')}/api/v2/monitor/health", HEARTBEATS[name], 0.0)
-    path = {"api-server": ("airflow", "/api/v2/monitor/health"), "shop": ("shop", "/healthz")}
+        return _heartbeat(
+            f"{layout.url('airflow')}/api/v2/monitor/health", HEARTBEATS[name], 0.0
+        )
+    path = {
+        "api-server": ("airflow", "/api/v2/monitor/health"),
+        "shop": ("shop", "/healthz"),
+    }
     port, address = path.get(name, (name, "/health"))
     return _answers(layout.url(port) + address)
 
@@ -144,7 +159,11 @@ def _heartbeat(url: str, component: str, started: float) -> Callable[[], str]:
             return f"no answer from {url}: {type(error).__name__}"
         beat = found.get(f"latest_{component}_heartbeat")
         # Airflow goes on calling a component healthy for half a minute after it has died.
-        if found["status"] != "healthy" or not beat or datetime.fromisoformat(beat).timestamp() < started:
+        if (
+            found["status"] != "healthy"
+            or not beat
+            or datetime.fromisoformat(beat).timestamp() < started
+        ):
             return f"no fresh heartbeat of {component}"
         return ""
 

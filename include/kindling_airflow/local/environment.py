@@ -12,7 +12,12 @@ from kindling.catalog import STAGE_ENVIRONMENT
 from kindling_airflow.local.layout import HOST, Layout
 
 ADMIN = "admin"
-CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+CHROMIUM_NAMES = (
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+)
 
 #: Libraries that call home, draw bars into logs, or start helpers nobody asked for.
 QUIET = {
@@ -74,10 +79,16 @@ def find_chromium(environment: Mapping[str, str] = os.environ) -> str:
     for name in CHROMIUM_NAMES:
         if path := shutil.which(name, path=environment.get("PATH")):
             return path
-    cache = Path(environment.get("PLAYWRIGHT_BROWSERS_PATH") or Path.home() / ".cache" / "ms-playwright")
+    cache = Path(
+        environment.get("PLAYWRIGHT_BROWSERS_PATH")
+        or Path.home() / ".cache" / "ms-playwright"
+    )
     found = sorted(
         path
-        for pattern in ("chromium-*/chrome-linux*/chrome", "chromium-*/chrome-mac*/*/*/*/Chromium")
+        for pattern in (
+            "chromium-*/chrome-linux*/chrome",
+            "chromium-*/chrome-mac*/*/*/*/Chromium",
+        )
         for path in cache.glob(pattern)
     )
     return str(found[-1]) if found else ""
@@ -96,7 +107,9 @@ def product_environment(
         "KINDLING_OBJECTS_URL": layout.objects.as_uri(),
         "KINDLING_KEYWORDS": "embedded",
         "KINDLING_THREADS": str(
-            len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+            len(os.sched_getaffinity(0))
+            if hasattr(os, "sched_getaffinity")
+            else os.cpu_count()
         ),
     }
     fixed = {
@@ -127,7 +140,10 @@ def product_environment(
 
 
 def airflow_environment(
-    layout: Layout, socket_dir: Path, secrets: Mapping[str, str], product: Mapping[str, str]
+    layout: Layout,
+    socket_dir: Path,
+    secrets: Mapping[str, str],
+    product: Mapping[str, str],
 ) -> dict[str, str]:
     """The product's environment, which tasks inherit, and Airflow's own settings."""
     url = layout.url("airflow")
@@ -173,7 +189,9 @@ def _clean(outer: Mapping[str, str]) -> dict[str, str]:
 
 def _write_private(path: Path, content: str) -> None:
     with os.fdopen(
-        os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8"
+        os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600),
+        "w",
+        encoding="utf-8",
     ) as file:
         file.write(content)
     path.chmod(0o600)

@@ -105,7 +105,9 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Layout:
     """The layout that KINDLING_VAR and KINDLING_PORT_* ask for, or the defaults."""
     root = Path(__file__).resolve().parents[3]
     var = Path(environment.get("KINDLING_VAR") or root / "var").expanduser().resolve()
-    return Layout(root, var, {service: _port(environment, service) for service in PORTS})
+    return Layout(
+        root, var, {service: _port(environment, service) for service in PORTS}
+    )
 
 
 def port_name(service: str) -> str:
@@ -117,7 +119,8 @@ def _port(environment: Mapping[str, str], service: str) -> int:
     value = environment.get(port_name(service)) or str(PORTS[service])
     if not value.isdigit() or not 1 <= int(value) <= 65535:
         raise SupervisorError(
-            f"{port_name(service)}={value!r}; a port from 1 to 65535 is wanted", exit_code=2
+            f"{port_name(service)}={value!r}; a port from 1 to 65535 is wanted",
+            exit_code=2,
         )
     return int(value)
 
@@ -126,7 +129,9 @@ def require_free_ports(layout: Layout, services: Sequence[str]) -> None:
     """SupervisorError that names every port of these services that something else listens on."""
     wanted = [layout.ports[service] for service in services]
     if len(set(wanted)) < len(wanted):
-        raise SupervisorError(f"two services want one port: {dict(layout.ports)}", exit_code=2)
+        raise SupervisorError(
+            f"two services want one port: {dict(layout.ports)}", exit_code=2
+        )
     taken = [service for service in services if not _is_free(layout.ports[service])]
     if taken:
         raise SupervisorError(
@@ -161,7 +166,11 @@ def _is_free(port: int) -> bool:
 
 def _holder(port: int) -> str:
     try:
-        listening = [one for one in psutil.net_connections("tcp") if one.status == psutil.CONN_LISTEN]
+        listening = [
+            one
+            for one in psutil.net_connections("tcp")
+            if one.status == psutil.CONN_LISTEN
+        ]
     except psutil.AccessDenied:  # macOS shows other processes' sockets to root only.
         return ""
     for connection in listening:

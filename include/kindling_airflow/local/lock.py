@@ -43,7 +43,9 @@ def holder(path: Path) -> int | None:
 
 def _sign(file: TextIO, command: str) -> None:
     try:
-        os.write(file.fileno(), json.dumps({"pid": os.getpid(), "command": command}).encode())
+        os.write(
+            file.fileno(), json.dumps({"pid": os.getpid(), "command": command}).encode()
+        )
     except OSError as error:
         # `down` must work on a full disk; the lock is held all the same, without a name on it.
         if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
@@ -59,4 +61,8 @@ def _read(path: Path) -> dict[str, int]:
 
 
 def _described(holder: dict[str, int]) -> str:
-    return f"pid {holder['pid']} (make {holder['command']})" if "pid" in holder else "pid not known yet"
+    return (
+        f"pid {holder['pid']} (make {holder['command']})"
+        if "pid" in holder
+        else "pid not known yet"
+    )

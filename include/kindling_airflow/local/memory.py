@@ -31,7 +31,9 @@ class Peak:
 class MemorySampler:
     """Samples in a thread of its own between `__enter__` and `__exit__`."""
 
-    def __init__(self, roots: Callable[[], Mapping[int, str]], interval_s: float = INTERVAL_S) -> None:
+    def __init__(
+        self, roots: Callable[[], Mapping[int, str]], interval_s: float = INTERVAL_S
+    ) -> None:
         self._roots = roots
         self._interval_s = interval_s
         self._end = threading.Event()
@@ -72,7 +74,10 @@ def family(roots: Mapping[int, str], names: Names) -> dict[psutil.Process, str]:
         if one not in names:
             parent = processes.get(parents[pid])
             names[one] = (
-                roots.get(pid) or _stage(one) or (names.get(parent, "") if parent else "") or roots[root]
+                roots.get(pid)
+                or _stage(one)
+                or (names.get(parent, "") if parent else "")
+                or roots[root]
             )
         # A process that forked from Airflow's worker becomes a stage only when it executes it.
         elif names[one] == roots[root] and pid not in roots:
@@ -112,7 +117,9 @@ def _size(one: psutil.Process) -> tuple[int, bool]:
     return (full.pss, True) if hasattr(full, "pss") else (full.rss, False)
 
 
-def _root(pid: int, parents: Mapping[int, int | None], roots: Mapping[int, str]) -> int | None:
+def _root(
+    pid: int, parents: Mapping[int, int | None], roots: Mapping[int, str]
+) -> int | None:
     seen: set[int] = set()
     current: int | None = pid
     while current and current not in roots:
@@ -129,7 +136,9 @@ def _stage(candidate: psutil.Process) -> str:
         arguments = candidate.cmdline()
     except psutil.Error:
         return ""
-    for first, second, name in zip(arguments, arguments[1:], arguments[2:], strict=False):
+    for first, second, name in zip(
+        arguments, arguments[1:], arguments[2:], strict=False
+    ):
         if (first, second) == ("-m", "kindling"):
             return f"stage {name}"
     return ""

@@ -18,7 +18,9 @@ from kindling_airflow.local.startup import Installation, Recipe
 from kindling_airflow.local.state import process
 from kindling_airflow.local.summary import plain
 
-CHROMIUM_HINT = "sudo apt-get install chromium, or .venv/bin/playwright install chromium"
+CHROMIUM_HINT = (
+    "sudo apt-get install chromium, or .venv/bin/playwright install chromium"
+)
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,10 @@ class Wanted:
     def conf(self, recipe: str) -> dict[str, Any]:
         """The DAG run's conf; what was not given is left to the recipe."""
         given = {"niche": self.niche or None, "target_size": self.target_size}
-        return {"recipe": recipe, **{key: value for key, value in given.items() if value is not None}}
+        return {
+            "recipe": recipe,
+            **{key: value for key, value in given.items() if value is not None},
+        }
 
 
 def run_once(
@@ -49,13 +54,23 @@ def run_once(
     SupervisorError for the rest. `started` is the monotonic time at which the whole command began.
     """
     layout = installation.layout
-    installation.say(f"up after {seconds(time.monotonic() - started)}; triggering {pipeline.DAG}")
+    installation.say(
+        f"up after {seconds(time.monotonic() - started)}; triggering {pipeline.DAG}"
+    )
     with installation.client() as client:
         with pipeline.unpaused(client):
             outcome = pipeline.follow(
-                client, wanted.conf(recipe.name), view(console, started), installation.say, layout.task_logs
+                client,
+                wanted.conf(recipe.name),
+                view(console, started),
+                installation.say,
+                layout.task_logs,
             )
-        failed = None if outcome.succeeded else pipeline.failure(client, outcome, layout.task_logs)
+        failed = (
+            None
+            if outcome.succeeded
+            else pipeline.failure(client, outcome, layout.task_logs)
+        )
     summary.print_outcome(console, outcome, recipe.photo_note)
     _note_unreached(console, installation, outcome)
     try:
@@ -69,7 +84,9 @@ def run_once(
         summary.print_peak(console, memory.peak)
     if failed is not None:
         summary.print_failure(
-            console, failed, pipeline.task_url(layout.url("airflow"), outcome.run, failed.stage)
+            console,
+            failed,
+            pipeline.task_url(layout.url("airflow"), outcome.run, failed.stage),
         )
         return 1
     addresses = ", ".join(f"{name} {layout.url(name)}" for name in layout.ports)
@@ -78,7 +95,10 @@ def run_once(
 
 
 def _print_result(
-    console: Console, installation: Installation, recipe: Recipe, outcome: pipeline.RunOutcome
+    console: Console,
+    installation: Installation,
+    recipe: Recipe,
+    outcome: pipeline.RunOutcome,
 ) -> None:
     """Where the report is and what the champion answers; SupervisorError where one of them is missing."""
     uri = summary.report_uri(outcome)
@@ -103,12 +123,17 @@ def _print_result(
     plain(console, json.dumps(answer, indent=2, ensure_ascii=False))
 
 
-def _note_unreached(console: Console, installation: Installation, outcome: pipeline.RunOutcome) -> None:
+def _note_unreached(
+    console: Console, installation: Installation, outcome: pipeline.RunOutcome
+) -> None:
     if "scrape" not in outcome.reports:
         return
     unreached = outcome.reports["scrape"]["figures"]["products_not_reached"]
     if not installation.product["KINDLING_CHROMIUM"]:
-        plain(console, f"no Chromium: {unreached} products not reached; install: {CHROMIUM_HINT}")
+        plain(
+            console,
+            f"no Chromium: {unreached} products not reached; install: {CHROMIUM_HINT}",
+        )
     elif unreached:
         plain(
             console,

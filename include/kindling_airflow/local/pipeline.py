@@ -65,7 +65,11 @@ def clear_abandoned_runs(client: AirflowClient, say: Say) -> None:
 
 
 def follow(
-    client: AirflowClient, conf: Mapping[str, Any], view: View, say: Say, log_folder: Path
+    client: AirflowClient,
+    conf: Mapping[str, Any],
+    view: View,
+    say: Say,
+    log_folder: Path,
 ) -> RunOutcome:
     """Trigger a run and show it until it has ended; on an interrupt it is cancelled first."""
     for other in client.unfinished_runs():
@@ -113,10 +117,14 @@ def failure(client: AirflowClient, outcome: RunOutcome, log_folder: Path) -> Fai
     """What went wrong first."""
     failed = [task for task in in_order(outcome.tasks) if task.state == "failed"]
     if not failed:
-        return Failure("", 0, f"the run ended without success: {_states(outcome.tasks)}")
+        return Failure(
+            "", 0, f"the run ended without success: {_states(outcome.tasks)}"
+        )
     task = failed[0]
     lines = [
-        line for line in client.log_lines(outcome.run, task.name, task.attempt) if not line.startswith("::")
+        line
+        for line in client.log_lines(outcome.run, task.name, task.attempt)
+        if not line.startswith("::")
     ]
     reasons = [
         line
@@ -128,7 +136,11 @@ def failure(client: AirflowClient, outcome: RunOutcome, log_folder: Path) -> Fai
     ]
     path = str(_log(log_folder, outcome.run, task))
     return Failure(
-        task.name, task.attempt, reasons[-1] if reasons else "its log says why", lines[-LAST_LINES:], path
+        task.name,
+        task.attempt,
+        reasons[-1] if reasons else "its log says why",
+        lines[-LAST_LINES:],
+        path,
     )
 
 
@@ -163,7 +175,12 @@ def _log(log_folder: Path, run: str, task: Task) -> Path:
 def _is_lost(tasks: Mapping[str, Task]) -> bool:
     """A task failed for good, and nothing is under way that does not depend on it."""
     states = {task.state for task in tasks.values()}
-    return "failed" in states and not states & {"running", "queued", "up_for_retry", "scheduled"}
+    return "failed" in states and not states & {
+        "running",
+        "queued",
+        "up_for_retry",
+        "scheduled",
+    }
 
 
 def _states(tasks: Mapping[str, Task]) -> str:

@@ -52,8 +52,14 @@ def start(folder: Path) -> psutil.Process:
             continue
         if running := find(folder):
             return running
-    log = (folder / "log").read_text(encoding="utf-8", errors="replace").splitlines()[-25:]
-    raise SupervisorError(f"PostgreSQL did not start; the end of {folder / 'log'}:\n" + "\n".join(log))
+    log = (
+        (folder / "log")
+        .read_text(encoding="utf-8", errors="replace")
+        .splitlines()[-25:]
+    )
+    raise SupervisorError(
+        f"PostgreSQL did not start; the end of {folder / 'log'}:\n" + "\n".join(log)
+    )
 
 
 def find(folder: Path) -> psutil.Process | None:
@@ -67,7 +73,11 @@ def find(folder: Path) -> psutil.Process | None:
     except psutil.NoSuchProcess:
         return None
     # The pid of a crashed server may have become anybody's.
-    return candidate if str(folder) in arguments and "postgres" in Path(arguments[0]).name else None
+    return (
+        candidate
+        if str(folder) in arguments and "postgres" in Path(arguments[0]).name
+        else None
+    )
 
 
 def socket_dir(folder: Path) -> Path:
@@ -88,24 +98,36 @@ def ready(folder: Path) -> str:
 def connect(folder: Path, database: str) -> psycopg.Connection[Any]:
     """An autocommit connection to the running server."""
     return psycopg.connect(
-        host=str(socket_dir(folder)), user="postgres", dbname=database, autocommit=True, connect_timeout=10
+        host=str(socket_dir(folder)),
+        user="postgres",
+        dbname=database,
+        autocommit=True,
+        connect_timeout=10,
     )
 
 
 def make_databases(folder: Path) -> None:
     """Create what is missing of the three databases."""
     with connect(folder, "postgres") as connection:
-        present = {name for (name,) in connection.execute("SELECT datname FROM pg_database").fetchall()}
+        present = {
+            name
+            for (name,) in connection.execute(
+                "SELECT datname FROM pg_database"
+            ).fetchall()
+        }
         for name in DATABASES:
             if name not in present:
-                connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+                connection.execute(
+                    sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name))
+                )
 
 
 def stamp(folder: Path, database: str) -> str:
     """What `set_stamp` wrote: the version whose schema the database has; empty for none."""
     with connect(folder, "postgres") as connection:
         row = connection.execute(
-            "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = %s", (database,)
+            "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = %s",
+            (database,),
         ).fetchone()
     return (row and row[0]) or ""
 
@@ -113,7 +135,11 @@ def stamp(folder: Path, database: str) -> str:
 def set_stamp(folder: Path, database: str, version: str) -> None:
     """Note the schema's version in the database's own comment, so that the two cannot part."""
     with connect(folder, "postgres") as connection:
-        connection.execute(sql.SQL("COMMENT ON DATABASE {} IS {}").format(sql.Identifier(database), version))
+        connection.execute(
+            sql.SQL("COMMENT ON DATABASE {} IS {}").format(
+                sql.Identifier(database), version
+            )
+        )
 
 
 def stop(folder: Path) -> bool:
@@ -134,7 +160,9 @@ def stop(folder: Path) -> bool:
 def _without_pid_file(folder: Path) -> psutil.Process | None:
     # Its folder was removed while it ran.
     for one in psutil.process_iter(["name", "cmdline"]):
-        if one.info["name"] == "postgres" and str(folder) in (one.info["cmdline"] or []):
+        if one.info["name"] == "postgres" and str(folder) in (
+            one.info["cmdline"] or []
+        ):
             return one
     return None
 

@@ -61,7 +61,9 @@ class Job:
                 self._process.wait()
 
 
-def output_of(argv: Sequence[str], environment: Mapping[str, str], folder: Path) -> tuple[int, str, str]:
+def output_of(
+    argv: Sequence[str], environment: Mapping[str, str], folder: Path
+) -> tuple[int, str, str]:
     """Exit code, stdout and the last line of stderr of a short command."""
     ended = subprocess.run(
         list(argv),

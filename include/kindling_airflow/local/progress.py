@@ -28,7 +28,9 @@ Reports = Mapping[str, Mapping[str, Any]]
 
 
 class View(Protocol):
-    def show(self, tasks: Mapping[str, Task], reports: Reports, last_words: str) -> None:
+    def show(
+        self, tasks: Mapping[str, Task], reports: Reports, last_words: str
+    ) -> None:
         """Say how things stand now; called about once a second. `last_words`: of the running task's log."""
 
     def close(self) -> None: ...
@@ -36,7 +38,11 @@ class View(Protocol):
 
 def view(console: Console, started: float) -> View:
     """The view that fits the console; `started` is the monotonic time that its clock counts from."""
-    return LiveView(console, started) if console.is_terminal else PlainView(console, started)
+    return (
+        LiveView(console, started)
+        if console.is_terminal
+        else PlainView(console, started)
+    )
 
 
 class LiveView:
@@ -47,7 +53,9 @@ class LiveView:
         self._live = Live(console=console, auto_refresh=False, transient=False)
         self._live.start()
 
-    def show(self, tasks: Mapping[str, Task], reports: Reports, last_words: str) -> None:
+    def show(
+        self, tasks: Mapping[str, Task], reports: Reports, last_words: str
+    ) -> None:
         done = sum(task.state in ENDED for task in tasks.values())
         elapsed = time.monotonic() - self._started
         bar = Table.grid(padding=(0, 1))
@@ -72,11 +80,18 @@ class PlainView:
         self._spoke = time.monotonic()
         self._known: dict[str, tuple[str, int]] = {}
 
-    def show(self, tasks: Mapping[str, Task], reports: Reports, last_words: str) -> None:
+    def show(
+        self, tasks: Mapping[str, Task], reports: Reports, last_words: str
+    ) -> None:
         for task in in_order(tasks):
-            if task.state != "waiting" and self._known.get(task.name) != (task.state, task.attempt):
+            if task.state != "waiting" and self._known.get(task.name) != (
+                task.state,
+                task.attempt,
+            ):
                 self._known[task.name] = (task.state, task.attempt)
-                self._say(f"{task.name:<11} {described(task)}{_rows(reports.get(task.name))}")
+                self._say(
+                    f"{task.name:<11} {described(task)}{_rows(reports.get(task.name))}"
+                )
         if time.monotonic() - self._spoke >= HEARTBEAT_S:
             working = [
                 f"{task.name} {task.state} for {seconds(task.elapsed_s)}"
@@ -100,7 +115,10 @@ class PlainView:
 def print_at(console: Console, started: float, line: str) -> None:
     """A line with the seconds since `started` before it."""
     console.print(
-        f"[{time.monotonic() - started:6.1f} s] {line}", markup=False, highlight=False, soft_wrap=True
+        f"[{time.monotonic() - started:6.1f} s] {line}",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
     )
 
 
@@ -111,7 +129,11 @@ def task_table(tasks: Mapping[str, Task], reports: Reports) -> Table:
         table.add_column(column, justify="right")
     for task in in_order(tasks):
         report = reports.get(task.name)
-        counts = (f"{report['rows_in']:,}", f"{report['rows_out']:,}") if report else ("", "")
+        counts = (
+            (f"{report['rows_in']:,}", f"{report['rows_out']:,}")
+            if report
+            else ("", "")
+        )
         table.add_row(
             task.name,
             Text(described(task), STYLES.get(task.state, "dim")),
@@ -124,12 +146,16 @@ def task_table(tasks: Mapping[str, Task], reports: Reports) -> Table:
 def in_order(tasks: Mapping[str, Task]) -> list[Task]:
     """The pipeline's order; a task that is no stage comes last."""
     order = {name: position for position, name in enumerate(STAGE_NAMES)}
-    return sorted(tasks.values(), key=lambda task: (order.get(task.name, len(order)), task.name))
+    return sorted(
+        tasks.values(), key=lambda task: (order.get(task.name, len(order)), task.name)
+    )
 
 
 def described(task: Task) -> str:
     """The state, with the attempt from the second on."""
-    return task.state.replace("_", " ") + (f" (attempt {task.attempt})" if task.attempt > 1 else "")
+    return task.state.replace("_", " ") + (
+        f" (attempt {task.attempt})" if task.attempt > 1 else ""
+    )
 
 
 def seconds(value: float) -> str:

@@ -50,17 +50,25 @@ def start(service: Service, folder: Path, with_parent: bool) -> Entry:
             stderr=subprocess.STDOUT,
             start_new_session=True,
             # Calls two functions that were loaded before the fork and takes no lock.
-            preexec_fn=partial(_end_with_parent, os.getpid()) if with_parent and _libc else None,  # noqa: PLW1509
+            preexec_fn=partial(_end_with_parent, os.getpid())
+            if with_parent and _libc
+            else None,  # noqa: PLW1509
         )
     # Reaped by psutil, which waits for a child as for any process.
     child.returncode = 0
     return Entry(
-        service.name, child.pid, psutil.Process(child.pid).create_time(), service.url, str(service.log)
+        service.name,
+        child.pid,
+        psutil.Process(child.pid).create_time(),
+        service.url,
+        str(service.log),
     )
 
 
 def wait_healthy(
-    services: Sequence[Service], entries: Mapping[str, Entry], report: Callable[[str, float], None]
+    services: Sequence[Service],
+    entries: Mapping[str, Entry],
+    report: Callable[[str, float], None],
 ) -> None:
     """Wait for all; `report(name, seconds)` as each becomes healthy. SupervisorError names the log."""
     waiting = {service.name: service for service in services}
@@ -69,7 +77,9 @@ def wait_healthy(
             entry = entries[service.name]
             elapsed = time.time() - entry.started_at
             if process(entry) is None:
-                raise SupervisorError(f"{service.name} ended while starting{_excerpt(service.log)}")
+                raise SupervisorError(
+                    f"{service.name} ended while starting{_excerpt(service.log)}"
+                )
             if not (missing := service.health()):
                 report(service.name, elapsed)
                 del waiting[service.name]

@@ -61,13 +61,19 @@ class Installation:
         postgres.start(self.layout.postgres)
         postgres.make_databases(self.layout.postgres)
         socket_dir = postgres.socket_dir(self.layout.postgres)
-        self.product = environment.product_environment(self.layout, socket_dir, self.recipe)
-        self.airflow = environment.airflow_environment(self.layout, socket_dir, self.secrets, self.product)
+        self.product = environment.product_environment(
+            self.layout, socket_dir, self.recipe
+        )
+        self.airflow = environment.airflow_environment(
+            self.layout, socket_dir, self.secrets, self.product
+        )
 
     def start(self, services: Sequence[Service]) -> None:
         """Start them all, noting each at once."""
         for service in services:
-            self.state.services[service.name] = start(service, self.layout.processes, self.with_parent)
+            self.state.services[service.name] = start(
+                service, self.layout.processes, self.with_parent
+            )
             save(self.layout.state, self.state)
 
     def wait(self, services: Sequence[Service]) -> None:
@@ -79,7 +85,11 @@ class Installation:
         )
 
     def job(
-        self, name: str, *argv: str, airflow: bool = False, done: Callable[[], None] = lambda: None
+        self,
+        name: str,
+        *argv: str,
+        airflow: bool = False,
+        done: Callable[[], None] = lambda: None,
     ) -> Job:
         """A preparation, run by this very Python, its log beside those of the services."""
         return Job(
@@ -92,17 +102,25 @@ class Installation:
         )
 
     def client(self) -> AirflowClient:
-        return AirflowClient(self.layout.url("airflow"), environment.ADMIN, self.secrets["admin_password"])
+        return AirflowClient(
+            self.layout.url("airflow"),
+            environment.ADMIN,
+            self.secrets["admin_password"],
+        )
 
     def champion(self) -> str:
         """Version of the model behind the alias; empty when nothing was ever promoted."""
         code, output, said = output_of(
-            (sys.executable, "-m", "kindling", "champion"), self.product, self.layout.processes
+            (sys.executable, "-m", "kindling", "champion"),
+            self.product,
+            self.layout.processes,
         )
         if code == EXIT_NO_CHAMPION:
             return ""
         if code:
-            raise SupervisorError(f"python -m kindling champion ended with {code}: {said}")
+            raise SupervisorError(
+                f"python -m kindling champion ended with {code}: {said}"
+            )
         return str(json.loads(output)["version"])
 
 
@@ -116,22 +134,35 @@ def resolve_recipe(layout: Layout, name: str) -> Recipe:
         layout.root,
     )
     if code:
-        raise SupervisorError(said or f"python -m kindling recipe {name} ended with {code}", exit_code=code)
+        raise SupervisorError(
+            said or f"python -m kindling recipe {name} ended with {code}",
+            exit_code=code,
+        )
     content = json.loads(output)
     return Recipe(name, content["catalogue"], content["evaluate"]["photo_note"])
 
 
-def bring_up(installation: Installation, recipe: Recipe, data: str, command: str) -> None:
+def bring_up(
+    installation: Installation, recipe: Recipe, data: str, command: str
+) -> None:
     """Databases, catalogue, shop and Airflow, all healthy, with pools made and the DAG parsed."""
     layout, state = installation.layout, installation.state
-    state.command, state.recipe, state.catalogue = "starting", recipe.name, recipe.catalogue
+    state.command, state.recipe, state.catalogue = (
+        "starting",
+        recipe.name,
+        recipe.catalogue,
+    )
     save(layout.state, state)
     started = time.time()
     airflow = airflow_services(layout, installation.airflow, started)
     shop = shop_service(layout, installation.product, recipe.catalogue)
     with ExitStack() as jobs:
-        migration = [jobs.enter_context(job) for job in _airflow_migration(installation)]
-        catalogue = jobs.enter_context(_catalogue_job(installation, recipe.catalogue, data))
+        migration = [
+            jobs.enter_context(job) for job in _airflow_migration(installation)
+        ]
+        catalogue = jobs.enter_context(
+            _catalogue_job(installation, recipe.catalogue, data)
+        )
         others = [
             jobs.enter_context(job)
             for job in (
@@ -147,7 +178,9 @@ def bring_up(installation: Installation, recipe: Recipe, data: str, command: str
     installation.wait([shop, *airflow])
     with installation.client() as client:
         # A task that names a missing pool is never scheduled, in silence.
-        settings_file.apply(settings_file.load(layout.root / "airflow_settings.yaml"), client.call)
+        settings_file.apply(
+            settings_file.load(layout.root / "airflow_settings.yaml"), client.call
+        )
         client.wait_for_dag(parsed_after=started)
     # Not before: `core_runs` must not take a start that was killed half-way for an installation.
     state.command = command
@@ -164,7 +197,9 @@ def start_servers(installation: Installation, names: Sequence[str]) -> None:
             services.append(inference_service(layout, product))
             installation.start(services[-1:])
         else:
-            installation.say("no champion yet, so no inference: make run trains one; then make up again")
+            installation.say(
+                "no champion yet, so no inference: make run trains one; then make up again"
+            )
     installation.wait(services)
 
 
@@ -197,24 +232,32 @@ def _catalogue_job(installation: Installation, catalogue: str, data: str) -> Job
 def core_runs(state: State) -> bool:
     """Whether Airflow and the shop of an earlier `up` are all still there."""
     return state.command == "up" and all(
-        name in state.services and process(state.services[name]) for name in (*AIRFLOW, "shop")
+        name in state.services and process(state.services[name])
+        for name in (*AIRFLOW, "shop")
     )
 
 
 def _airflow_migration(installation: Installation) -> list[Job]:
     return _stamped(
-        installation, "airflow", version("apache-airflow-core"), ("-m", "airflow", "db", "migrate")
+        installation,
+        "airflow",
+        version("apache-airflow-core"),
+        ("-m", "airflow", "db", "migrate"),
     )
 
 
 def _mlflow_migration(installation: Installation) -> list[Job]:
     url = installation.product["KINDLING_MLFLOW_URL"]
     empty = not postgres.stamp(installation.layout.postgres, "mlflow")
-    argv = ("-c", _MLFLOW_INIT, url) if empty else ("-m", "mlflow", "db", "upgrade", url)
+    argv = (
+        ("-c", _MLFLOW_INIT, url) if empty else ("-m", "mlflow", "db", "upgrade", url)
+    )
     return _stamped(installation, "mlflow", version("mlflow"), argv)
 
 
-def _stamped(installation: Installation, database: str, wanted: str, argv: Sequence[str]) -> list[Job]:
+def _stamped(
+    installation: Installation, database: str, wanted: str, argv: Sequence[str]
+) -> list[Job]:
     folder = installation.layout.postgres
     if postgres.stamp(folder, database) == wanted:
         return []

@@ -21,7 +21,9 @@ def print_status(console: Console, layout: Layout) -> int:
     table = Table("service", box=None, header_style="bold")
     for column in ("pid", "address", "health", "up for", "RSS"):
         table.add_column(
-            column, justify="right" if column in {"pid", "up for", "RSS"} else "left", overflow="fold"
+            column,
+            justify="right" if column in {"pid", "up for", "RSS"} else "left",
+            overflow="fold",
         )
     alive = ill = 0
     if server := postgres.find(layout.postgres):
@@ -39,17 +41,26 @@ def print_status(console: Console, layout: Layout) -> int:
             ill += _add(table, name, found, entry.url, health_of(layout, name)())
         else:
             ill += 1
-            table.add_row(name, str(entry.pid), entry.url, f"gone; its log: {entry.log}", "", "")
+            table.add_row(
+                name, str(entry.pid), entry.url, f"gone; its log: {entry.log}", "", ""
+            )
     if not alive:
         console.print(
-            "nothing runs" + (" (something did, and ended by itself: make down tidies up)" if ill else "")
+            "nothing runs"
+            + (
+                " (something did, and ended by itself: make down tidies up)"
+                if ill
+                else ""
+            )
         )
         return NOTHING_RUNS
     console.print(table)
     return SOME_ILL if ill else ALL_HEALTHY
 
 
-def _add(table: Table, name: str, found: psutil.Process, address: str, problem: str) -> int:
+def _add(
+    table: Table, name: str, found: psutil.Process, address: str, problem: str
+) -> int:
     resident = found.memory_info().rss + sum(
         child.memory_info().rss for child in found.children(recursive=True)
     )

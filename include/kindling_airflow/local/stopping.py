@@ -17,7 +17,10 @@ from kindling_airflow.local.layout import Layout
 from kindling_airflow.local.state import State, load, process, save
 
 #: Those of a phase end at the same time: the API server takes seconds to leave after its last answer.
-PHASES = (("scheduler", "triggerer", "dag-processor"), ("api-server", "inference", "mlflow", "shop"))
+PHASES = (
+    ("scheduler", "triggerer", "dag-processor"),
+    ("api-server", "inference", "mlflow", "shop"),
+)
 SCHEDULER = "scheduler"
 GRACE_S = 20.0
 #: The API server has answered its last request within a second, and then takes up to twenty to free its
@@ -42,10 +45,14 @@ def stop_all(layout: Layout, say: Say, grace_s: float = GRACE_S) -> list[str]:
     return stopped
 
 
-def stop_services(layout: Layout, state: State, names: Iterable[str], grace_s: float, say: Say) -> list[str]:
+def stop_services(
+    layout: Layout, state: State, names: Iterable[str], grace_s: float, say: Say
+) -> list[str]:
     """TERM to these services at once, after the grace KILL to what is left of their trees; notes it."""
     wanted = {
-        name: found for name in names if (entry := state.services.get(name)) and (found := process(entry))
+        name: found
+        for name in names
+        if (entry := state.services.get(name)) and (found := process(entry))
     }
     trees = {name: [found, *_descendants(found)] for name, found in wanted.items()}
     scheduler = wanted.get(SCHEDULER)
@@ -61,10 +68,15 @@ def stop_services(layout: Layout, state: State, names: Iterable[str], grace_s: f
         ending.tell()
         time.sleep(POLL_S)
     for name in wanted:
-        left = _alive([*trees[name], *ending.told.values()] if name == SCHEDULER else trees[name])
+        left = _alive(
+            [*trees[name], *ending.told.values()] if name == SCHEDULER else trees[name]
+        )
         _kill(left)
         forced = left and name not in SHORTER_GRACE_S
-        say(f"{name} stopped" + (f" ({len(left)} of its processes by force)" if forced else ""))
+        say(
+            f"{name} stopped"
+            + (f" ({len(left)} of its processes by force)" if forced else "")
+        )
     for name in names:
         state.services.pop(name, None)
     _note(layout, state)
@@ -83,8 +95,14 @@ def _within_grace(
 
 def leftovers(layout: Layout) -> list[psutil.Process]:
     """Every process that belongs to this installation, PostgreSQL and the caller's own family apart."""
-    family = {process.pid for process in (psutil.Process(), *psutil.Process().parents())}
-    return [one for one in psutil.process_iter() if one.pid not in family and _is_ours(one, layout)]
+    family = {
+        process.pid for process in (psutil.Process(), *psutil.Process().parents())
+    }
+    return [
+        one
+        for one in psutil.process_iter()
+        if one.pid not in family and _is_ours(one, layout)
+    ]
 
 
 class _Tasks:

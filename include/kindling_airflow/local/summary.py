@@ -25,7 +25,8 @@ def print_outcome(console: Console, outcome: RunOutcome, photo_note: str) -> Non
         if implementation := report.get("implementation"):
             plain(
                 console,
-                f"{stage} by " + ", ".join(f"{port}: {name}" for port, name in implementation.items()),
+                f"{stage} by "
+                + ", ".join(f"{port}: {name}" for port, name in implementation.items()),
             )
     if "evaluate" in outcome.reports:
         console.print(figure_table(outcome.reports["evaluate"]["figures"]))
@@ -38,7 +39,13 @@ def print_outcome(console: Console, outcome: RunOutcome, photo_note: str) -> Non
 
 def stage_table(outcome: RunOutcome) -> Table:
     """One row a stage; a rejection stands with its reason."""
-    table = Table("stage", box=None, header_style="bold", title=f"run {outcome.run}", title_justify="left")
+    table = Table(
+        "stage",
+        box=None,
+        header_style="bold",
+        title=f"run {outcome.run}",
+        title_justify="left",
+    )
     for column in ("rows in", "rows out", "time"):
         table.add_column(column, justify="right")
     table.add_column("rejected, by reason", overflow="fold")
@@ -49,7 +56,9 @@ def stage_table(outcome: RunOutcome) -> Table:
             continue
         rejected = ", ".join(
             f"{reason} {count:,}"
-            for reason, count in sorted(report["rejected"].items(), key=lambda item: -item[1])
+            for reason, count in sorted(
+                report["rejected"].items(), key=lambda item: -item[1]
+            )
         )
         table.add_row(
             task.name,
@@ -66,7 +75,9 @@ def figure_table(figures: Mapping[str, Any]) -> Table:
     table = Table("evaluation", box=None, header_style="bold")
     for column in ("value", "95 % interval", "n", "data"):
         table.add_column(column, justify="right")
-    ordered = sorted(estimates(figures), key=lambda figure: (figure[0] not in HEADLINES, figure[0]))
+    ordered = sorted(
+        estimates(figures), key=lambda figure: (figure[0] not in HEADLINES, figure[0])
+    )
     for name, one in ordered:
         table.add_row(
             name,
@@ -96,7 +107,9 @@ def verdict(figures: Mapping[str, Any]) -> list[str]:
     candidate, champion = figures["candidate_version"], figures["champion_version"]
     if figures["promoted"]:
         first = f"gate: version {candidate} is the champion" + (
-            f", after version {figures['previous_champion']}" if figures["previous_champion"] else ""
+            f", after version {figures['previous_champion']}"
+            if figures["previous_champion"]
+            else ""
         )
     else:
         first = f"gate: version {candidate} is not let through; the champion " + (
@@ -113,7 +126,9 @@ def verdict(figures: Mapping[str, Any]) -> list[str]:
 
 def print_failure(console: Console, failed: Failure, url: str) -> None:
     """Which stage, why, the end of its log, and where all of it is."""
-    console.print(f"FAILED: {failed.stage or 'the run'}", style="bold red", markup=False)
+    console.print(
+        f"FAILED: {failed.stage or 'the run'}", style="bold red", markup=False
+    )
     plain(console, failed.reason)
     if failed.lines:
         plain(console, f"--- the last {len(failed.lines)} lines of its log ---")
@@ -125,8 +140,15 @@ def print_failure(console: Console, failed: Failure, url: str) -> None:
 
 def print_peak(console: Console, peak: Peak) -> None:
     """Peak memory and what it was made of."""
-    parts = ", ".join(f"{name} {size / 2**20:,.0f}" for name, size in peak.parts.items() if size >= 2**20)
-    plain(console, f"peak memory: {peak.total / 2**30:.2f} GiB ({peak.measure}; in MiB: {parts})")
+    parts = ", ".join(
+        f"{name} {size / 2**20:,.0f}"
+        for name, size in peak.parts.items()
+        if size >= 2**20
+    )
+    plain(
+        console,
+        f"peak memory: {peak.total / 2**30:.2f} GiB ({peak.measure}; in MiB: {parts})",
+    )
 
 
 def report_uri(outcome: RunOutcome) -> str:

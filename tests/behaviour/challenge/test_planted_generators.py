@@ -23,7 +23,10 @@ def world(clothing):
 
 
 def pretend(rows):
-    return [replace(row, review_id=f"syn-{row.review_id}", origin="synthetic") for row in rows]
+    return [
+        replace(row, review_id=f"syn-{row.review_id}", origin="synthetic")
+        for row in rows
+    ]
 
 
 def reasons(outcome):
@@ -50,7 +53,10 @@ def test_a_copier_is_stopped_by_its_copies(world, run_stage):
 
 def test_a_collapsed_generator_is_named(world, run_stage):
     real, fresh = world
-    rows = [replace(row, body=fresh[number % 10].body, title="") for number, row in enumerate(fresh)]
+    rows = [
+        replace(row, body=fresh[number % 10].body, title="")
+        for number, row in enumerate(fresh)
+    ]
     outcome = run_stage(challenge, CONFIG, real, rows)
     assert "mode_collapse" in outcome.figures["findings"]
     assert outcome.rows_out <= 10 and reasons(outcome)["repeats_another"] == 590
@@ -58,12 +64,20 @@ def test_a_collapsed_generator_is_named(world, run_stage):
 
 def test_a_length_leak_is_the_first_cue_and_goes_with_length(world, run_stage):
     real, fresh = world
-    real = {split: [replace(row, title="") for row in rows] for split, rows in real.items()}
-    short = [replace(row, title="", body=" ".join(row.body.split()[:12]) + ".") for row in fresh]
+    real = {
+        split: [replace(row, title="") for row in rows] for split, rows in real.items()
+    }
+    short = [
+        replace(row, title="", body=" ".join(row.body.split()[:12]) + ".")
+        for row in fresh
+    ]
     figures = run_stage(challenge, CONFIG, real, short).figures
     assert figures["verdict"] == "told apart" and figures["auc"].low > 0.9
     assert figures["cues"][0]["name"] == "length"
-    assert figures["auc_without"]["length"].value < figures["auc_without"]["nothing"].value - 0.15
+    assert (
+        figures["auc_without"]["length"].value
+        < figures["auc_without"]["nothing"].value - 0.15
+    )
 
 
 def test_false_labels_are_refused_as_a_batch(world, run_stage):
@@ -87,18 +101,35 @@ def test_praise_sold_as_blame_is_refused_row_by_row(world, run_stage):
     assert len(caught - lying.keys()) < 0.02 * len(praise)
 
 
-def test_two_thousand_rows_against_the_whole_train_split_are_told_apart(clothing, run_stage):
+def test_two_thousand_rows_against_the_whole_train_split_are_told_apart(
+    clothing, run_stage
+):
     """Sentences of real reviews put together anew, as an offline generator would."""
     rng = np.random.default_rng(0)
-    by_rating = {rating: [row for row in clothing["train"] if row.rating == rating] for rating in (1, 3, 5)}
+    by_rating = {
+        rating: [row for row in clothing["train"] if row.rating == rating]
+        for rating in (1, 3, 5)
+    }
     synthetic, sources = [], {}
     for number in range(2_000):
         pool = by_rating[(1, 3, 5)[number % 3]]
         used = [pool[row] for row in rng.integers(len(pool), size=rng.integers(2, 5))]
-        body = " ".join(str(rng.choice(re.split(r"(?<=[.!?])\s+", row.body))) for row in used)
-        synthetic.append(replace(used[0], review_id=f"syn-{number}", origin="synthetic", title="", body=body))
+        body = " ".join(
+            str(rng.choice(re.split(r"(?<=[.!?])\s+", row.body))) for row in used
+        )
+        synthetic.append(
+            replace(
+                used[0],
+                review_id=f"syn-{number}",
+                origin="synthetic",
+                title="",
+                body=body,
+            )
+        )
         sources[f"syn-{number}"] = tuple(row.review_id for row in used)
-    figures = run_stage(challenge, ChallengeConfig(), clothing, synthetic, sources).figures
+    figures = run_stage(
+        challenge, ChallengeConfig(), clothing, synthetic, sources
+    ).figures
     assert figures["verdict"] == "told apart" and figures["fold_rule"] == "first source"
     assert figures["utility"].n == len(clothing["validation"])
 
@@ -106,9 +137,18 @@ def test_two_thousand_rows_against_the_whole_train_split_are_told_apart(clothing
 def test_labels_of_real_reviews_are_calibrated_and_few_wait(clothing, run_stage):
     figures = run_stage(label, LabelConfig(), clothing).figures
     assert figures["model_calibration_error"].high < 0.03
-    assert figures["model_calibration_error"].value < figures["model_calibration_error_raw"].value / 2
-    assert figures["model_macro_f1"].low > 0.58 and figures["star_model_agreement"].low > 0.8
+    assert (
+        figures["model_calibration_error"].value
+        < figures["model_calibration_error_raw"].value / 2
+    )
+    assert (
+        figures["model_macro_f1"].low > 0.58
+        and figures["star_model_agreement"].low > 0.8
+    )
     bands = Counter()
     for counts in figures["bands"]["train"].values():
         bands.update(counts)
-    assert bands["accept"] / bands.total() > 0.97 and bands["review"] > bands["discard"] > 0
+    assert (
+        bands["accept"] / bands.total() > 0.97
+        and bands["review"] > bands["discard"] > 0
+    )

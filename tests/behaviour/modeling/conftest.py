@@ -22,7 +22,8 @@ from kindling.records import CONDITIONS, SENTIMENTS, Condition, Example, Sentime
 from kindling.stores.ports import ModelVersion
 
 WORDS: Mapping[Sentiment, Sequence[str]] = {
-    "negative": ("broke", "awful", "returned", "faded"), "neutral": ("okay", "average", "fine", "plain"),
+    "negative": ("broke", "awful", "returned", "faded"),
+    "neutral": ("okay", "average", "fine", "plain"),
     "positive": ("lovely", "perfect", "sturdy", "bright"),
 }
 FILLER = ("the", "vase", "lamp", "colour", "is", "and", "very", "a", "bit", "looks")
@@ -41,18 +42,40 @@ def one_thread() -> Iterator[None]:
 def text_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One layer of 32 and a word tokenizer; words of one sentiment lie near each other, as pretraining would leave them."""
     folder = tmp_path_factory.mktemp("tiny-text-model")
-    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *FILLER, *(word for some in WORDS.values() for word in some)]
-    tokenizer = Tokenizer(WordLevel({word: row for row, word in enumerate(words)}, unk_token="[UNK]"))
+    words = [
+        "[PAD]",
+        "[UNK]",
+        "[CLS]",
+        "[SEP]",
+        *FILLER,
+        *(word for some in WORDS.values() for word in some),
+    ]
+    tokenizer = Tokenizer(
+        WordLevel({word: row for row, word in enumerate(words)}, unk_token="[UNK]")
+    )
     tokenizer.normalizer, tokenizer.pre_tokenizer = Lowercase(), Whitespace()
-    tokenizer.post_processor = TemplateProcessing("[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)])
+    tokenizer.post_processor = TemplateProcessing(
+        "[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
     tokenizer.save(str(folder / "tokenizer.json"))
     torch.manual_seed(0)
-    encoder = BertModel(BertConfig(
-        vocab_size=len(words), hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=64,
-        max_position_embeddings=64, initializer_range=0.1), add_pooling_layer=False)
+    encoder = BertModel(
+        BertConfig(
+            vocab_size=len(words),
+            hidden_size=32,
+            num_hidden_layers=1,
+            num_attention_heads=2,
+            intermediate_size=64,
+            max_position_embeddings=64,
+            initializer_range=0.1,
+        ),
+        add_pooling_layer=False,
+    )
     with torch.no_grad():
         for some in WORDS.values():
-            encoder.embeddings.word_embeddings.weight[[words.index(word) for word in some]] += torch.randn(32)
+            encoder.embeddings.word_embeddings.weight[
+                [words.index(word) for word in some]
+            ] += torch.randn(32)
     encoder.save_pretrained(folder)
     return folder
 
@@ -60,7 +83,14 @@ def text_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def tiny() -> Hyperparameters:
     return Hyperparameters(
-        epochs=3, batch_size=16, max_tokens=32, learning_rate=3e-3, head_learning_rate=3e-3, image_epochs=8, image_size=32)
+        epochs=3,
+        batch_size=16,
+        max_tokens=32,
+        learning_rate=3e-3,
+        head_learning_rate=3e-3,
+        image_epochs=8,
+        image_size=32,
+    )
 
 
 def draw_photo(condition: Condition, rng: np.random.Generator, size: int = 48) -> bytes:
@@ -69,7 +99,9 @@ def draw_photo(condition: Condition, rng: np.random.Generator, size: int = 48) -
     The same generator gives the same thing in the same light, whatever its condition.
     """
     rng, harm, light = rng.spawn(3)
-    ground, main = (tuple(int(part) for part in rng.integers(90, 240, 3)) for _ in range(2))
+    ground, main = (
+        tuple(int(part) for part in rng.integers(90, 240, 3)) for _ in range(2)
+    )
     picture = Image.new("RGB", (size, size), ground)
     pen = ImageDraw.Draw(picture)
     left, top = rng.integers(4, 10, 2)
@@ -102,16 +134,31 @@ def make_examples(
         words = [*rng.choice(FILLER, 6), str(rng.choice(WORDS[said]))]
         uri = condition = None
         if rng.random() < photo_share:
-            damaged = rng.random() < {"negative": 0.8, "neutral": 0.3, "positive": 0.05}[sentiment]
-            condition = ("stained", "torn")[int(rng.integers(2))] if damaged else "intact"
+            damaged = (
+                rng.random()
+                < {"negative": 0.8, "neutral": 0.3, "positive": 0.05}[sentiment]
+            )
+            condition = (
+                ("stained", "torn")[int(rng.integers(2))] if damaged else "intact"
+            )
             uri = f"memory://{split}-{row}"
             photos[uri] = draw_photo(condition, rng)  # type: ignore[arg-type]
         synthetic = split == "train" and row % 4 == 0
-        found.append(Example(
-            review_id=f"{split}-{row:04d}", product_id=f"{split}-p{row % 12}", category=("Vases", "Lamps")[row % 2],
-            text=" ".join(str(word) for word in rng.permutation(words)), sentiment=sentiment, rating=STARS[sentiment],
-            origin="synthetic" if synthetic else "scraped", split=split,  # type: ignore[arg-type]
-            photo_id=uri, photo_uri=uri, condition=condition if synthetic else None))  # type: ignore[arg-type]
+        found.append(
+            Example(
+                review_id=f"{split}-{row:04d}",
+                product_id=f"{split}-p{row % 12}",
+                category=("Vases", "Lamps")[row % 2],
+                text=" ".join(str(word) for word in rng.permutation(words)),
+                sentiment=sentiment,
+                rating=STARS[sentiment],
+                origin="synthetic" if synthetic else "scraped",
+                split=split,  # type: ignore[arg-type]
+                photo_id=uri,
+                photo_uri=uri,
+                condition=condition if synthetic else None,
+            )
+        )  # type: ignore[arg-type]
     return found
 
 
@@ -119,13 +166,28 @@ def make_studies(n: int, seed: int, photos: dict[str, bytes]) -> list[Example]:
     """n things in every condition, as the synthesize stage makes them."""
     found = []
     for row in range(n):
-        uris = {condition: f"memory://study-{row}-{condition}" for condition in CONDITIONS}
+        uris = {
+            condition: f"memory://study-{row}-{condition}" for condition in CONDITIONS
+        }
         for condition, uri in uris.items():
             photos[uri] = draw_photo(condition, np.random.default_rng([seed, row]))
-            found.append(Example(
-                review_id=uri, product_id=f"train-p{row % 12}", category="", text="", sentiment="neutral", rating=3,
-                origin="synthetic", split="train", weight=0.0, photo_id=uri, photo_uri=uri, condition=condition,
-                intact_uri=uris["intact"]))
+            found.append(
+                Example(
+                    review_id=uri,
+                    product_id=f"train-p{row % 12}",
+                    category="",
+                    text="",
+                    sentiment="neutral",
+                    rating=3,
+                    origin="synthetic",
+                    split="train",
+                    weight=0.0,
+                    photo_id=uri,
+                    photo_uri=uri,
+                    condition=condition,
+                    intact_uri=uris["intact"],
+                )
+            )
     return found
 
 
@@ -142,7 +204,11 @@ class FolderRegistry:
         self.params: dict[str, Mapping[str, Any]] = {}
 
     def register(
-        self, run_id: str, directory: Path, params: Mapping[str, Any], metrics: Mapping[str, float]
+        self,
+        run_id: str,
+        directory: Path,
+        params: Mapping[str, Any],
+        metrics: Mapping[str, float],
     ) -> ModelVersion:
         version = str(len(self._versions) + 1)
         target = self._root / version
@@ -155,10 +221,14 @@ class FolderRegistry:
         self.metrics[version].update(metrics)
 
     def champion(self) -> ModelVersion | None:
-        return next((one for one in self._versions if one.version == self._champion), None)
+        return next(
+            (one for one in self._versions if one.version == self._champion), None
+        )
 
     def candidate(self, run_id: str) -> ModelVersion | None:
-        return next((one for one in reversed(self._versions) if one.run_id == run_id), None)
+        return next(
+            (one for one in reversed(self._versions) if one.run_id == run_id), None
+        )
 
     def promote(self, version: str) -> None:
         self._champion = version

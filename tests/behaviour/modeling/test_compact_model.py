@@ -17,7 +17,14 @@ from kindling.modeling.trainer import Hyperparameters, Trained, train
 from kindling.records import SENTIMENTS
 
 SETTINGS = Hyperparameters(
-    epochs=6, batch_size=16, max_tokens=32, learning_rate=3e-3, head_learning_rate=3e-3, image_epochs=5, image_size=32)
+    epochs=6,
+    batch_size=16,
+    max_tokens=32,
+    learning_rate=3e-3,
+    head_learning_rate=3e-3,
+    image_epochs=5,
+    image_size=32,
+)
 
 
 @pytest.fixture(scope="module")
@@ -29,22 +36,34 @@ def photos() -> dict[str, bytes]:
 def rows(drawn, studies, photos: dict[str, bytes]) -> tuple[Rows, Rows]:
     make, _ = drawn
     shown = {"train": studies(60, 4, photos), "validation": []}
-    return tuple(as_rows([*make(n, split, seed, photos), *shown[split]], photos.__getitem__, 32)  # type: ignore[return-value]
-                 for n, split, seed in ((240, "train", 1), (150, "validation", 2)))
+    return tuple(
+        as_rows([*make(n, split, seed, photos), *shown[split]], photos.__getitem__, 32)  # type: ignore[return-value]
+        for n, split, seed in ((240, "train", 1), (150, "validation", 2))
+    )
 
 
 @pytest.fixture(scope="module")
-def trained(rows: tuple[Rows, Rows], text_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+def trained(
+    rows: tuple[Rows, Rows], text_model: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Trained:
     return train(*rows, SETTINGS, text_model, tmp_path_factory.mktemp("work"), seed=11)
 
 
 def weights(model: SentimentModel) -> dict[str, torch.Tensor]:
-    return {**model.text.tower.state_dict(), **{f"image.{k}": v for k, v in model.image.tower.state_dict().items()}}
+    return {
+        **model.text.tower.state_dict(),
+        **{f"image.{k}": v for k, v in model.image.tower.state_dict().items()},
+    }
 
 
 def test_losses_of_a_seeded_run_are_known(trained: Trained) -> None:
     """A change of the training code that moves these is a change of the model; bfloat16 is the tolerance."""
-    found = (trained.text.first_loss, trained.text.last_loss, trained.image.first_loss, trained.image.last_loss)
+    found = (
+        trained.text.first_loss,
+        trained.text.last_loss,
+        trained.image.first_loss,
+        trained.image.last_loss,
+    )
     assert found == pytest.approx((1.070, 0.526, 4.424, 1.658), rel=0.05)
 
 
@@ -52,21 +71,34 @@ def test_both_towers_count(trained: Trained, drawn) -> None:
     photos: dict[str, bytes] = {}
     fresh = drawn[0](240, "golden", 3, photos, photo_share=1.0)
     truth = np.array([SENTIMENTS.index(one.sentiment) for one in fresh])
-    texts, images = [one.text for one in fresh], [photos[one.photo_uri] for one in fresh]
+    texts, images = (
+        [one.text for one in fresh],
+        [photos[one.photo_uri] for one in fresh],
+    )
     nothing = [None] * len(fresh)
 
     def loss(texts: list, images: list, modality: str) -> float:
         found = trained.model.predict(texts, images)
-        assert set(found.modality) == {modality} and np.allclose(found.probabilities.sum(1), 1)
+        assert set(found.modality) == {modality} and np.allclose(
+            found.probabilities.sum(1), 1
+        )
         return float(-np.log(found.probabilities[np.arange(len(truth)), truth]).mean())
 
-    text, image, both = loss(texts, nothing, "text"), loss(nothing, images, "image"), loss(texts, images, "text+image")
+    text, image, both = (
+        loss(texts, nothing, "text"),
+        loss(nothing, images, "image"),
+        loss(texts, images, "text+image"),
+    )
     assert both < text - 0.03 and both < image < np.log(3) - 0.05
 
 
-def test_it_overfits_32_rows(drawn, text_model: Path, tiny: Hyperparameters, tmp_path: Path) -> None:
+def test_it_overfits_32_rows(
+    drawn, text_model: Path, tiny: Hyperparameters, tmp_path: Path
+) -> None:
     photos: dict[str, bytes] = {}
-    few = as_rows(drawn[0](32, "train", 5, photos, photo_share=0.0), photos.__getitem__, 32)
+    few = as_rows(
+        drawn[0](32, "train", 5, photos, photo_share=0.0), photos.__getitem__, 32
+    )
     found = train(few, few, replace(tiny, epochs=60), text_model, tmp_path, seed=1)
     assert (found.model.text.logits(few.texts).argmax(1) == few.labels).all()
     assert found.image is None and found.model.fusion.method == "text-only"
@@ -74,7 +106,11 @@ def test_it_overfits_32_rows(drawn, text_model: Path, tiny: Hyperparameters, tmp
 
 @pytest.mark.parametrize("dies_at", ["text step 7", "image step 40"])
 def test_a_killed_run_goes_on_to_the_same_weights(
-    rows: tuple[Rows, Rows], trained: Trained, text_model: Path, tmp_path: Path, dies_at: str,
+    rows: tuple[Rows, Rows],
+    trained: Trained,
+    text_model: Path,
+    tmp_path: Path,
+    dies_at: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     tower, _, step = dies_at.split()
@@ -93,42 +129,89 @@ def test_a_killed_run_goes_on_to_the_same_weights(
         train(*rows, SETTINGS, text_model, tmp_path, seed=11)
     monkeypatch.setattr(fitting, "_step", real)
     again = train(*rows, SETTINGS, text_model, tmp_path, seed=11)
-    assert (again.text if tower == "text" else again.image).resumed_at == {"text": 5, "image": 35}[tower]
+    assert (again.text if tower == "text" else again.image).resumed_at == {
+        "text": 5,
+        "image": 35,
+    }[tower]
     for name, tensor in weights(trained.model).items():
         assert torch.equal(tensor, weights(again.model)[name]), name
     assert again.model.fusion == trained.model.fusion
 
 
-def test_the_image_tower_learns_stains(drawn, tiny: Hyperparameters, tmp_path: Path, text_model: Path) -> None:
+def test_the_image_tower_learns_stains(
+    drawn, tiny: Hyperparameters, tmp_path: Path, text_model: Path
+) -> None:
     _, draw = drawn
     rng = np.random.default_rng(0)
     conditions = ["stained" if row % 2 else "intact" for row in range(300)]
-    photos = {f"memory://{row:03d}": draw(condition, rng) for row, condition in enumerate(conditions)}
-    examples = [replace(one, photo_uri=f"memory://{row:03d}", condition=conditions[row], sentiment=(
-        "negative" if conditions[row] == "stained" else ("neutral", "positive")[row % 4 // 2]))
-        for row, one in enumerate(drawn[0](300, "train", 1, {}))]
+    photos = {
+        f"memory://{row:03d}": draw(condition, rng)
+        for row, condition in enumerate(conditions)
+    }
+    examples = [
+        replace(
+            one,
+            photo_uri=f"memory://{row:03d}",
+            condition=conditions[row],
+            sentiment=(
+                "negative"
+                if conditions[row] == "stained"
+                else ("neutral", "positive")[row % 4 // 2]
+            ),
+        )
+        for row, one in enumerate(drawn[0](300, "train", 1, {}))
+    ]
     data = as_rows(examples, photos.__getitem__, 32)
     seen, unseen = data.only(np.arange(200)), data.only(np.arange(200, 300))
-    found = train(seen, unseen, replace(tiny, epochs=1, image_epochs=4), text_model, tmp_path, seed=2)
+    found = train(
+        seen,
+        unseen,
+        replace(tiny, epochs=1, image_epochs=4),
+        text_model,
+        tmp_path,
+        seed=2,
+    )
     said = found.model.image.logits_of(unseen.pictures)[0][unseen.picture_of].argmax(1)
     assert ((said == 0) == (unseen.labels == 0)).mean() > 0.9
 
 
-def test_a_saved_model_answers_the_same(trained: Trained, tmp_path: Path, drawn) -> None:
+def test_a_saved_model_answers_the_same(
+    trained: Trained, tmp_path: Path, drawn
+) -> None:
     photo = drawn[1]("torn", np.random.default_rng(0))
-    request = ["the vase is lovely", None, "awful lamp", ""], [None, photo, photo, photo]
+    request = (
+        ["the vase is lovely", None, "awful lamp", ""],
+        [None, photo, photo, photo],
+    )
     trained.model.save(tmp_path)
     loaded = SentimentModel.load(tmp_path)
-    assert np.array_equal(loaded.predict(*request).probabilities, trained.model.predict(*request).probabilities)
-    assert loaded.predict(*request).modality == ("text", "image", "text+image", "text+image")
-    assert loaded.text_model == trained.model.text_model and loaded.parameters == trained.model.parameters
-    assert not [path for path in tmp_path.rglob("*") if path.suffix not in {".json", ".safetensors", ""}]
+    assert np.array_equal(
+        loaded.predict(*request).probabilities,
+        trained.model.predict(*request).probabilities,
+    )
+    assert loaded.predict(*request).modality == (
+        "text",
+        "image",
+        "text+image",
+        "text+image",
+    )
+    assert (
+        loaded.text_model == trained.model.text_model
+        and loaded.parameters == trained.model.parameters
+    )
+    assert not [
+        path
+        for path in tmp_path.rglob("*")
+        if path.suffix not in {".json", ".safetensors", ""}
+    ]
 
 
 def test_saving_twice_gives_the_same_bytes(trained: Trained, tmp_path: Path) -> None:
     for name in ("one", "other"):
         trained.model.save(tmp_path / name)
-    assert (tmp_path / "one/manifest.json").read_bytes() == (tmp_path / "other/manifest.json").read_bytes()
+    assert (tmp_path / "one/manifest.json").read_bytes() == (
+        tmp_path / "other/manifest.json"
+    ).read_bytes()
 
 
 @pytest.fixture
@@ -137,8 +220,16 @@ def saved(trained: Trained, tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("name", [
-    "text/model.safetensors", "image/model.safetensors", "fusion.json", "config.json", "text/tokenizer.json"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "text/model.safetensors",
+        "image/model.safetensors",
+        "fusion.json",
+        "config.json",
+        "text/tokenizer.json",
+    ],
+)
 def test_a_changed_file_is_refused(saved: Path, name: str) -> None:
     content = bytearray((saved / name).read_bytes())
     content[len(content) // 2] ^= 1
@@ -151,20 +242,41 @@ def test_a_missing_file_and_a_missing_manifest_are_refused(saved: Path) -> None:
     (saved / "fusion.json").unlink()
     with pytest.raises(DataError, match=r"fusion\.json.*missing"):
         SentimentModel.load(saved)
-    (saved / "manifest.json").unlink()  # What a kill while saving leaves: the manifest comes last.
+    (
+        saved / "manifest.json"
+    ).unlink()  # What a kill while saving leaves: the manifest comes last.
     with pytest.raises(DataError, match="no model folder"):
         SentimentModel.load(saved)
 
 
-@pytest.mark.parametrize(("change", "message"), [
-    ({"format": 99}, "format 99"), ({"labels": ["bad", "good"]}, "labels"),
-    ({"image": {"size": 32, "mean": 0.1, "scale": 0.25, "fit": "crop", "sha256": "0"}}, "preprocessing"),
-])
-def test_a_model_of_another_code_is_refused(saved: Path, change: dict, message: str) -> None:
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"format": 99}, "format 99"),
+        ({"labels": ["bad", "good"]}, "labels"),
+        (
+            {
+                "image": {
+                    "size": 32,
+                    "mean": 0.1,
+                    "scale": 0.25,
+                    "fit": "crop",
+                    "sha256": "0",
+                }
+            },
+            "preprocessing",
+        ),
+    ],
+)
+def test_a_model_of_another_code_is_refused(
+    saved: Path, change: dict, message: str
+) -> None:
     config = json.loads((saved / "config.json").read_text())
     (saved / "config.json").write_text(json.dumps({**config, **change}))
     manifest = json.loads((saved / "manifest.json").read_text())
-    manifest["config.json"] = hashlib.sha256((saved / "config.json").read_bytes()).hexdigest()
+    manifest["config.json"] = hashlib.sha256(
+        (saved / "config.json").read_bytes()
+    ).hexdigest()
     (saved / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(DataError, match=message):
         SentimentModel.load(saved)
@@ -175,7 +287,9 @@ def test_rows_that_cannot_be_answered_are_named(trained: Trained) -> None:
         trained.model.predict(["fine", None], [None, None])
     with pytest.raises(DataError, match="cannot be read"):
         trained.model.predict(["fine"], [b"no picture"])
-    text_only = SentimentModel(trained.model.text, None, trained.model.fusion, "tiny", 32)
+    text_only = SentimentModel(
+        trained.model.text, None, trained.model.fusion, "tiny", 32
+    )
     with pytest.raises(DataError, match="without photos"):
         text_only.predict([None], [b"anything"])
     assert text_only.predict(["fine"], [b"anything"]).modality == ("text",)
@@ -185,7 +299,13 @@ def test_a_loss_that_is_not_finite_stops_the_training(
     rows: tuple[Rows, Rows], text_model: Path, tiny: Hyperparameters, tmp_path: Path
 ) -> None:
     with pytest.raises(DataError, match=r"text tower step \d+: the loss is (nan|inf)"):
-        train(*rows, replace(tiny, learning_rate=1e20, head_learning_rate=1e20), text_model, tmp_path, seed=1)
+        train(
+            *rows,
+            replace(tiny, learning_rate=1e20, head_learning_rate=1e20),
+            text_model,
+            tmp_path,
+            seed=1,
+        )
 
 
 def test_an_absent_sentiment_is_named_before_training(
@@ -200,5 +320,8 @@ def test_equal_photos_are_found_before_training(
     rows: tuple[Rows, Rows], text_model: Path, tiny: Hyperparameters, tmp_path: Path
 ) -> None:
     grey = replace(rows[0], pictures=np.full_like(rows[0].pictures, 128))
-    with pytest.raises(DataError, match=r"preflight, image tower: 8 different inputs give the same logits"):
+    with pytest.raises(
+        DataError,
+        match=r"preflight, image tower: 8 different inputs give the same logits",
+    ):
         train(grey, rows[1], tiny, text_model, tmp_path, seed=1)

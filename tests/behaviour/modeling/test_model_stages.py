@@ -23,94 +23,206 @@ from kindling.stages.contract import Context, Deps, Outcome
 from kindling.stores.memory import MemoryObjects, MemoryRows
 
 TRAIN = TrainConfig(
-    epochs=6, batch_size=16, max_tokens=32, learning_rate=3e-3, head_learning_rate=3e-3,
-    image_epochs=4, image_size=32)
+    epochs=6,
+    batch_size=16,
+    max_tokens=32,
+    learning_rate=3e-3,
+    head_learning_rate=3e-3,
+    image_epochs=4,
+    image_size=32,
+)
 EVALUATE = EvaluateConfig(bootstrap=100, photo_note="Photos are drawn.")
 PROMOTE = PromoteConfig(bar=0.5, min_photos=30)
-CONTEXT = Context("night-1", Recipe(name="tiny", summary="", catalogue="bundled-smoke"), ("Vases",), 20, seed=5)
+CONTEXT = Context(
+    "night-1",
+    Recipe(name="tiny", summary="", catalogue="bundled-smoke"),
+    ("Vases",),
+    20,
+    seed=5,
+)
 
 
 @pytest.fixture
 def deps(drawn, studies, text_model, registry) -> Deps:
     rows, objects, photos = MemoryRows(), MemoryObjects(), {}
-    made = [one for n, split, seed in ((180, "train", 1), (90, "validation", 2), (150, "golden", 3))
-            for one in drawn[0](n, split, seed, photos)]
+    made = [
+        one
+        for n, split, seed in (
+            (180, "train", 1),
+            (90, "validation", 2),
+            (150, "golden", 3),
+        )
+        for one in drawn[0](n, split, seed, photos)
+    ]
     shown = studies(60, 4, photos)
     for uri, data in photos.items():
         objects.put_named(uri.removeprefix("memory://"), data)
-    records = [Photo(one.photo_id, one.product_id, "product", "synthetic", one.photo_uri, 48, 48,
-                     condition=one.condition, base_photo_id=None if one.condition == "intact" else one.intact_uri)
-               for one in shown]
+    records = [
+        Photo(
+            one.photo_id,
+            one.product_id,
+            "product",
+            "synthetic",
+            one.photo_uri,
+            48,
+            48,
+            condition=one.condition,
+            base_photo_id=None if one.condition == "intact" else one.intact_uri,
+        )
+        for one in shown
+    ]
     for one in made:
         records += [
-            Review(one.review_id, one.product_id, one.category, "", one.text, one.rating, one.origin, one.photo_id),
+            Review(
+                one.review_id,
+                one.product_id,
+                one.category,
+                "",
+                one.text,
+                one.rating,
+                one.origin,
+                one.photo_id,
+            ),
             Label(one.review_id, one.sentiment, 1.0, "accept", {"stars": 1.0}),
         ]
         if one.origin == "synthetic":
-            records += [Synthesis(one.review_id, one.sentiment, "test", (), one.condition),
-                        ChallengeVerdict(one.review_id, 0.5, True, "")]
+            records += [
+                Synthesis(one.review_id, one.sentiment, "test", (), one.condition),
+                ChallengeVerdict(one.review_id, 0.5, True, ""),
+            ]
         else:
-            records.append(DedupeDecision(one.review_id, one.review_id, True, "unique", 1.0, one.split))
+            records.append(
+                DedupeDecision(
+                    one.review_id, one.review_id, True, "unique", 1.0, one.split
+                )
+            )
         if one.photo_uri:
-            records.append(Photo(one.photo_id, one.product_id, "review", one.origin, one.photo_uri, 48, 48,
-                                 condition=one.condition))
+            records.append(
+                Photo(
+                    one.photo_id,
+                    one.product_id,
+                    "review",
+                    one.origin,
+                    one.photo_uri,
+                    48,
+                    48,
+                    condition=one.condition,
+                )
+            )
     rows.commit(StageReport("label", CONTEXT.run_id, len(made), len(made)), records, [])
-    return Deps(rows=rows, objects=objects, keywords=None, vectors=None, alias=None, embeddings=None,  # type: ignore[arg-type]
-                registry=registry, shop_url="", chromium=None, text_model=text_model, threads=1)
+    return Deps(
+        rows=rows,
+        objects=objects,
+        keywords=None,
+        vectors=None,
+        alias=None,
+        embeddings=None,  # type: ignore[arg-type]
+        registry=registry,
+        shop_url="",
+        chromium=None,
+        text_model=text_model,
+        threads=1,
+    )
 
 
 def commit(stage: str, outcome: Outcome, deps: Deps) -> Outcome:
     """What the runner does with an outcome, figures as JSON gives them back."""
     figures = json.loads(json.dumps(dict(outcome.figures), default=vars))
-    deps.rows.commit(StageReport(stage, CONTEXT.run_id, outcome.rows_in, outcome.rows_out, figures=figures), [], [])
+    deps.rows.commit(
+        StageReport(
+            stage, CONTEXT.run_id, outcome.rows_in, outcome.rows_out, figures=figures
+        ),
+        [],
+        [],
+    )
     return outcome
 
 
-def night(deps: Deps, rules: PromoteConfig = PROMOTE) -> tuple[Outcome, Outcome, Outcome]:
-    return (commit("train", train.run(TRAIN, CONTEXT, deps), deps),
-            commit("evaluate", evaluate.run(EVALUATE, CONTEXT, deps), deps),
-            commit("promote", promote.run(rules, CONTEXT, deps), deps))
+def night(
+    deps: Deps, rules: PromoteConfig = PROMOTE
+) -> tuple[Outcome, Outcome, Outcome]:
+    return (
+        commit("train", train.run(TRAIN, CONTEXT, deps), deps),
+        commit("evaluate", evaluate.run(EVALUATE, CONTEXT, deps), deps),
+        commit("promote", promote.run(rules, CONTEXT, deps), deps),
+    )
 
 
 def test_a_night_from_rows_to_champion(deps: Deps) -> None:
     trained, evaluated, promoted = night(deps)
-    assert trained.rows_in == 270 and trained.rows_out == 180 and trained.figures["rows"]["train/synthetic/negative"] > 0
+    assert (
+        trained.rows_in == 270
+        and trained.rows_out == 180
+        and trained.figures["rows"]["train/synthetic/negative"] > 0
+    )
     assert set(deps.registry.params["1"]) >= {"epochs", "seed", "recipe"}
     figure = evaluated.figures["three_way_macro_f1"]
-    assert isinstance(figure, Estimate) and figure.n == evaluated.rows_in == 150 and figure.value > 0.6
-    assert evaluated.figures["golden_photos"] > 30 and evaluated.figures["photo_log_loss_gain"].low > 0
+    assert (
+        isinstance(figure, Estimate)
+        and figure.n == evaluated.rows_in == 150
+        and figure.value > 0.6
+    )
+    assert (
+        evaluated.figures["golden_photos"] > 30
+        and evaluated.figures["photo_log_loss_gain"].low > 0
+    )
     assert deps.registry.metrics["1"]["golden_three_way_macro_f1"] == figure.value
     assert promoted.figures["promoted"], promoted.figures["reasons"]
     assert deps.registry.champion().version == "1"
 
     page = deps.objects.get(evaluated.uris["report"]).decode()
-    assert evaluated.uris["report"].endswith("runs/night-1/report.html") and "Photos are drawn." in page
+    assert (
+        evaluated.uris["report"].endswith("runs/night-1/report.html")
+        and "Photos are drawn." in page
+    )
     numbers = json.loads(deps.objects.get(evaluated.uris["figures"]))
-    assert numbers["evaluation"]["data_sha256"] == figure.data_sha256 and numbers["provenance"]["seed"] == 5
-    json.dumps([dict(one.figures) for one in (trained, evaluated, promoted)], default=vars)
+    assert (
+        numbers["evaluation"]["data_sha256"] == figure.data_sha256
+        and numbers["provenance"]["seed"] == 5
+    )
+    json.dumps(
+        [dict(one.figures) for one in (trained, evaluated, promoted)], default=vars
+    )
 
     again = promote.run(PROMOTE, CONTEXT, deps)
-    assert again.figures["promoted"] and again.figures["checks"][0]["name"] == "already champion"
+    assert (
+        again.figures["promoted"]
+        and again.figures["checks"][0]["name"] == "already champion"
+    )
 
 
-def test_a_second_training_is_the_same_model_and_is_compared_with_the_first(deps: Deps) -> None:
+def test_a_second_training_is_the_same_model_and_is_compared_with_the_first(
+    deps: Deps,
+) -> None:
     night(deps)
     _, evaluated, promoted = night(deps)
-    old, new = (deps.registry._root / version / "manifest.json" for version in ("1", "2"))
+    old, new = (
+        deps.registry._root / version / "manifest.json" for version in ("1", "2")
+    )
     assert old.read_bytes() == new.read_bytes()
     difference = evaluated.figures["three_way_macro_f1_minus_champion"]
     assert (difference.value, difference.low, difference.high) == (0, 0, 0)
     assert promoted.figures["promoted"] and promoted.figures["previous_champion"] == "1"
 
 
-def test_training_never_asks_for_golden_rows(deps: Deps, monkeypatch: pytest.MonkeyPatch) -> None:
-    photos = {row.uri for row in deps.rows.read(Photo, CONTEXT.run_id) if row.product_id.startswith("golden")}
+def test_training_never_asks_for_golden_rows(
+    deps: Deps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photos = {
+        row.uri
+        for row in deps.rows.read(Photo, CONTEXT.run_id)
+        if row.product_id.startswith("golden")
+    }
     seen: list[str] = []
     real = MemoryObjects.get
-    monkeypatch.setattr(MemoryObjects, "get", lambda self, uri: (seen.append(uri), real(self, uri))[1])
+    monkeypatch.setattr(
+        MemoryObjects, "get", lambda self, uri: (seen.append(uri), real(self, uri))[1]
+    )
     asked: list[tuple[str, ...]] = []
     joined = train.examples
-    monkeypatch.setattr(train, "examples", lambda *a: (asked.append(a[2]), joined(*a))[1])
+    monkeypatch.setattr(
+        train, "examples", lambda *a: (asked.append(a[2]), joined(*a))[1]
+    )
     train.run(replace_epochs(TRAIN), CONTEXT, deps)
     assert asked == [("train", "validation")] and seen and not photos & set(seen)
 
@@ -120,24 +232,35 @@ def replace_epochs(config: TrainConfig) -> TrainConfig:
 
 
 def test_max_rows_limits_training(deps: Deps) -> None:
-    outcome = train.run(replace_epochs(TRAIN).model_copy(update={"max_rows": 100}), CONTEXT, deps)
+    outcome = train.run(
+        replace_epochs(TRAIN).model_copy(update={"max_rows": 100}), CONTEXT, deps
+    )
     assert outcome.rows_out == 100
 
 
 def test_a_model_below_the_bar_leaves_the_alias(deps: Deps) -> None:
     night(deps)
     _, _, promoted = night(deps, PROMOTE.model_copy(update={"bar": 0.999}))
-    assert not promoted.figures["promoted"] and promoted.figures["reasons"][0].startswith("bar: ")
-    assert deps.registry.champion().version == "1" == promoted.figures["champion_version"]
+    assert not promoted.figures["promoted"] and promoted.figures["reasons"][
+        0
+    ].startswith("bar: ")
+    assert (
+        deps.registry.champion().version == "1" == promoted.figures["champion_version"]
+    )
     assert promoted.rows_out == 0
 
 
-def test_a_champion_that_changed_after_the_evaluation_stops_the_promotion(deps: Deps) -> None:
+def test_a_champion_that_changed_after_the_evaluation_stops_the_promotion(
+    deps: Deps,
+) -> None:
     night(deps, PROMOTE.model_copy(update={"bar": 0.999}))
     other = deps.registry.register("night-0", deps.registry._root / "1", {}, {})
     deps.registry.promote(other.version)
     promoted = promote.run(PROMOTE, CONTEXT, deps)
-    assert not promoted.figures["promoted"] and "run evaluate again" in promoted.figures["reasons"][-1]
+    assert (
+        not promoted.figures["promoted"]
+        and "run evaluate again" in promoted.figures["reasons"][-1]
+    )
 
 
 def test_missing_steps_are_named(deps: Deps) -> None:
@@ -160,7 +283,14 @@ def test_the_figures_are_those_of_the_served_model(deps: Deps, tmp_path) -> None
     _, evaluated, _ = night(deps)
     golden = examples(deps.rows, CONTEXT.run_id, ("golden",))
     model = SentimentModel.load(deps.registry.download("1", tmp_path / "again"))
-    found = model.predict([one.text for one in golden],
-                          [deps.objects.get(one.photo_uri) if one.photo_uri else None for one in golden])
-    right = np.mean([said == one.sentiment for said, one in zip(found.sentiments, golden, strict=True)])
+    found = model.predict(
+        [one.text for one in golden],
+        [deps.objects.get(one.photo_uri) if one.photo_uri else None for one in golden],
+    )
+    right = np.mean(
+        [
+            said == one.sentiment
+            for said, one in zip(found.sentiments, golden, strict=True)
+        ]
+    )
     assert evaluated.figures["accuracy"].value == pytest.approx(right)

@@ -30,7 +30,9 @@ class RunningShop:
     def rows(self, name: str) -> list[dict]:
         return [
             json.loads(line)
-            for line in (self.catalogue / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()
+            for line in (self.catalogue / f"{name}.jsonl")
+            .read_text(encoding="utf-8")
+            .splitlines()
         ]
 
     def layout(self, product_id: str) -> str:
@@ -75,9 +77,13 @@ def running_shop(repository: Path, catalogue: Path) -> Iterator[RunningShop]:
         "--port",
         "0",
     ]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL) as process:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL
+    ) as process:
         line = process.stdout.readline()
-        yield RunningShop(next(word for word in line.split() if word.startswith("http://")), catalogue)
+        yield RunningShop(
+            next(word for word in line.split() if word.startswith("http://")), catalogue
+        )
         process.terminate()
 
 
@@ -85,9 +91,13 @@ def running_shop(repository: Path, catalogue: Path) -> Iterator[RunningShop]:
 def scrape_shop(tmp_path: Path) -> Callable[..., Outcome]:
     def run(url: str, chromium: str | None, **config: object) -> Outcome:
         deps = SimpleNamespace(
-            shop_url=url, chromium=chromium, objects=FsspecObjects(f"file://{tmp_path}/objects")
+            shop_url=url,
+            chromium=chromium,
+            objects=FsspecObjects(f"file://{tmp_path}/objects"),
         )
-        return scrape.run(ScrapeConfig(**config), SimpleNamespace(seed=1, run_id="r"), deps)
+        return scrape.run(
+            ScrapeConfig(**config), SimpleNamespace(seed=1, run_id="r"), deps
+        )
 
     return run
 
@@ -95,10 +105,16 @@ def scrape_shop(tmp_path: Path) -> Callable[..., Outcome]:
 def comparable(outcome: Outcome) -> dict[str, tuple]:
     """Every field of every review that the shop's truth knows too, by id."""
     photos = {
-        one.photo_id for one in outcome.records if hasattr(one, "photo_id") and not isinstance(one, Review)
+        one.photo_id
+        for one in outcome.records
+        if hasattr(one, "photo_id") and not isinstance(one, Review)
     }
-    names = {one.product_id: one.name for one in outcome.records if isinstance(one, Product)}
-    assert {one.photo_id for one in outcome.records if isinstance(one, Review)} <= photos | {None}
+    names = {
+        one.product_id: one.name for one in outcome.records if isinstance(one, Product)
+    }
+    assert {
+        one.photo_id for one in outcome.records if isinstance(one, Review)
+    } <= photos | {None}
     return {
         one.review_id: (
             one.product_id,

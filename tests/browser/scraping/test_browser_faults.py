@@ -14,7 +14,9 @@ from kindling.scraping.browser import BrowserOptions, Chromium
 from kindling.scraping.fetch import Fetched
 from kindling.scraping.mapping import load
 
-FILLED = '<section id="reviews-root" aria-busy="false"><article>drawn</article></section>'
+FILLED = (
+    '<section id="reviews-root" aria-busy="false"><article>drawn</article></section>'
+)
 PAGES = {
     "/fine": '<section id="reviews-root" aria-busy="true"></section><script>setTimeout(() => {'
     'const r = document.getElementById("reviews-root"); r.textContent = "dra" + "wn";'
@@ -38,7 +40,11 @@ def site() -> Iterator[tuple[str, Counter]]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             hits[self.path] += 1
-            body = PAGES.get(self.path, "none").replace("%d", str(self.server.server_port)).encode()
+            body = (
+                PAGES.get(self.path, "none")
+                .replace("%d", str(self.server.server_port))
+                .encode()
+            )
             self.send_response(200 if self.path in PAGES else 404)
             self.send_header("Content-Type", "text/html; charset=utf-8")
             self.end_headers()
@@ -49,7 +55,9 @@ def site() -> Iterator[tuple[str, Counter]]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.handle_error = lambda *_: None
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread = threading.Thread(
+        target=server.serve_forever, kwargs={"poll_interval": 0.05}
+    )
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}", hits
     server.shutdown()
@@ -57,15 +65,21 @@ def site() -> Iterator[tuple[str, Counter]]:
     server.server_close()
 
 
-def draw(chromium: str, url: str, paths: list[str], page_s: float = 8.0, **options: object):
+def draw(
+    chromium: str, url: str, paths: list[str], page_s: float = 8.0, **options: object
+):
     async def turn() -> None:
         """No delay."""
 
     async def go():
         settings = BrowserOptions(chromium, page_s=page_s, **options)
-        async with Chromium(url, settings, load("bundled_shop.yaml").script, turn) as drawing:
+        async with Chromium(
+            url, settings, load("bundled_shop.yaml").script, turn
+        ) as drawing:
             results = await drawing.render([f"{url}{path}" for path in paths])
-            return {address.removeprefix(url): result for address, result in results.items()}
+            return {
+                address.removeprefix(url): result for address, result in results.items()
+            }
 
     return asyncio.run(go())
 
@@ -93,7 +107,11 @@ def test_faulty_pages_cost_only_themselves_and_nothing_is_left_running(chromium,
         max_bytes=200_000,
     )
     assert b"drawn" in drawn.pop("/fine").body
-    assert {path: result.reason for path, result in drawn.items() if not isinstance(result, Fetched)} == {
+    assert {
+        path: result.reason
+        for path, result in drawn.items()
+        if not isinstance(result, Fetched)
+    } == {
         "/stalls": "browser_failed",
         "/waits": "browser_failed",
         "/fails": "browser_failed",

@@ -10,8 +10,17 @@ from kindling.stores.ports import Document, KeywordIndex
 
 
 def document(review_id: str, text: str, **fields: Any) -> Document:
-    return Document(review_id, text, **{
-        "product_id": "p1", "category": "Dresses", "rating": 5, "sentiment": "positive", **fields})
+    return Document(
+        review_id,
+        text,
+        **{
+            "product_id": "p1",
+            "category": "Dresses",
+            "rating": 5,
+            "sentiment": "positive",
+            **fields,
+        },
+    )
 
 
 #: Begins the name of every version that this test process makes.

@@ -25,8 +25,13 @@ def test_a_reader_elsewhere_sees_a_rebuilt_version(folder: Path, make: Make) -> 
         "index = TantivyKeywords(Path(sys.argv[1]))\n"
         "for _ in sys.stdin: print([h.review_id for h in index.search('v1', 'torn', 5)], flush=True)\n"
     )
-    with subprocess.Popen([sys.executable, "-c", program, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                          text=True, env={"PYTHONPATH": str(Path(__file__).parents[3] / "include")}) as reader:
+    with subprocess.Popen(
+        [sys.executable, "-c", program, str(folder)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={"PYTHONPATH": str(Path(__file__).parents[3] / "include")},
+    ) as reader:
 
         def asked() -> str:
             reader.stdin.write("\n")
@@ -34,7 +39,9 @@ def test_a_reader_elsewhere_sees_a_rebuilt_version(folder: Path, make: Make) -> 
             return reader.stdout.readline().strip()
 
         assert asked() == "['old']"
-        TantivyKeywords(folder).build("v1", [make("new", "torn dress"), make("second", "torn seam, torn hem")])
+        TantivyKeywords(folder).build(
+            "v1", [make("new", "torn dress"), make("second", "torn seam, torn hem")]
+        )
         assert asked() == "['second', 'new']"
         reader.stdin.close()
 
@@ -55,7 +62,9 @@ def test_a_build_that_fails_leaves_what_was_there(folder: Path, make: Make) -> N
     assert {path.name for path in folder.iterdir()} == {"v1", ".lock"}
 
 
-def test_leftovers_of_a_killed_builder_are_no_version_and_go(folder: Path, make: Make) -> None:
+def test_leftovers_of_a_killed_builder_are_no_version_and_go(
+    folder: Path, make: Make
+) -> None:
     index = TantivyKeywords(folder)
     (folder / ".scratch-dead").mkdir(parents=True)
     assert index.versions() == []

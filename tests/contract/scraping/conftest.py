@@ -28,7 +28,10 @@ class ScriptedShop:
 
             def do_GET(self) -> None:
                 shop.hits[self.path] += 1
-                status, body, headers = (*shop.answers.get(self.path, (404, "none")), {})[:3]
+                status, body, headers = (
+                    *shop.answers.get(self.path, (404, "none")),
+                    {},
+                )[:3]
                 data = body if isinstance(body, bytes) else body.encode()
                 self.send_response(status)
                 for name, value in {
@@ -52,7 +55,9 @@ class ScriptedShop:
 @pytest.fixture
 def scripted() -> Iterator[ScriptedShop]:
     shop = ScriptedShop()
-    thread = threading.Thread(target=shop.server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread = threading.Thread(
+        target=shop.server.serve_forever, kwargs={"poll_interval": 0.05}
+    )
     thread.start()
     yield shop
     shop.server.shutdown()
@@ -66,7 +71,9 @@ def scrape_from(tmp_path: Path) -> Callable[..., Outcome]:
 
     def run(url: str, chromium: str | None = None, **config: object) -> Outcome:
         deps = SimpleNamespace(
-            shop_url=url, chromium=chromium, objects=FsspecObjects(f"file://{tmp_path}/objects")
+            shop_url=url,
+            chromium=chromium,
+            objects=FsspecObjects(f"file://{tmp_path}/objects"),
         )
         settings = ScrapeConfig(**{"retries": 0, **config})
         return scrape.run(settings, SimpleNamespace(seed=1, run_id="r"), deps)

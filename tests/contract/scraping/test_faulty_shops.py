@@ -21,7 +21,9 @@ def product(number: int, rating: int = 4) -> str:
 
 
 def stocked(shop, count=4):
-    links = "".join(f'<a class="product-link" href="/p/{number}">x</a>' for number in range(count))
+    links = "".join(
+        f'<a class="product-link" href="/p/{number}">x</a>' for number in range(count)
+    )
     shop.answers["/"] = (200, links)
     for number in range(count):
         shop.answers[f"/p/{number}"] = (200, product(number, 1 + number % 5))
@@ -31,7 +33,8 @@ def stocked(shop, count=4):
 def test_a_stocked_shop_becomes_rows(scripted, scrape_from, tmp_path):
     outcome = scrape_from(stocked(scripted))
     by_type = {
-        kind: [one for one in outcome.records if isinstance(one, kind)] for kind in (Page, Product, Review)
+        kind: [one for one in outcome.records if isinstance(one, kind)]
+        for kind in (Page, Product, Review)
     }
     assert (outcome.rows_in, outcome.rows_out) == (4, 4)
     assert [review.rating for review in by_type[Review]] == [1, 2, 3, 4]
@@ -39,9 +42,9 @@ def test_a_stocked_shop_becomes_rows(scripted, scrape_from, tmp_path):
     assert len(by_type[Product]) == 4
     pages = {page.url: page for page in by_type[Page]}
     kept = pages[f"{scripted.url}/p/0"]
-    assert gzip.decompress((tmp_path / kept.uri.split(f"{tmp_path}/")[1]).read_bytes()).decode() == product(
-        0, 1
-    )
+    assert gzip.decompress(
+        (tmp_path / kept.uri.split(f"{tmp_path}/")[1]).read_bytes()
+    ).decode() == product(0, 1)
     review_page = next(one for one in by_type[Review] if one.review_id == "r0")
     assert (review_page.source_url, review_page.page_sha256) == (kept.url, kept.sha256)
 
@@ -58,7 +61,9 @@ def test_a_shop_without_a_start_page_is_no_success(scripted, scrape_from):
 
 
 def test_too_few_reviews_are_no_success(scripted, scrape_from):
-    with pytest.raises(DataError, match="4 reviews after checks, the recipe wants at least 5"):
+    with pytest.raises(
+        DataError, match="4 reviews after checks, the recipe wants at least 5"
+    ):
         scrape_from(stocked(scripted), min_reviews=5)
 
 
@@ -90,11 +95,15 @@ def test_a_row_that_fails_the_checks_is_quarantined(scripted, scrape_from):
     scripted.answers["/p/0"] = (200, product(0).replace("It holds tea 0.", "ok"))
     outcome = scrape_from(url)
     assert (outcome.rows_in, outcome.rows_out) == (4, 3)
-    assert [(one.row_id, one.reason) for one in outcome.rejections] == [("r0", "quality:body_too_short")]
+    assert [(one.row_id, one.reason) for one in outcome.rejections] == [
+        ("r0", "quality:body_too_short")
+    ]
 
 
 @pytest.mark.parametrize("chromium", [None, "/nonexistent/chromium"])
-def test_without_a_browser_script_pages_are_not_reached(scripted, scrape_from, chromium):
+def test_without_a_browser_script_pages_are_not_reached(
+    scripted, scrape_from, chromium
+):
     url = stocked(scripted)
     scripted.answers["/p/0"] = (
         200,
@@ -103,13 +112,18 @@ def test_without_a_browser_script_pages_are_not_reached(scripted, scrape_from, c
     )
     outcome = scrape_from(url, chromium)
     assert outcome.figures["products_not_reached"] == 1
-    assert [(one.row_id, one.reason) for one in outcome.rejections] == [(f"{url}/p/0", "browser_needed")]
+    assert [(one.row_id, one.reason) for one in outcome.rejections] == [
+        (f"{url}/p/0", "browser_needed")
+    ]
     assert outcome.rows_out == 3
 
 
 def test_robots_txt_is_obeyed_and_its_delay_kept(scripted, scrape_from):
     url = stocked(scripted)
-    scripted.answers["/robots.txt"] = (200, "User-agent: *\nCrawl-delay: 0.1\nDisallow: /p/1\n")
+    scripted.answers["/robots.txt"] = (
+        200,
+        "User-agent: *\nCrawl-delay: 0.1\nDisallow: /p/1\n",
+    )
     outcome = scrape_from(url)
     assert scripted.hits["/p/1"] == 0
     assert outcome.figures["robots_disallowed"] == 1
@@ -126,7 +140,11 @@ def test_an_address_that_is_none_is_named(scrape_from, url):
 def test_two_scrapes_give_the_same_rows(scripted, scrape_from):
     url = stocked(scripted, 12)
     one, other = (
-        [row for row in scrape_from(url, concurrency=concurrency).records if not isinstance(row, Page)]
+        [
+            row
+            for row in scrape_from(url, concurrency=concurrency).records
+            if not isinstance(row, Page)
+        ]
         for concurrency in (1, 8)
     )
     assert one == other

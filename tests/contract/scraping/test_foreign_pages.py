@@ -24,7 +24,8 @@ def pages(data_root):
     folder = data_root / "shop_pages"
     truth = json.loads((folder / "reviews.json").read_text(encoding="utf-8"))
     return truth, {
-        path.name.split(".")[0]: gzip.decompress(path.read_bytes()) for path in folder.glob("html/*.html.gz")
+        path.name.split(".")[0]: gzip.decompress(path.read_bytes())
+        for path in folder.glob("html/*.html.gz")
     }
 
 
@@ -33,14 +34,25 @@ def test_reviews_of_real_pages_are_found_with_their_ratings(pages):
     mapping = load("public_shops.yaml")
     wanted, found, rated = Counter(), Counter(), Counter()
     for key, entry in truth.items():
-        got = {fold(review.body): review for review in extract(bodies[key], entry["url"], mapping).reviews}
+        got = {
+            fold(review.body): review
+            for review in extract(bodies[key], entry["url"], mapping).reviews
+        }
         for review in entry["reviews"]:
             # One true text begins with the words of a video player.
-            start = fold(review["body"].removeprefix("Your browser does not support HTML5 video."))
+            start = fold(
+                review["body"].removeprefix(
+                    "Your browser does not support HTML5 video."
+                )
+            )
             wanted[entry["source"]] += 1
             found[entry["source"]] += start in got
-            rated[entry["source"]] += start in got and got[start].rating == float(review["rating"])
-    assert wanted.total() == sum(len(entry["reviews"]) for entry in truth.values()) > 100
+            rated[entry["source"]] += start in got and got[start].rating == float(
+                review["rating"]
+            )
+    assert (
+        wanted.total() == sum(len(entry["reviews"]) for entry in truth.values()) > 100
+    )
     assert found == wanted
     assert rated == wanted
 
@@ -50,7 +62,10 @@ def test_structured_data_is_read_without_any_rule(pages):
     mapping = load("bundled_shop.yaml")
     for key, entry in truth.items():
         if entry["source"] in ("jsonld", "microdata"):
-            found = {fold(review.body) for review in extract(bodies[key], entry["url"], mapping).reviews}
+            found = {
+                fold(review.body)
+                for review in extract(bodies[key], entry["url"], mapping).reviews
+            }
             assert {fold(review["body"]) for review in entry["reviews"]} <= found
 
 
@@ -67,7 +82,9 @@ def test_no_real_page_raises_or_is_refused(pages):
 
 
 def test_rating_snippets(data_root):
-    snippets = json.loads((data_root / "shop_pages" / "rating_snippets.json").read_text(encoding="utf-8"))
+    snippets = json.loads(
+        (data_root / "shop_pages" / "rating_snippets.json").read_text(encoding="utf-8")
+    )
 
     def right(snippet: dict) -> bool:
         found = parse_rating(LexborHTMLParser(snippet["html"]).text(separator=" "))

@@ -21,9 +21,12 @@ INCLUDE = HERE.parents[2] / "include"
 START_S = 120.0
 
 REVIEWS = {
-    "r0": ("The red dress is lovely and soft", 5, "positive"), "r1": ("The seam ripped after one wash", 1, "negative"),
-    "r2": ("Runs small, order a size up", 3, "neutral"), "r3": ("Lovely fabric, perfect fit", 5, "positive"),
-    "r4": ("The zipper broke on day one", 1, "negative"), "r5": ("It is okay, nothing special", 3, "neutral"),
+    "r0": ("The red dress is lovely and soft", 5, "positive"),
+    "r1": ("The seam ripped after one wash", 1, "negative"),
+    "r2": ("Runs small, order a size up", 3, "neutral"),
+    "r3": ("Lovely fabric, perfect fit", 5, "positive"),
+    "r4": ("The zipper broke on day one", 1, "negative"),
+    "r5": ("It is okay, nothing special", 3, "neutral"),
 }
 
 
@@ -52,14 +55,37 @@ class World:
     database_url: str
 
     @contextmanager
-    def server(self, kind: str = "tiny", wait: bool = True, port: int | None = None, **environment: str) -> Iterator[Server]:
+    def server(
+        self,
+        kind: str = "tiny",
+        wait: bool = True,
+        port: int | None = None,
+        **environment: str,
+    ) -> Iterator[Server]:
         port = port or free_port()
         log = self.folder / f"server-{port}-{uuid.uuid4().hex[:6]}.log"
         with log.open("w") as output:
             process = subprocess.Popen(
-                [sys.executable, str(HERE / "tiny_server.py"), kind, str(port), str(self.folder), self.database_url],
-                stdout=output, stderr=subprocess.STDOUT, text=True, cwd=self.folder, start_new_session=True,
-                env={**os.environ, "PYTHONPATH": str(INCLUDE), "OMP_NUM_THREADS": "1", **environment})
+                [
+                    sys.executable,
+                    str(HERE / "tiny_server.py"),
+                    kind,
+                    str(port),
+                    str(self.folder),
+                    self.database_url,
+                ],
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                text=True,
+                cwd=self.folder,
+                start_new_session=True,
+                env={
+                    **os.environ,
+                    "PYTHONPATH": str(INCLUDE),
+                    "OMP_NUM_THREADS": "1",
+                    **environment,
+                },
+            )
         client = httpx.Client(timeout=60, limits=httpx.Limits(max_connections=None))
         server = Server(f"http://127.0.0.1:{port}", process, log, client)
         try:
@@ -108,11 +134,18 @@ def wait_until() -> Callable[..., None]:
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory, postgres_server: str, migrated_template: str) -> Iterator[World]:
+def world(
+    tmp_path_factory: pytest.TempPathFactory,
+    postgres_server: str,
+    migrated_template: str,
+) -> Iterator[World]:
     name = f"serving_{uuid.uuid4().hex[:8]}"
     with psycopg.connect(postgres_server, autocommit=True) as connection:
         connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{migrated_template}"')
-    world = World(tmp_path_factory.mktemp("serving"), psycopg.conninfo.make_conninfo(postgres_server, dbname=name))
+    world = World(
+        tmp_path_factory.mktemp("serving"),
+        psycopg.conninfo.make_conninfo(postgres_server, dbname=name),
+    )
     _fill(world)
     yield world
     with psycopg.connect(postgres_server, autocommit=True) as connection:
@@ -130,6 +163,18 @@ def _fill(world: World) -> None:
     program = (
         "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[1])\n"
         "import conftest, tiny_server\n"
-        "tiny_server.fill(Path(sys.argv[2]), sys.argv[3], conftest.REVIEWS)\n")
-    subprocess.run([sys.executable, "-c", program, str(HERE), str(world.folder), world.database_url], check=True,
-                   env={**os.environ, "PYTHONPATH": str(INCLUDE), "OMP_NUM_THREADS": "1"}, timeout=180)
+        "tiny_server.fill(Path(sys.argv[2]), sys.argv[3], conftest.REVIEWS)\n"
+    )
+    subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            program,
+            str(HERE),
+            str(world.folder),
+            world.database_url,
+        ],
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(INCLUDE), "OMP_NUM_THREADS": "1"},
+        timeout=180,
+    )

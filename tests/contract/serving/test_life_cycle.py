@@ -52,9 +52,17 @@ class Asking(threading.Thread):
     def run(self) -> None:
         with httpx.Client(base_url=self._url, timeout=60) as client:
             while not self._stopping.is_set():
-                answer = client.post("/analyze", json={"query_text": "The zipper broke"})
+                answer = client.post(
+                    "/analyze", json={"query_text": "The zipper broke"}
+                )
                 body = answer.json()
-                self.got.append((answer.status_code, body.get("model_version", ""), body.get("index_version", "")))
+                self.got.append(
+                    (
+                        answer.status_code,
+                        body.get("model_version", ""),
+                        body.get("index_version", ""),
+                    )
+                )
 
     def stop(self) -> list[tuple[int, str, str]]:
         self._stopping.set()
@@ -62,19 +70,29 @@ class Asking(threading.Thread):
         return self.got
 
 
-def test_what_the_aliases_name_is_taken_up_and_no_request_is_lost(world, registry, wait_until: Wait) -> None:
+def test_what_the_aliases_name_is_taken_up_and_no_request_is_lost(
+    world, registry, wait_until: Wait
+) -> None:
     """One server's life: begun without an index, a new index, a promotion, a damaged model, one without images."""
     alias = PgIndexAlias(world.database_url)
     with psycopg.connect(world.database_url) as connection:
         connection.execute("DELETE FROM kindling.index_alias")
     with world.server() as server:
         first = server.post("/analyze", json={"text": "The zipper broke"}).json()
-        assert (first["index_version"], first["search_reason"]) == (None, "no index serves yet")
+        assert (first["index_version"], first["search_reason"]) == (
+            None,
+            "no index serves yet",
+        )
         refused = server.post("/search_similar", json={"query_text": "zipper"})
-        assert (refused.status_code, refused.json()["error"]["code"]) == (503, "unavailable")
+        assert (refused.status_code, refused.json()["error"]["code"]) == (
+            503,
+            "unavailable",
+        )
         askers = [Asking(server.url) for _ in range(4)]
         alias.swap("v1")
-        wait_until(lambda: all(asker.got and asker.got[-1][2] == "v1" for asker in askers))
+        wait_until(
+            lambda: all(asker.got and asker.got[-1][2] == "v1" for asker in askers)
+        )
         registry.promote("2")
         wait_until(lambda: all(asker.got[-1][1] == "2" for asker in askers))
         registry.promote("damaged")
@@ -86,12 +104,25 @@ def test_what_the_aliases_name_is_taken_up_and_no_request_is_lost(world, registr
             got = asker.stop()
             assert {status for status, _, _ in got} == {200}
             # Each version once and in order; what was damaged never served.
-            assert list(dict.fromkeys(version for _, version, _ in got)) == ["1", "2", "3"]
-            assert [version for version in dict.fromkeys(version for _, _, version in got) if version] == ["v1", "v2"]
-        found = server.post("/search_similar", json={"query_text": "zipper", "top_k": 50}).json()
+            assert list(dict.fromkeys(version for _, version, _ in got)) == [
+                "1",
+                "2",
+                "3",
+            ]
+            assert [
+                version
+                for version in dict.fromkeys(version for _, _, version in got)
+                if version
+            ] == ["v1", "v2"]
+        found = server.post(
+            "/search_similar", json={"query_text": "zipper", "top_k": 50}
+        ).json()
         assert {one["review_id"] for one in found["results"]} == {"r0", "r1", "r2"}
         answer = server.post("/analyze", files={"image": ("a.png", _png())})
-        assert (answer.status_code, answer.json()["error"]["code"]) == (422, "unreadable")
+        assert (answer.status_code, answer.json()["error"]["code"]) == (
+            422,
+            "unreadable",
+        )
 
 
 def test_without_a_champion_it_refuses_to_start(world, registry) -> None:
@@ -99,17 +130,25 @@ def test_without_a_champion_it_refuses_to_start(world, registry) -> None:
     with world.server(wait=False) as server:
         family = server.family()
         assert server.process.wait(120) == 3
-        assert "no champion to serve yet" in server.log.read_text().strip().splitlines()[-1]
+        assert (
+            "no champion to serve yet"
+            in server.log.read_text().strip().splitlines()[-1]
+        )
         assert gone(family)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_it_after_the_last_answer_and_leaves_no_process(world, number: int, wait_until: Wait) -> None:
+def test_a_signal_ends_it_after_the_last_answer_and_leaves_no_process(
+    world, number: int, wait_until: Wait
+) -> None:
     with world.server("instant") as server, ThreadPoolExecutor(4) as pool:
         family = server.family()
         assert len(family) >= 4
         # Two seconds of work for the worker, in the queue when the signal comes.
-        answers = [pool.submit(server.post, "/analyze", json={"query_text": "slow " * 500}) for _ in range(4)]
+        answers = [
+            pool.submit(server.post, "/analyze", json={"query_text": "slow " * 500})
+            for _ in range(4)
+        ]
         time.sleep(0.7)
         os.kill(server.process.pid, number)
         assert {answer.result().status_code for answer in answers} == {200}
@@ -121,7 +160,9 @@ def test_a_signal_ends_it_after_the_last_answer_and_leaves_no_process(world, num
 def test_control_c_in_a_terminal_ends_it_the_same_way(world) -> None:
     with world.server("instant") as server, ThreadPoolExecutor(1) as pool:
         family = server.family()
-        answer = pool.submit(server.post, "/analyze", json={"query_text": "slow " * 1000})
+        answer = pool.submit(
+            server.post, "/analyze", json={"query_text": "slow " * 1000}
+        )
         time.sleep(0.5)
         os.killpg(server.process.pid, signal.SIGINT)  # What a terminal does.
         assert answer.result().status_code == 200
@@ -148,14 +189,20 @@ def test_a_signal_during_the_start_leaves_no_process(world, wait_until: Wait) ->
 
 def test_a_worker_that_dies_is_replaced(world, wait_until: Wait) -> None:
     def workers() -> list[psutil.Process]:
-        return [one for one in server.family()
-                if one.status() != psutil.STATUS_ZOMBIE and "spawn_main" in " ".join(one.cmdline())]
+        return [
+            one
+            for one in server.family()
+            if one.status() != psutil.STATUS_ZOMBIE
+            and "spawn_main" in " ".join(one.cmdline())
+        ]
 
     with world.server("instant") as server:
         [worker] = workers()
         worker.kill()
         wait_until(lambda: bool(workers()) and workers()[0].pid != worker.pid)
-        wait_until(lambda: server.post("/analyze", json={"text": "a"}).status_code == 200, 60)
+        wait_until(
+            lambda: server.post("/analyze", json={"text": "a"}).status_code == 200, 60
+        )
         wait_until(lambda: server.client.get(f"{server.url}/health").status_code == 200)
 
 
@@ -172,10 +219,17 @@ def test_a_flood_is_told_to_come_back_and_leaves_no_line_in_the_log(world) -> No
     with world.server("instant") as server:
         before = server.log.read_text()
         with ThreadPoolExecutor(250) as pool:
-            answers = list(pool.map(lambda _: server.post("/analyze", json={"text": "slow " * 20}), range(250)))
+            answers = list(
+                pool.map(
+                    lambda _: server.post("/analyze", json={"text": "slow " * 20}),
+                    range(250),
+                )
+            )
         refused = [one for one in answers if one.status_code != 200]
         assert len(refused) < len(answers)
-        assert all(one.status_code == 503 and one.headers["Retry-After"] for one in refused)
+        assert all(
+            one.status_code == 503 and one.headers["Retry-After"] for one in refused
+        )
         assert all(one.json()["error"]["code"] == "busy" for one in refused)
         assert server.post("/analyze", json={"text": "after it"}).status_code == 200
         assert server.post("/analyze", json={"text": 1}).status_code == 422

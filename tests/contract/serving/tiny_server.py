@@ -36,7 +36,11 @@ class FolderRegistry:
 
     def promote(self, version: str) -> None:
         partial_ = self._folder / ".champion.json"
-        partial_.write_text(json.dumps({"version": version, "run_id": "r", "uri": str(self._folder / version)}))
+        partial_.write_text(
+            json.dumps(
+                {"version": version, "run_id": "r", "uri": str(self._folder / version)}
+            )
+        )
         os.replace(partial_, self._folder / "champion.json")
 
     def download(self, version: str, into: Path) -> Path:
@@ -55,15 +59,21 @@ def tiny_model(folder: Path, seed: int, with_image: bool = True) -> None:
     from kindling.modeling.text_tower import TextClassifier, TextTower
 
     torch.manual_seed(seed)
-    config = BertConfig(hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32)
+    config = BertConfig(
+        hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32
+    )
     tower = TextTower(BertModel(config, add_pooling_layer=False), 3)
-    text = TextClassifier(pretrained.load_tokenizer(pretrained.locate(None)[0], 32), tower)
+    text = TextClassifier(
+        pretrained.load_tokenizer(pretrained.locate(None)[0], 32), tower
+    )
     image = ImageClassifier.fresh(32, 3, 4, seed) if with_image else None
     fusion = Fusion(1.5, 1.2, 1.0, 1.0, (0.0, 0.0, 0.0), "naive-bayes", 0)
     SentimentModel(text, image, fusion, "tiny", 32).save(folder)
 
 
-def fill(folder: Path, database_url: str, reviews: dict[str, tuple[str, int, str]]) -> None:
+def fill(
+    folder: Path, database_url: str, reviews: dict[str, tuple[str, int, str]]
+) -> None:
     """Models 1 and 2 (and 3, without an image tower), index versions v1 and v2 (half as long); 1 and v1 serve."""
     from kindling.modeling.text_tower import Embedder
     from kindling.stores.keywords_tantivy import TantivyKeywords
@@ -73,13 +83,20 @@ def fill(folder: Path, database_url: str, reviews: dict[str, tuple[str, int, str
     for version in (1, 2, 3):
         tiny_model(folder / "registry" / str(version), version, with_image=version < 3)
     FolderRegistry(folder / "registry").promote("1")
-    documents = [Document(name, text, f"p{int(name[1:]) % 2}", "Dresses", rating, sentiment)
-                 for name, (text, rating, sentiment) in reviews.items()]
+    documents = [
+        Document(name, text, f"p{int(name[1:]) % 2}", "Dresses", rating, sentiment)
+        for name, (text, rating, sentiment) in reviews.items()
+    ]
     embeddings = Embedder().encode([document.text for document in documents])
     for version, n in (("v1", len(documents)), ("v2", len(documents) // 2)):
         TantivyKeywords(folder / "keywords").build(version, documents[:n])
-        PgVectors(database_url).build(version, (
-            VectorRow(*pair) for pair in zip(documents[:n], embeddings[:n], strict=True)))
+        PgVectors(database_url).build(
+            version,
+            (
+                VectorRow(*pair)
+                for pair in zip(documents[:n], embeddings[:n], strict=True)
+            ),
+        )
     PgIndexAlias(database_url).swap("v1")
 
 
@@ -90,10 +107,22 @@ def open_tiny(folder: Path, database_url: str) -> Any:
     from kindling.stores.vectors_pgvector import PgIndexAlias, PgVectors
 
     unused: Any = None
-    champion = Champion(Deps(
-        rows=unused, objects=unused, embeddings=unused, keywords=TantivyKeywords(folder / "keywords"),
-        vectors=PgVectors(database_url), alias=PgIndexAlias(database_url), registry=FolderRegistry(folder / "registry"),
-        shop_url="", chromium=None, text_model=None, threads=1), LOOK_EVERY_S)
+    champion = Champion(
+        Deps(
+            rows=unused,
+            objects=unused,
+            embeddings=unused,
+            keywords=TantivyKeywords(folder / "keywords"),
+            vectors=PgVectors(database_url),
+            alias=PgIndexAlias(database_url),
+            registry=FolderRegistry(folder / "registry"),
+            shop_url="",
+            chromium=None,
+            text_model=None,
+            threads=1,
+        ),
+        LOOK_EVERY_S,
+    )
     champion.watch()
     return lambda: champion.predictor
 
@@ -103,7 +132,9 @@ class Constant:
 
     def predict(self, texts: Any, images: Any) -> Any:
         time.sleep(len((texts[0] or "").split()) / 1000)
-        return SimpleNamespace(probabilities=np.array([[0.1, 0.8, 0.1]]), modality=("text",))
+        return SimpleNamespace(
+            probabilities=np.array([[0.1, 0.8, 0.1]]), modality=("text",)
+        )
 
 
 def open_instant() -> Any:
@@ -116,9 +147,18 @@ def open_instant() -> Any:
 def main(kind: str, port: str, folder: str, database_url: str) -> int:
     from kindling.serving.server import run
 
-    opener = open_instant if kind == "instant" else partial(open_tiny, Path(folder), database_url)
+    opener = (
+        open_instant
+        if kind == "instant"
+        else partial(open_tiny, Path(folder), database_url)
+    )
     try:
-        return run(opener, tuple(os.environ.get("TINY_IMAGE_HOSTS", "").split(",")), "127.0.0.1", int(port))
+        return run(
+            opener,
+            tuple(os.environ.get("TINY_IMAGE_HOSTS", "").split(",")),
+            "127.0.0.1",
+            int(port),
+        )
     except KindlingError as error:
         print(error, file=sys.stderr)
         return error.exit_code

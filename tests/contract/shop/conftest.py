@@ -14,14 +14,30 @@ def run_shop(*arguments: str) -> subprocess.CompletedProcess[str]:
     """One command of the shop, run to its end."""
     command = [sys.executable, str(SHOP), *arguments]
     return subprocess.run(
-        command, capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL, check=False
+        command,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        stdin=subprocess.DEVNULL,
+        check=False,
     )
 
 
 def start_shop(catalogue: Path, *arguments: str) -> tuple[subprocess.Popen[str], str]:
     """A serving shop and its address, once it listens."""
-    command = [sys.executable, str(SHOP), "serve", "--catalogue", str(catalogue), "--port", "0", *arguments]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL)
+    command = [
+        sys.executable,
+        str(SHOP),
+        "serve",
+        "--catalogue",
+        str(catalogue),
+        "--port",
+        "0",
+        *arguments,
+    ]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL
+    )
     line = process.stdout.readline()
     return process, next(word for word in line.split() if word.startswith("http://"))
 

@@ -33,7 +33,9 @@ def _all_pages(client: httpx.Client, url: str) -> list[LexborHTMLParser]:
         page = LexborHTMLParser(answer.text)
         pages.append(page)
         following = page.css_first('a[rel="next"]')
-        url = urljoin(str(answer.url), following.attributes["href"]) if following else ""
+        url = (
+            urljoin(str(answer.url), following.attributes["href"]) if following else ""
+        )
     return pages
 
 
@@ -44,7 +46,10 @@ def _links(pages: list[LexborHTMLParser], selector: str) -> list[str]:
 def _review_ids(client: httpx.Client, page: LexborHTMLParser) -> list[str]:
     root = page.css_first("#reviews-root")
     if root is not None:
-        return [row["review_id"] for row in client.get(root.attributes["data-source"]).json()["reviews"]]
+        return [
+            row["review_id"]
+            for row in client.get(root.attributes["data-source"]).json()["reviews"]
+        ]
     return REVIEW_ID.findall(page.html)
 
 
@@ -53,7 +58,9 @@ def test_every_review_is_reached_exactly_once(shop_url: str, catalogue: Path) ->
     with httpx.Client(base_url=shop_url) as client:
         products = []
         for category in _links(_all_pages(client, shop_url + "/"), "a.category"):
-            products += _links(_all_pages(client, shop_url + category), "a.product-link")
+            products += _links(
+                _all_pages(client, shop_url + category), "a.product-link"
+            )
         assert len(products) == len(set(products))
         for product in products:
             for page in _all_pages(client, shop_url + product):
@@ -61,16 +68,30 @@ def test_every_review_is_reached_exactly_once(shop_url: str, catalogue: Path) ->
                     assert review_id not in reached
                     reached[review_id] = product.removeprefix("/p/")
         hits = client.get("/stats.json").json()
-    assert reached == {row["review_id"]: row["product_id"] for row in _rows(catalogue / "reviews.jsonl")}
+    assert reached == {
+        row["review_id"]: row["product_id"]
+        for row in _rows(catalogue / "reviews.jsonl")
+    }
     assert (hits["home"], hits["trap"], hits["other"]) == (1, 0, 0)
     assert hits["product"] > len(products)
 
 
-def test_the_sitemap_lists_every_product_with_its_photos(shop_url: str, catalogue: Path) -> None:
+def test_the_sitemap_lists_every_product_with_its_photos(
+    shop_url: str, catalogue: Path
+) -> None:
     with httpx.Client() as client:
-        listed = re.findall(r"<loc>(.*?)</loc>", client.get(shop_url + "/sitemap.xml").text)
-        assert listed == [f"{shop_url}/p/{row['product_id']}" for row in _rows(catalogue / "products.jsonl")]
-        photo = LexborHTMLParser(client.get(listed[0]).text).css_first("img.product-photo").attributes["src"]
+        listed = re.findall(
+            r"<loc>(.*?)</loc>", client.get(shop_url + "/sitemap.xml").text
+        )
+        assert listed == [
+            f"{shop_url}/p/{row['product_id']}"
+            for row in _rows(catalogue / "products.jsonl")
+        ]
+        photo = (
+            LexborHTMLParser(client.get(listed[0]).text)
+            .css_first("img.product-photo")
+            .attributes["src"]
+        )
         answer = client.get(shop_url + photo)
     assert answer.headers["content-type"] == "image/jpeg"
     assert answer.content == (catalogue / photo.removeprefix("/")).read_bytes()
@@ -79,10 +100,20 @@ def test_the_sitemap_lists_every_product_with_its_photos(shop_url: str, catalogu
 def test_robots_forbid_what_is_not_for_crawlers(shop_url: str) -> None:
     with httpx.Client(base_url=shop_url) as client:
         rules = Protego.parse(client.get("/robots.txt").text)
-        trap = LexborHTMLParser(client.get("/").text).css_first('a[href^="/account/"]').attributes["href"]
+        trap = (
+            LexborHTMLParser(client.get("/").text)
+            .css_first('a[href^="/account/"]')
+            .attributes["href"]
+        )
         assert client.get(trap).status_code == 200
         assert client.get("/stats.json").json()["trap"] == 1
-    for path in ("/", "/c/mugs", "/p/mug-01?page=2", "/photos/mug-01-1.jpg", "/sitemap.xml"):
+    for path in (
+        "/",
+        "/c/mugs",
+        "/p/mug-01?page=2",
+        "/photos/mug-01-1.jpg",
+        "/sitemap.xml",
+    ):
         assert rules.can_fetch(shop_url + path, "kindling")
     for path in ("/api/products/mug-01/reviews", trap, "/search?q=mug", "/stats.json"):
         assert not rules.can_fetch(shop_url + path, "kindling")
@@ -91,7 +122,13 @@ def test_robots_forbid_what_is_not_for_crawlers(shop_url: str) -> None:
 
 
 def test_what_is_not_there_is_404(shop_url: str) -> None:
-    product = ("none", "mug-01?page=0", "mug-01?page=99", "mug-01?page=x", "mug-01?page=²")
+    product = (
+        "none",
+        "mug-01?page=0",
+        "mug-01?page=99",
+        "mug-01?page=x",
+        "mug-01?page=²",
+    )
     others = (
         "/c/none",
         "/c/mugs?page=2",
@@ -137,7 +174,10 @@ def test_a_taken_port_is_named(catalogue: Path, shop_url: str) -> None:
 @pytest.mark.parametrize("port", ["-1", "65536"])
 def test_no_such_port(catalogue: Path, port: str) -> None:
     done = run_shop("serve", "--catalogue", str(catalogue), "--port", port)
-    assert (done.returncode, done.stderr) == (2, f"shop: --port is {port}, expected 0 to 65535\n")
+    assert (done.returncode, done.stderr) == (
+        2,
+        f"shop: --port is {port}, expected 0 to 65535\n",
+    )
 
 
 def test_a_damaged_catalogue_is_not_served(catalogue: Path, tmp_path: Path) -> None:
@@ -145,29 +185,51 @@ def test_a_damaged_catalogue_is_not_served(catalogue: Path, tmp_path: Path) -> N
     (damaged / "photos" / "mug-01-1.jpg").unlink()
     done = run_shop("serve", "--catalogue", str(damaged), "--port", "0")
     assert done.returncode == 2
-    assert done.stderr.startswith(f"shop: {damaged}/photos/mug-01-1.jpg: cannot be read")
+    assert done.stderr.startswith(
+        f"shop: {damaged}/photos/mug-01-1.jpg: cannot be read"
+    )
     assert done.stderr.count("\n") == 1
 
 
 def test_making_again_is_a_no_op(catalogue: Path) -> None:
     before = (catalogue / "catalogue.json").stat().st_mtime_ns
     done = run_shop("make", "--kind", "bundled-smoke", "--out", str(catalogue))
-    assert (done.returncode, done.stdout) == (0, f"shop: {catalogue}: bundled-smoke is there already\n")
+    assert (done.returncode, done.stdout) == (
+        0,
+        f"shop: {catalogue}: bundled-smoke is there already\n",
+    )
     assert (catalogue / "catalogue.json").stat().st_mtime_ns == before
 
 
 def test_missing_data_is_named_and_nothing_is_written(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    done = run_shop("make", "--kind", "clothing", "--out", str(out), "--data", str(tmp_path / "nowhere"))
+    done = run_shop(
+        "make",
+        "--kind",
+        "clothing",
+        "--out",
+        str(out),
+        "--data",
+        str(tmp_path / "nowhere"),
+    )
     assert done.returncode == 2
-    assert done.stderr.startswith(f"shop: {tmp_path}/nowhere/clothing/reviews.csv.gz: cannot be read")
+    assert done.stderr.startswith(
+        f"shop: {tmp_path}/nowhere/clothing/reviews.csv.gz: cannot be read"
+    )
     assert list(tmp_path.iterdir()) == []
     assert run_shop("make", "--kind", "clothing", "--out", str(out)).returncode == 2
 
 
 def test_a_refused_write_ends_with_1_and_leaves_nothing(tmp_path: Path) -> None:
     """Files above 4 KiB are refused by the kernel, as all are on a full disk."""
-    command = ["bash", "-c", 'ulimit -f 4; exec "$@"', "bash", sys.executable, str(SHOP)]
+    command = [
+        "bash",
+        "-c",
+        'ulimit -f 4; exec "$@"',
+        "bash",
+        sys.executable,
+        str(SHOP),
+    ]
     done = subprocess.run(
         [*command, "make", "--kind", "bundled-smoke", "--out", str(tmp_path / "out")],
         capture_output=True,

@@ -21,14 +21,24 @@ def empty_database(postgres_server: str, request: pytest.FixtureRequest) -> str:
 
 def test_all_apply_once(empty_database: str, repository: Path) -> None:
     folder = repository / "sql/migrations"
-    assert migrate(empty_database, folder) == sorted(path.name for path in folder.glob("*.sql"))
+    assert migrate(empty_database, folder) == sorted(
+        path.name for path in folder.glob("*.sql")
+    )
     assert migrate(empty_database, folder) == []
 
 
-def test_two_at_once_apply_each_file_once(empty_database: str, repository: Path) -> None:
+def test_two_at_once_apply_each_file_once(
+    empty_database: str, repository: Path
+) -> None:
     applied: list[list[str]] = []
-    threads = [threading.Thread(target=lambda: applied.append(migrate(empty_database, repository / "sql/migrations")))
-               for _ in range(3)]
+    threads = [
+        threading.Thread(
+            target=lambda: applied.append(
+                migrate(empty_database, repository / "sql/migrations")
+            )
+        )
+        for _ in range(3)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -44,7 +54,9 @@ def test_changed_history_is_refused(empty_database: str, tmp_path: Path) -> None
         migrate(empty_database, tmp_path)
 
 
-def test_a_failing_file_leaves_nothing_of_itself(empty_database: str, tmp_path: Path) -> None:
+def test_a_failing_file_leaves_nothing_of_itself(
+    empty_database: str, tmp_path: Path
+) -> None:
     (tmp_path / "0001_a.sql").write_text("CREATE TABLE a (x int);")
     (tmp_path / "0002_b.sql").write_text("CREATE TABLE b (x int); SELECT 1/0;")
     with pytest.raises(psycopg.errors.DivisionByZero):

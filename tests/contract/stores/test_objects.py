@@ -24,14 +24,20 @@ def s3_endpoint() -> Iterator[str]:
 
 
 @pytest.fixture(params=["file", "s3", "memory"])
-def objects(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ObjectStore:
+def objects(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> ObjectStore:
     if request.param == "memory":
         return MemoryObjects()
     if request.param == "file":
         return FsspecObjects(f"file://{tmp_path}/objects")
     endpoint = request.getfixturevalue("s3_endpoint")
-    for name, value in {"AWS_ENDPOINT_URL": endpoint, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
-                        "AWS_DEFAULT_REGION": "us-east-1"}.items():
+    for name, value in {
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }.items():
         monkeypatch.setenv(name, value)
     bucket = f"bucket-{uuid.uuid4().hex[:8]}"
     boto3.client("s3").create_bucket(Bucket=bucket)
@@ -71,7 +77,9 @@ def test_names_stay_inside(objects: ObjectStore) -> None:
         objects.put_named("runs/../../etc/passwd", b"x")
 
 
-def test_full_disk_leaves_no_partial_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_disk_leaves_no_partial_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store = FsspecObjects(f"file://{tmp_path}/objects")
 
     def full(self: Path, data: bytes) -> int:

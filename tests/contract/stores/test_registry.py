@@ -16,7 +16,10 @@ def registry(postgres_server: str, tmp_path: Path) -> Iterator[MlflowRegistry]:
     with psycopg.connect(postgres_server, autocommit=True) as connection:
         connection.execute(f'CREATE DATABASE "{name}"')
     host = psycopg.conninfo.conninfo_to_dict(postgres_server)["host"]
-    yield MlflowRegistry(f"postgresql+psycopg://postgres:@/{name}?host={host}", f"file://{tmp_path}/objects")
+    yield MlflowRegistry(
+        f"postgresql+psycopg://postgres:@/{name}?host={host}",
+        f"file://{tmp_path}/objects",
+    )
 
 
 @pytest.fixture
@@ -26,7 +29,9 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "model"
 
 
-def test_life_of_a_model(registry: MlflowRegistry, folder: Path, tmp_path: Path) -> None:
+def test_life_of_a_model(
+    registry: MlflowRegistry, folder: Path, tmp_path: Path
+) -> None:
     assert registry.champion() is None
     assert registry.candidate("r1") is None
 

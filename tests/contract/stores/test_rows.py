@@ -7,20 +7,47 @@ import psycopg
 import pytest
 
 from kindling.errors import ConfigurationError, TransientError
-from kindling.records import Estimate, Label, Photo, Rejection, Review, StageReport, Synthesis
+from kindling.records import (
+    Estimate,
+    Label,
+    Photo,
+    Rejection,
+    Review,
+    StageReport,
+    Synthesis,
+)
 from kindling.stores.memory import MemoryRows
 from kindling.stores.ports import RowStore
 from kindling.stores.postgres import PostgresRows
 
 REVIEWS = [
-    Review("b", "p1", "Teapots", "", "Pours well \U0001fad6 \"quoted\" \\ tab\there", 5, "scraped"),
-    Review("a", "p2", "Teapots", "Leaks", "It leaks.\nEverywhere.", 1, "scraped", photo_id="f" * 64),
+    Review(
+        "b",
+        "p1",
+        "Teapots",
+        "",
+        'Pours well \U0001fad6 "quoted" \\ tab\there',
+        5,
+        "scraped",
+    ),
+    Review(
+        "a",
+        "p2",
+        "Teapots",
+        "Leaks",
+        "It leaks.\nEverywhere.",
+        1,
+        "scraped",
+        photo_id="f" * 64,
+    ),
     Review("B", "p2", "Lamps", "", "Fine", 3, "scraped"),
 ]
 
 
 def report(stage: str = "scrape", run: str = "r", **changes: object) -> StageReport:
-    return dataclasses.replace(StageReport(stage, run, 3, 3, inputs_sha256="i"), **changes)
+    return dataclasses.replace(
+        StageReport(stage, run, 3, 3, inputs_sha256="i"), **changes
+    )
 
 
 @pytest.fixture(params=["postgres", "memory"])
@@ -43,9 +70,23 @@ def test_rows_come_back_as_they_went_in_ordered_by_key(rows: RowStore) -> None:
 def test_nested_values_survive(rows: RowStore) -> None:
     synthesis = Synthesis("s", "neutral", "m", ("a", "b"), "torn", False)
     label = Label("s", "neutral", 0.5, "review", {"stars": 0.75})
-    photo = Photo("f", "p", "review", "synthetic", "file:///x", 3, 4, condition="torn", base_photo_id="g")
+    photo = Photo(
+        "f",
+        "p",
+        "review",
+        "synthetic",
+        "file:///x",
+        3,
+        4,
+        condition="torn",
+        base_photo_id="g",
+    )
     rows.commit(report(), [synthesis, label, photo], [])
-    assert (rows.read(Synthesis, "r"), rows.read(Label, "r"), rows.read(Photo, "r")) == ([synthesis], [label], [photo])
+    assert (
+        rows.read(Synthesis, "r"),
+        rows.read(Label, "r"),
+        rows.read(Photo, "r"),
+    ) == ([synthesis], [label], [photo])
 
 
 def test_manifest_is_absent_until_the_commit(rows: RowStore) -> None:
@@ -93,12 +134,15 @@ def test_two_attempts_of_one_stage_take_turns(database_url: str) -> None:
     assert len(rows.read(Review, "r")) == 3
 
 
-@pytest.mark.parametrize("row", [
-    Review("x", "p", "c", "", "text", 6, "scraped"),
-    Review("x", "p", "c", "", "", 3, "scraped"),
-    Photo("x", "p", "review", "scraped", "u", 1, 1, condition="torn"),
-    Label("x", "neutral", 1.5, "accept", {}),
-])
+@pytest.mark.parametrize(
+    "row",
+    [
+        Review("x", "p", "c", "", "text", 6, "scraped"),
+        Review("x", "p", "c", "", "", 3, "scraped"),
+        Photo("x", "p", "review", "scraped", "u", 1, 1, condition="torn"),
+        Label("x", "neutral", 1.5, "accept", {}),
+    ],
+)
 def test_constraints_hold_invariants(database_url: str, row: object) -> None:
     rows = PostgresRows(database_url)
     rows.begin_run("r", "smoke", {})

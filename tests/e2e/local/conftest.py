@@ -28,7 +28,11 @@ def free_ports(count: int) -> list[int]:
 
 @pytest.fixture
 def layout(tmp_path: Path, repository: Path) -> Layout:
-    return Layout(repository, tmp_path / "var", dict(zip(PORTS, free_ports(len(PORTS)), strict=True)))
+    return Layout(
+        repository,
+        tmp_path / "var",
+        dict(zip(PORTS, free_ports(len(PORTS)), strict=True)),
+    )
 
 
 @pytest.fixture
@@ -64,8 +68,12 @@ def processes_of(layout: Layout) -> list[str]:
     found = []
     for one in psutil.process_iter(["pid", "cwd", "cmdline", "status"]):
         place = one.info["cwd"] or ""
-        named = any(str(layout.var) in argument for argument in one.info["cmdline"] or [])
-        if one.info["status"] != psutil.STATUS_ZOMBIE and (place.startswith(str(layout.var)) or named):
+        named = any(
+            str(layout.var) in argument for argument in one.info["cmdline"] or []
+        )
+        if one.info["status"] != psutil.STATUS_ZOMBIE and (
+            place.startswith(str(layout.var)) or named
+        ):
             found.append(f"{one.info['pid']} {one.info['cmdline']}")
     return found
 

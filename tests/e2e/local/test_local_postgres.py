@@ -33,12 +33,17 @@ def test_survives_kill_9_and_a_pid_file_of_somebody_else(folder: Path) -> None:
     postgres.start(folder)
     with postgres.connect(folder, "kindling") as connection:
         assert connection.execute("SELECT value FROM kept").fetchone() == (17,)
-    assert (postgres.stamp(folder, "airflow"), postgres.stamp(folder, "mlflow")) == ("3.3.2", "")
+    assert (postgres.stamp(folder, "airflow"), postgres.stamp(folder, "mlflow")) == (
+        "3.3.2",
+        "",
+    )
 
     assert postgres.stop(folder) is True
     assert postgres.stop(folder) is False
     # After a reboot the recorded pid may be anybody's: here it is this very test.
-    (folder / "postmaster.pid").write_text(f"{os.getpid()}\n{folder}\n1\n5432\n{folder}\n\n1 1\nready\n")
+    (folder / "postmaster.pid").write_text(
+        f"{os.getpid()}\n{folder}\n1\n5432\n{folder}\n\n1 1\nready\n"
+    )
     assert postgres.find(folder) is None
     assert postgres.start(folder).pid != os.getpid()
     assert postgres.ready(folder) == ""

@@ -39,7 +39,11 @@ def test_taken_port_is_named_with_its_holder_and_nothing_starts(
     ("arguments", "code", "words"),
     [
         (("run", "--recipe", "nosuch"), 2, ["nosuch", "smoke", "demo"]),
-        (("run", "--data", "/no/such/folder"), 2, ["DATA=/no/such/folder: no such folder"]),
+        (
+            ("run", "--data", "/no/such/folder"),
+            2,
+            ["DATA=/no/such/folder: no such folder"],
+        ),
         (("run", "--target-size", "many"), 2, ["a whole number"]),
         (("sideways",), 2, ["invalid choice"]),
         (("status",), 3, ["nothing runs"]),
@@ -47,7 +51,11 @@ def test_taken_port_is_named_with_its_holder_and_nothing_starts(
     ],
 )
 def test_bad_input_is_refused_before_anything_starts(
-    arguments: tuple[str, ...], code: int, words: list[str], supervisor: Command, layout: Layout
+    arguments: tuple[str, ...],
+    code: int,
+    words: list[str],
+    supervisor: Command,
+    layout: Layout,
 ) -> None:
     found, output = ended(supervisor(*arguments))
     assert found == code, output
@@ -56,9 +64,13 @@ def test_bad_input_is_refused_before_anything_starts(
     assert not layout.postgres.exists()
 
 
-def test_broken_recipe_is_named_with_its_key(supervisor: Command, layout: Layout) -> None:
+def test_broken_recipe_is_named_with_its_key(
+    supervisor: Command, layout: Layout
+) -> None:
     recipe = layout.var.parent / "mine.yaml"
-    recipe.write_text("name: mine\nsummary: x\ncatalogue: bundled-smoke\nscrape: {max_page: 3}\n")
+    recipe.write_text(
+        "name: mine\nsummary: x\ncatalogue: bundled-smoke\nscrape: {max_page: 3}\n"
+    )
     code, output = ended(supervisor("up", "--recipe", str(recipe)))
     assert code == 2
     assert str(recipe) in output and "scrape.max_page: unknown key; allowed:" in output

@@ -15,7 +15,11 @@ from typing import Any
 
 import psutil
 import pytest
-from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowTaskTimeout
+from airflow.sdk.exceptions import (
+    AirflowException,
+    AirflowFailException,
+    AirflowTaskTimeout,
+)
 
 from kindling_airflow.process_group import end_group, launch, lines
 from kindling_airflow.process_operator import StageProcessOperator
@@ -45,7 +49,9 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StandIn:
         script.chmod(script.stat().st_mode | stat.S_IXUSR)
         monkeypatch.setenv("KINDLING_PYTHON", str(script))
         arguments = ["-m", "kindling", "dedupe"]
-        return StageProcessOperator(task_id="dedupe", stage="dedupe", arguments=arguments)
+        return StageProcessOperator(
+            task_id="dedupe", stage="dedupe", arguments=arguments
+        )
 
     return made
 
@@ -63,16 +69,27 @@ def _number(path: Path) -> int:
 
 
 def _gone(pid: int) -> bool:
-    return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    return (
+        not psutil.pid_exists(pid)
+        or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    )
 
 
-def test_report_is_returned_and_lines_are_logged(stand_in: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_report_is_returned_and_lines_are_logged(
+    stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
     said: list[str] = []
-    log = SimpleNamespace(info=lambda text, *values: said.append(text % values), warning=lambda _: None)
+    log = SimpleNamespace(
+        info=lambda text, *values: said.append(text % values), warning=lambda _: None
+    )
     monkeypatch.setattr(StageProcessOperator, "log", log)
     body = "print('to stdout')\nprint('zu stderr: ü', file=sys.stderr)\nsys.stdout.write('no end')"
     report = stand_in(REPORT + body).execute({})
-    assert report == {"stage": "dedupe", "rows_in": 3, "argv": ["-m", "kindling", "dedupe"]}
+    assert report == {
+        "stage": "dedupe",
+        "rows_in": 3,
+        "argv": ["-m", "kindling", "dedupe"],
+    }
     assert {"to stdout", "zu stderr: ü", "no end"} <= set(said)
 
 
@@ -86,18 +103,31 @@ def test_lines_come_while_the_stage_runs() -> None:
     assert list(stream) == []
 
 
-@pytest.mark.parametrize(("body", "final", "message"), [
-    ("sys.exit(75)", False, "75"),
-    ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", False, "SIGKILL"),
-    ("sys.exit(1)", True, "ended with 1"),
-    ("sys.exit(2)", True, "ended with 2"),
-    ("sys.exit(3)", True, "ended with 3"),
-    ("pass", True, "no report"),
-    (REPORT.replace("dedupe", "label"), True, "not this stage's"),
-    ("import os; open(os.environ['KINDLING_REPORT_PATH'], 'w').write('{\"stage\": ')", True, "not JSON"),
-    ("import os; open(os.environ['KINDLING_REPORT_PATH'], 'w').write('x' * 60_000)", True, "60000 bytes"),
-])
-def test_how_it_ends_decides_about_a_retry(stand_in: StandIn, body: str, final: bool, message: str) -> None:
+@pytest.mark.parametrize(
+    ("body", "final", "message"),
+    [
+        ("sys.exit(75)", False, "75"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", False, "SIGKILL"),
+        ("sys.exit(1)", True, "ended with 1"),
+        ("sys.exit(2)", True, "ended with 2"),
+        ("sys.exit(3)", True, "ended with 3"),
+        ("pass", True, "no report"),
+        (REPORT.replace("dedupe", "label"), True, "not this stage's"),
+        (
+            "import os; open(os.environ['KINDLING_REPORT_PATH'], 'w').write('{\"stage\": ')",
+            True,
+            "not JSON",
+        ),
+        (
+            "import os; open(os.environ['KINDLING_REPORT_PATH'], 'w').write('x' * 60_000)",
+            True,
+            "60000 bytes",
+        ),
+    ],
+)
+def test_how_it_ends_decides_about_a_retry(
+    stand_in: StandIn, body: str, final: bool, message: str
+) -> None:
     with pytest.raises(AirflowException, match=message) as raised:
         stand_in(body).execute({})
     assert isinstance(raised.value, AirflowFailException) is final
@@ -108,15 +138,25 @@ def test_a_report_of_a_failed_stage_is_no_result(stand_in: StandIn) -> None:
         stand_in(REPORT + "sys.exit(3)").execute({})
 
 
-def test_environment_is_an_allow_list(stand_in: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("AIRFLOW__API_AUTH__JWT_SECRET", "AIRFLOW_CONN_DB", "OTHER_TOKEN", "KINDLING_RUNTIME"):
+def test_environment_is_an_allow_list(
+    stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in (
+        "AIRFLOW__API_AUTH__JWT_SECRET",
+        "AIRFLOW_CONN_DB",
+        "OTHER_TOKEN",
+        "KINDLING_RUNTIME",
+    ):
         monkeypatch.setenv(name, "secret")
     monkeypatch.setenv("KINDLING_DATABASE_URL", "postgresql://db")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://s3")
     monkeypatch.setenv("KINDLING_SHOP_URL", "")
     body = REPORT.replace('"argv": sys.argv[1:]', '"env": dict(os.environ)')
     seen = stand_in(body).execute({})["env"]
-    assert seen["KINDLING_DATABASE_URL"] == "postgresql://db" and seen["AWS_ENDPOINT_URL"] == "http://s3"
+    assert (
+        seen["KINDLING_DATABASE_URL"] == "postgresql://db"
+        and seen["AWS_ENDPOINT_URL"] == "http://s3"
+    )
     assert seen["PATH"] == os.environ["PATH"] and seen["PYTHONUNBUFFERED"] == "1"
     assert "KINDLING_SHOP_URL" not in seen
     assert "secret" not in seen.values()
@@ -136,7 +176,9 @@ def spoken_to() -> Iterator[None]:
     os.close(reader)
 
 
-def test_stdin_is_empty_and_the_folder_is_its_own(stand_in: StandIn, spoken_to: None) -> None:
+def test_stdin_is_empty_and_the_folder_is_its_own(
+    stand_in: StandIn, spoken_to: None
+) -> None:
     seen = '"stdin": sys.stdin.read(), "folder": os.getcwd(), "held": os.listdir()'
     report = stand_in(REPORT.replace('"argv": sys.argv[1:]', seen)).execute({})
     assert report["stdin"] == "" and report["held"] == ["return.json"]
@@ -155,11 +197,17 @@ def _family(tmp_path: Path, child: str) -> str:
     )
 
 
-@pytest.mark.parametrize("child", [
-    "import time",
-    "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN)",
-], ids=["willing", "deaf to TERM"])
-def test_on_kill_ends_the_whole_group(stand_in: StandIn, tmp_path: Path, child: str) -> None:
+@pytest.mark.parametrize(
+    "child",
+    [
+        "import time",
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN)",
+    ],
+    ids=["willing", "deaf to TERM"],
+)
+def test_on_kill_ends_the_whole_group(
+    stand_in: StandIn, tmp_path: Path, child: str
+) -> None:
     operator, ended = stand_in(_family(tmp_path, child) + "time.sleep(60)"), []
 
     def run() -> None:
@@ -179,7 +227,9 @@ def test_on_kill_ends_the_whole_group(stand_in: StandIn, tmp_path: Path, child: 
     assert ended and not isinstance(ended[0], AirflowFailException)
 
 
-def test_an_orphan_that_holds_the_pipe_holds_nothing_up(stand_in: StandIn, tmp_path: Path) -> None:
+def test_an_orphan_that_holds_the_pipe_holds_nothing_up(
+    stand_in: StandIn, tmp_path: Path
+) -> None:
     started = time.monotonic()
     stand_in(_family(tmp_path, "import time") + REPORT).execute({})
     assert time.monotonic() - started < 10
@@ -202,10 +252,15 @@ def test_a_timeout_ends_the_stage(stand_in: StandIn, tmp_path: Path) -> None:
     assert _gone(_number(tmp_path / "stage")) and _gone(_number(tmp_path / "child"))
 
 
-def test_on_kill_from_a_signal_in_the_task_itself(stand_in: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_on_kill_from_a_signal_in_the_task_itself(
+    stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # That is how Airflow calls it: in the main thread, in the middle of execute(), here of its last wait.
     monkeypatch.setattr(end_group, "__defaults__", (6.0,))
-    operator, took = stand_in("import os, time; os.close(1); os.close(2); time.sleep(60)"), []
+    operator, took = (
+        stand_in("import os, time; os.close(1); os.close(2); time.sleep(60)"),
+        [],
+    )
 
     def on_term(*_: object) -> None:
         started = time.monotonic()
@@ -222,7 +277,9 @@ def test_on_kill_from_a_signal_in_the_task_itself(stand_in: StandIn, monkeypatch
     assert took[0] < 4
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that its parent died")
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="only Linux tells a child that its parent died"
+)
 def test_stage_dies_with_a_task_that_is_killed(tmp_path: Path) -> None:
     stage = f"import os, time; open({str(tmp_path / 'stage')!r}, 'w').write(str(os.getpid())); time.sleep(60)"
     task = (
@@ -230,7 +287,9 @@ def test_stage_dies_with_a_task_that_is_killed(tmp_path: Path) -> None:
         f"launch([sys.executable, '-c', {stage!r}], os.environ, pathlib.Path('/')).wait()"
     )
     include = str(Path(__file__).parents[3] / "include")
-    parent = subprocess.Popen([sys.executable, "-c", task], env={**os.environ, "PYTHONPATH": include})
+    parent = subprocess.Popen(
+        [sys.executable, "-c", task], env={**os.environ, "PYTHONPATH": include}
+    )
     pid = _number(tmp_path / "stage")
     parent.kill()
     parent.wait()

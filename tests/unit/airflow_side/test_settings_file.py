@@ -34,7 +34,11 @@ def _requests(tmp_path: Path, content: str) -> dict[str, list[dict[str, Any]]]:
 
     def call(method: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
         (action,) = body["actions"]
-        assert (method, action["action"], action["action_on_existence"]) == ("PATCH", "create", "overwrite")
+        assert (method, action["action"], action["action_on_existence"]) == (
+            "PATCH",
+            "create",
+            "overwrite",
+        )
         sent[path] = action["entities"]
         return {"create": {"success": ["x"], "errors": []}}
 
@@ -45,11 +49,22 @@ def _requests(tmp_path: Path, content: str) -> dict[str, list[dict[str, Any]]]:
 def test_everything_is_sent_in_one_request_a_kind(tmp_path: Path) -> None:
     assert _requests(tmp_path, FULL) == {
         "/api/v2/connections": [
-            {"connection_id": "objects", "conn_type": "aws", "login": "me",
-             "extra": '{"endpoint_url": "http://127.0.0.1:9"}'},
-            {"connection_id": "text", "conn_type": "http", "port": 80, "extra": '{"a": 1}'},
+            {
+                "connection_id": "objects",
+                "conn_type": "aws",
+                "login": "me",
+                "extra": '{"endpoint_url": "http://127.0.0.1:9"}',
+            },
+            {
+                "connection_id": "text",
+                "conn_type": "http",
+                "port": 80,
+                "extra": '{"a": 1}',
+            },
         ],
-        "/api/v2/pools": [{"name": "heavy", "slots": 1, "description": "one at a time"}],
+        "/api/v2/pools": [
+            {"name": "heavy", "slots": 1, "description": "one at a time"}
+        ],
         "/api/v2/variables": [{"key": "bar", "value": '{"f1": 0.8}'}],
     }
 
@@ -64,14 +79,29 @@ def test_the_repositorys_own_file(repository: Path) -> None:
     assert not [one.conn_id for one in settings.connections if one.conn_password]
 
 
-@pytest.mark.parametrize(("content", "message"), [
-    ("airflow: {pools: [{pool_name: heavy}]}", "airflow.pools.0.pool_slot"),
-    ("airflow: {pools: [{pool_name: heavy, pool_slot: many}]}", "airflow.pools.0.pool_slot"),
-    ("airflow: {pools: [{pool_name: heavy, pool_slots: 1, pool_slot: 1}]}", "airflow.pools.0.pool_slots"),
-    ("airflow: {variables: [{variable_name: a, variable_value: {b: 1}}]}", "variables.0.variable_value"),
-    ("airflow: {connections: [{conn_id: a}]}", "airflow.connections.0.conn_type"),
-    ("pools: []", "pools"), ("- 1", "file"), ("airflow: [", "airflow_settings.yaml"), ("", "file"),
-])
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("airflow: {pools: [{pool_name: heavy}]}", "airflow.pools.0.pool_slot"),
+        (
+            "airflow: {pools: [{pool_name: heavy, pool_slot: many}]}",
+            "airflow.pools.0.pool_slot",
+        ),
+        (
+            "airflow: {pools: [{pool_name: heavy, pool_slots: 1, pool_slot: 1}]}",
+            "airflow.pools.0.pool_slots",
+        ),
+        (
+            "airflow: {variables: [{variable_name: a, variable_value: {b: 1}}]}",
+            "variables.0.variable_value",
+        ),
+        ("airflow: {connections: [{conn_id: a}]}", "airflow.connections.0.conn_type"),
+        ("pools: []", "pools"),
+        ("- 1", "file"),
+        ("airflow: [", "airflow_settings.yaml"),
+        ("", "file"),
+    ],
+)
 def test_a_wrong_file_names_the_key(tmp_path: Path, content: str, message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         load(_written(tmp_path, content))
@@ -85,4 +115,9 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 def test_a_refused_entity_is_an_error(tmp_path: Path) -> None:
     settings = load(_written(tmp_path, FULL))
     with pytest.raises(SettingsError, match="connections.*no such type"):
-        apply(settings, lambda *_: {"create": {"success": [], "errors": [{"error": "no such type"}]}})
+        apply(
+            settings,
+            lambda *_: {
+                "create": {"success": [], "errors": [{"error": "no such type"}]}
+            },
+        )

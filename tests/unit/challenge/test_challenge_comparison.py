@@ -16,10 +16,19 @@ def world(real_products, sources):
     count = len(real_products)
     return Comparison(
         (*(f"r{i}" for i in range(count)), *(f"syn-{i}" for i in range(len(sources)))),
-        ("text",) * (count + len(sources)), np.arange(count + len(sources)) >= count,
-        (*((f"p{product}",) for product in real_products),
-         *(tuple(f"p{real_products[one]}" for one in made_from) for made_from in sources)),
-        (*(() for _ in real_products), *(tuple(f"r{one}" for one in made_from) for made_from in sources)),
+        ("text",) * (count + len(sources)),
+        np.arange(count + len(sources)) >= count,
+        (
+            *((f"p{product}",) for product in real_products),
+            *(
+                tuple(f"p{real_products[one]}" for one in made_from)
+                for made_from in sources
+            ),
+        ),
+        (
+            *(() for _ in real_products),
+            *(tuple(f"r{one}" for one in made_from) for made_from in sources),
+        ),
         tuple(f"cell {row % 3}" for row in range(count + len(sources))),
     )
 
@@ -33,7 +42,9 @@ def worlds(draw):
 
 @settings(max_examples=60, deadline=None)
 @given(worlds(), st.integers(2, 5))
-def test_every_row_is_tested_once_and_shares_no_text_with_its_training(comparison, folds):
+def test_every_row_is_tested_once_and_shares_no_text_with_its_training(
+    comparison, folds
+):
     plan = fold(comparison, folds, 0)
     tested = np.concatenate([test for _, test in plan.splits])
     assert sorted(tested) == list(range(len(comparison.texts)))
@@ -46,15 +57,21 @@ def test_every_row_is_tested_once_and_shares_no_text_with_its_training(compariso
         tested_ids = {comparison.review_ids[row] for row in test}
         assert not any(tested_ids & set(comparison.sources[row]) for row in train)
         if plan.rule == "components":
-            products = [{one for row in rows for one in comparison.products[row]} for rows in (train, test)]
+            products = [
+                {one for row in rows for one in comparison.products[row]}
+                for rows in (train, test)
+            ]
             assert not products[0] & products[1]
 
 
-@pytest.mark.parametrize(("sources", "rule"), [
-    ([(i,) for i in range(40)], "components"),
-    ([(i, (i + 1) % 40) for i in range(40)], "first source"),
-    ([(0, 1)] * 40, "rows"),
-])
+@pytest.mark.parametrize(
+    ("sources", "rule"),
+    [
+        ([(i,) for i in range(40)], "components"),
+        ([(i, (i + 1) % 40) for i in range(40)], "first source"),
+        ([(0, 1)] * 40, "rows"),
+    ],
+)
 def test_the_rule_follows_how_much_the_sources_tie_together(sources, rule):
     products = [0] * 40 if rule == "rows" else list(range(40))
     assert fold(world(products, sources), 5, 0).rule == rule
@@ -66,7 +83,8 @@ def test_real_rows_are_matched_on_category_and_sentiment(reviews):
     chosen, outside = match(real, synthetic, intended, 3, np.random.default_rng(0))
     assert outside == 0 and {row.category for row in chosen} == {"Skirts"}
     assert Counter(sentiment_of(row.rating) for row in chosen) == {
-        sentiment: 3 * count for sentiment, count in Counter(intended).items()}
+        sentiment: 3 * count for sentiment, count in Counter(intended).items()
+    }
 
 
 def test_a_short_cell_is_filled_from_other_categories_up_to_equality(reviews):

@@ -15,15 +15,23 @@ from kindling.challenge.comparison import Comparison, fold
 def compare(real, synthetic):
     rows = [*real, *synthetic]
     return Comparison(
-        tuple(row.review_id for row in rows), tuple(row.text for row in rows),
-        np.arange(len(rows)) >= len(real), tuple((row.product_id,) for row in rows), ((),) * len(rows),
-        tuple(f"{row.category} {row.rating}" for row in rows))
+        tuple(row.review_id for row in rows),
+        tuple(row.text for row in rows),
+        np.arange(len(rows)) >= len(real),
+        tuple((row.product_id,) for row in rows),
+        ((),) * len(rows),
+        tuple(f"{row.category} {row.rating}" for row in rows),
+    )
 
 
 def tell_apart(comparison, seed=0):
     features = discriminator.featurise(comparison.texts)
     scores = discriminator.score(features, comparison, fold(comparison, 5, seed), seed)
-    return features, scores, discriminator.judge(scores.synthetic, comparison, 200, seed)
+    return (
+        features,
+        scores,
+        discriminator.judge(scores.synthetic, comparison, 200, seed),
+    )
 
 
 def test_rows_from_one_source_are_not_told_apart(reviews):
@@ -53,10 +61,14 @@ def leak(family):
     }[family]
 
 
-@pytest.mark.parametrize("family", ["length", "punctuation", "capitals", "digits", "spacing", "symbols"])
+@pytest.mark.parametrize(
+    "family", ["length", "punctuation", "capitals", "digits", "spacing", "symbols"]
+)
 def test_a_planted_leak_is_the_first_cue_and_goes_when_it_is_removed(reviews, family):
     rows = reviews(240, 5)
-    planted = compare(rows[::2], [replace(row, body=leak(family)(row.body)) for row in rows[1::2]])
+    planted = compare(
+        rows[::2], [replace(row, body=leak(family)(row.body)) for row in rows[1::2]]
+    )
     features, scores, found = tell_apart(planted)
     assert found.verdict == "told apart" and found.auc.low > 0.8
     assert cues.rank(features, scores, planted.synthetic, 10)[0].name == family
@@ -67,9 +79,15 @@ def test_a_planted_leak_is_the_first_cue_and_goes_when_it_is_removed(reviews, fa
 
 def test_a_planted_phrase_is_named(reviews):
     rows = reviews(400, 6)
-    planted = compare(rows[::2], [replace(row, body=f"Zounds {row.body}") for row in rows[1::2]])
+    planted = compare(
+        rows[::2], [replace(row, body=f"Zounds {row.body}") for row in rows[1::2]]
+    )
     features, scores, found = tell_apart(planted)
-    first = next(cue for cue in cues.rank(features, scores, planted.synthetic, 10) if cue.kind == "words")
+    first = next(
+        cue
+        for cue in cues.rank(features, scores, planted.synthetic, 10)
+        if cue.kind == "words"
+    )
     assert found.auc.low > 0.9
     assert first.name == "zounds" and first.synthetic > first.real == 0
 
@@ -77,7 +95,9 @@ def test_a_planted_phrase_is_named(reviews):
 @pytest.mark.parametrize("answer", [0.1, 0.9])
 def test_a_discriminator_with_one_answer_is_invalid(reviews, answer):
     rows = reviews(60, 1)
-    found = discriminator.judge(np.full(60, answer), compare(rows[:30], rows[30:]), 100, 0)
+    found = discriminator.judge(
+        np.full(60, answer), compare(rows[:30], rows[30:]), 100, 0
+    )
     assert found.verdict == "invalid discriminator"
     assert found.balanced_accuracy.value == 0.5 == found.auc.value
 
@@ -87,17 +107,27 @@ def test_scores_come_from_models_that_did_not_see_the_row():
     rng = np.random.default_rng(0)
     texts = tuple(f"unique{number} unique{number} shared" for number in range(200))
     sides = rng.permutation(np.arange(200) < 100)
-    blind = Comparison(tuple(map(str, range(200))), texts, sides, ((),) * 200, ((),) * 200, ("",) * 200)
+    blind = Comparison(
+        tuple(map(str, range(200))), texts, sides, ((),) * 200, ((),) * 200, ("",) * 200
+    )
     _, _, found = tell_apart(blind)
     assert found.verdict == "not told apart" and found.auc.value < 0.6
 
 
 @settings(max_examples=50, deadline=None)
-@given(st.lists(st.tuples(st.integers(0, 5), st.booleans()), min_size=4, max_size=60).filter(
-    lambda rows: len({side for _, side in rows}) == 2))
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 5), st.booleans()), min_size=4, max_size=60
+    ).filter(lambda rows: len({side for _, side in rows}) == 2)
+)
 def test_auc_is_the_usual_one_ties_and_all(rows):
-    scores, synthetic = np.array([score for score, _ in rows]) / 5, np.array([side for _, side in rows])
-    assert discriminator._auc(scores, synthetic) == pytest.approx(roc_auc_score(synthetic, scores))
+    scores, synthetic = (
+        np.array([score for score, _ in rows]) / 5,
+        np.array([side for _, side in rows]),
+    )
+    assert discriminator._auc(scores, synthetic) == pytest.approx(
+        roc_auc_score(synthetic, scores)
+    )
 
 
 @given(st.lists(st.text(), min_size=1, max_size=6))
@@ -106,7 +136,9 @@ def test_style_is_measured_for_any_text_and_removed_families_leave_no_trace(text
     columns = [family for family, _ in style.names()]
     for family in ("capitals", "digits", "spacing", "symbols"):
         measures = style.MEASURES[family].values()
-        for text in style.without([text for text in texts if text.isascii()] or ["a"], family):
+        for text in style.without(
+            [text for text in texts if text.isascii()] or ["a"], family
+        ):
             if family != "capitals":
                 assert all(function(text) == 0 for function in measures)
             else:

@@ -8,7 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kindling.challenge import intervals
-from kindling.challenge.admission import Evidence, Limits, batch_reason, findings, row_reasons
+from kindling.challenge.admission import (
+    Evidence,
+    Limits,
+    batch_reason,
+    findings,
+    row_reasons,
+)
 from kindling.challenge.discriminator import Separability
 from kindling.challenge.diversity import Diversity, diversity
 from kindling.challenge.memorisation import Copying, copying, five_grams, overlap
@@ -16,7 +22,9 @@ from kindling.challenge.sentiment import Adherence, Utility, adherence, utility
 from kindling.errors import DataError
 from kindling.records import Estimate, sentiment_of
 
-LIMITS = Limits(max_score=0.98, max_copy_rate=0.6, contradiction=0.9, max_utility_loss=0.02)
+LIMITS = Limits(
+    max_score=0.98, max_copy_rate=0.6, contradiction=0.9, max_utility_loss=0.02
+)
 
 
 def estimate(value, low, high):
@@ -29,7 +37,9 @@ def gain(low, high):
 
 
 def separability(verdict):
-    return Separability(verdict, estimate(0.5, 0.4, 0.6), estimate(0.5, 0.4, 0.6), 0.5, 0.5, 0.5)
+    return Separability(
+        verdict, estimate(0.5, 0.4, 0.6), estimate(0.5, 0.4, 0.6), 0.5, 0.5, 0.5
+    )
 
 
 def intents(rows):
@@ -37,7 +47,10 @@ def intents(rows):
 
 
 def test_a_copier_is_caught_and_a_newcomer_is_not(reviews):
-    real, fresh = [row.text for row in reviews(200, 1)], [row.text for row in reviews(50, 2, "syn-")]
+    real, fresh = (
+        [row.text for row in reviews(200, 1)],
+        [row.text for row in reviews(50, 2, "syn-")],
+    )
     copied = copying(real[:50], real)
     assert copied.copy_rate.min() == copied.nearest_jaccard.min() == 1
     new = copying(fresh, real)
@@ -69,7 +82,9 @@ def test_overlap_is_the_largest_share_of_five_grams(rows, others):
 def test_a_collapsed_generator_is_caught_and_real_rows_are_not(reviews):
     real = [row.text for row in reviews(300, 1)]
     rng = np.random.default_rng(0)
-    few = diversity([real[number % 5] + f" {number}" for number in range(100)], real, rng)
+    few = diversity(
+        [real[number % 5] + f" {number}" for number in range(100)], real, rng
+    )
     assert few.collapsed and few.self_overlap > 0.9
     repeats = diversity(["The same words again and again."] * 3 + real[:10], real, rng)
     assert repeats.repeats.tolist()[:3] == [False, True, True] and repeats.collapsed
@@ -80,11 +95,19 @@ def test_a_collapsed_generator_is_caught_and_real_rows_are_not(reviews):
 def test_adherence_sees_rows_that_say_the_opposite(reviews):
     real, synthetic = reviews(400, 1), reviews(90, 2, "syn-")
     kept = adherence(real, synthetic, intents(synthetic), (), 0)
-    assert kept.keeps_polarity[kept.polar].mean() > 0.9 and not kept.contradicted(0.9).any()
-    flipped = ["positive" if one == "negative" else "negative" for one in intents(synthetic)]
+    assert (
+        kept.keeps_polarity[kept.polar].mean() > 0.9
+        and not kept.contradicted(0.9).any()
+    )
+    flipped = [
+        "positive" if one == "negative" else "negative" for one in intents(synthetic)
+    ]
     lost = adherence(real, synthetic, flipped, (), 0)
     polar = np.array(intents(synthetic)) != "neutral"
-    assert lost.keeps_polarity[polar].mean() < 0.1 and lost.contradicted(0.6)[polar].mean() > 0.5
+    assert (
+        lost.keeps_polarity[polar].mean() < 0.1
+        and lost.contradicted(0.6)[polar].mean() > 0.5
+    )
 
 
 def test_the_sentiment_model_learns_from_rows_that_are_no_source(reviews):
@@ -96,17 +119,43 @@ def test_the_sentiment_model_learns_from_rows_that_are_no_source(reviews):
     assert np.allclose(same.probabilities, clean.probabilities)
     assert "no source" in clean.trained_on
     everything = {row.review_id for row in real}
-    assert "all real rows" in adherence(real, synthetic, intents(synthetic), everything, 0).trained_on
+    assert (
+        "all real rows"
+        in adherence(real, synthetic, intents(synthetic), everything, 0).trained_on
+    )
 
 
-def test_synthetic_rows_help_where_real_ones_are_few_and_harm_where_their_labels_lie(reviews):
-    train, validation, synthetic = reviews(6, 1), reviews(300, 2, "v"), reviews(300, 3, "syn-")
-    honest = utility(train, synthetic, intents(synthetic), validation, ("Skirts",), 1.0, 200, 0)
+def test_synthetic_rows_help_where_real_ones_are_few_and_harm_where_their_labels_lie(
+    reviews,
+):
+    train, validation, synthetic = (
+        reviews(6, 1),
+        reviews(300, 2, "v"),
+        reviews(300, 3, "syn-"),
+    )
+    honest = utility(
+        train, synthetic, intents(synthetic), validation, ("Skirts",), 1.0, 200, 0
+    )
     assert honest.difference.low > 0 and honest.helps(0.02)
-    assert honest.niche_difference.n == sum(row.category == "Skirts" for row in validation)
+    assert honest.niche_difference.n == sum(
+        row.category == "Skirts" for row in validation
+    )
     wrong = {"negative": "positive", "neutral": "negative", "positive": "neutral"}
-    lying = utility(train, synthetic, [wrong[one] for one in intents(synthetic)], validation, (), 1.0, 200, 0)
-    assert lying.difference.high < 0 and not lying.helps(0.02) and lying.niche_difference is None
+    lying = utility(
+        train,
+        synthetic,
+        [wrong[one] for one in intents(synthetic)],
+        validation,
+        (),
+        1.0,
+        200,
+        0,
+    )
+    assert (
+        lying.difference.high < 0
+        and not lying.helps(0.02)
+        and lying.niche_difference is None
+    )
 
 
 def test_rows_that_change_nothing_may_stay(reviews):
@@ -121,10 +170,17 @@ def test_one_sentiment_teaches_nothing(reviews):
         utility(rows, rows, intents(rows), rows, (), 1.0, 100, 0)
 
 
-@pytest.mark.parametrize(("low", "high", "helps"), [
-    (0.01, 0.05, True), (-0.019, 0.01, True), (-0.02, 0.0, True), (0.0, 0.0, True),
-    (-0.021, 0.05, False), (-0.01, -0.001, False),
-])
+@pytest.mark.parametrize(
+    ("low", "high", "helps"),
+    [
+        (0.01, 0.05, True),
+        (-0.019, 0.01, True),
+        (-0.02, 0.0, True),
+        (0.0, 0.0, True),
+        (-0.021, 0.05, False),
+        (-0.01, -0.001, False),
+    ],
+)
 def test_a_batch_is_admitted_unless_harm_is_shown_or_not_ruled_out(low, high, helps):
     assert gain(low, high).helps(0.02) is helps
     reason = batch_reason(separability("told apart"), gain(low, high), LIMITS)

@@ -30,18 +30,31 @@ def run(real, validation, synthetic, intended=None, sources=None, config=CONFIG)
     intended = intended or [sentiment_of(row.rating) for row in synthetic]
     decisions = [
         DedupeDecision(row.review_id, row.review_id, True, "unique", 1.0, split)
-        for rows, split in ((real, "train"), (validation, "validation")) for row in rows
+        for rows, split in ((real, "train"), (validation, "validation"))
+        for row in rows
     ]
     made = [
-        Synthesis(row.review_id, sentiment, "test", (sources or {}).get(row.review_id, ()))
+        Synthesis(
+            row.review_id, sentiment, "test", (sources or {}).get(row.review_id, ())
+        )
         for row, sentiment in zip(synthetic, intended, strict=True)
     ]
     rows = MemoryRows()
-    rows.commit(StageReport("before", "r", 0, 0), [*real, *validation, *synthetic, *decisions, *made], [])
-    ports = {field.name: None for field in fields(Deps)} | {"rows": rows, "threads": 1, "shop_url": ""}
+    rows.commit(
+        StageReport("before", "r", 0, 0),
+        [*real, *validation, *synthetic, *decisions, *made],
+        [],
+    )
+    ports = {field.name: None for field in fields(Deps)} | {
+        "rows": rows,
+        "threads": 1,
+        "shop_url": "",
+    }
     outcome = challenge.run(config, CONTEXT, Deps(**ports))
     # One verdict a row, a rejection for each that is refused, and figures that a manifest can hold.
-    assert [one.review_id for one in outcome.records] == sorted(row.review_id for row in synthetic)
+    assert [one.review_id for one in outcome.records] == sorted(
+        row.review_id for row in synthetic
+    )
     refused = {one.review_id: one.reason for one in outcome.records if not one.admitted}
     assert {one.row_id: one.reason for one in outcome.rejections} == refused
     assert outcome.rows_in == len(synthetic) == outcome.rows_out + len(refused)
@@ -56,14 +69,18 @@ def world(reviews):
 
 def test_no_synthetic_rows_is_an_outcome(world):
     outcome = run(*world, [])
-    assert (outcome.rows_in, outcome.rows_out) == (0, 0) and outcome.figures["synthetic"] == 0
+    assert (outcome.rows_in, outcome.rows_out) == (0, 0) and outcome.figures[
+        "synthetic"
+    ] == 0
 
 
 def test_good_rows_are_admitted_with_every_figure(world, reviews):
     outcome = run(*world, reviews(60, 3, "syn-"))
     assert outcome.rows_out > 50 and outcome.figures["batch_admitted"]
     assert outcome.figures["verdict"] == "not told apart"
-    estimates = "auc balanced_accuracy dropped near_copies keeps_polarity utility macro_f1_real"
+    estimates = (
+        "auc balanced_accuracy dropped near_copies keeps_polarity utility macro_f1_real"
+    )
     for name in estimates.split():
         assert isinstance(outcome.figures[name], Estimate), name
     assert set(outcome.figures["auc_without"]) >= {"nothing"}
@@ -72,7 +89,10 @@ def test_good_rows_are_admitted_with_every_figure(world, reviews):
 
 def test_a_copy_generator_gets_nothing_through(world):
     real, _ = world
-    copies = [replace(row, review_id=f"syn-{row.review_id}", origin="synthetic") for row in real[:40]]
+    copies = [
+        replace(row, review_id=f"syn-{row.review_id}", origin="synthetic")
+        for row in real[:40]
+    ]
     sources = {row.review_id: (row.review_id.removeprefix("syn-"),) for row in copies}
     outcome = run(*world, copies, sources=sources)
     assert Counter(one.reason for one in outcome.rejections) == {"near_copy": 40}
@@ -82,7 +102,9 @@ def test_a_copy_generator_gets_nothing_through(world):
 
 def test_a_collapsed_generator_keeps_one_row_of_each_text(world, reviews):
     three = reviews(3, 3, "syn-")
-    rows = [replace(three[number % 3], review_id=f"syn-{number}") for number in range(45)]
+    rows = [
+        replace(three[number % 3], review_id=f"syn-{number}") for number in range(45)
+    ]
     outcome = run(*world, rows, config=CONFIG.model_copy(update={"max_score": 1.0}))
     assert sum(one.reason == "repeats_another" for one in outcome.rejections) == 42
     assert "mode_collapse" in outcome.figures["findings"]
@@ -92,23 +114,39 @@ def test_rows_that_say_the_opposite_are_refused(world, reviews):
     synthetic = reviews(60, 3, "syn-")
     meant = [sentiment_of(row.rating) for row in synthetic]
     meant[0] = "positive"
-    outcome = run(*world, synthetic, meant, config=CONFIG.model_copy(update={"contradiction": 0.6}))
-    assert {one.row_id: one.reason for one in outcome.rejections}[synthetic[0].review_id] == "off_sentiment"
+    outcome = run(
+        *world,
+        synthetic,
+        meant,
+        config=CONFIG.model_copy(update={"contradiction": 0.6}),
+    )
+    assert {one.row_id: one.reason for one in outcome.rejections}[
+        synthetic[0].review_id
+    ] == "off_sentiment"
 
 
 def test_a_batch_of_false_labels_is_refused_as_a_whole(world, reviews):
     synthetic = reviews(240, 3, "syn-")
     wrong = {"negative": "positive", "neutral": "negative", "positive": "neutral"}
     meant = [wrong[sentiment_of(row.rating)] for row in synthetic]
-    outcome = run(*world, synthetic, meant, config=CONFIG.model_copy(update={"contradiction": 1.0}))
+    outcome = run(
+        *world,
+        synthetic,
+        meant,
+        config=CONFIG.model_copy(update={"contradiction": 1.0}),
+    )
     assert outcome.rows_out == 0 and not outcome.figures["batch_admitted"]
-    assert outcome.figures["utility"].high < 0 and "harms" in outcome.figures["findings"]
+    assert (
+        outcome.figures["utility"].high < 0 and "harms" in outcome.figures["findings"]
+    )
     assert Counter(one.reason for one in outcome.rejections)["batch_harms"] > 200
 
 
 def test_too_few_rows_are_not_waved_through(world, reviews):
     outcome = run(*world, reviews(9, 3, "syn-"))
-    assert {one.reason for one in outcome.rejections} == {"too_few_to_challenge"} and outcome.rows_out == 0
+    assert {one.reason for one in outcome.rejections} == {
+        "too_few_to_challenge"
+    } and outcome.rows_out == 0
 
 
 def test_an_always_real_discriminator_admits_nothing(world, reviews, monkeypatch):
@@ -121,7 +159,9 @@ def test_an_always_real_discriminator_admits_nothing(world, reviews, monkeypatch
     monkeypatch.setattr(challenge.discriminator, "LogisticRegression", AlwaysReal)
     outcome = run(*world, reviews(30, 3, "syn-"))
     assert outcome.figures["verdict"] == "invalid discriminator"
-    assert {one.reason for one in outcome.rejections} == {"invalid_discriminator"} and outcome.rows_out == 0
+    assert {one.reason for one in outcome.rejections} == {
+        "invalid_discriminator"
+    } and outcome.rows_out == 0
 
 
 @pytest.mark.parametrize("source", ["v0", "nowhere"])
@@ -137,5 +177,8 @@ def test_a_second_run_says_the_same(world, reviews):
 
 def test_records_are_what_the_tables_hold(world, reviews):
     outcome = run(*world, reviews(30, 3, "syn-"))
-    assert all(isinstance(one, ChallengeVerdict) and 0 <= one.score <= 1 for one in outcome.records)
+    assert all(
+        isinstance(one, ChallengeVerdict) and 0 <= one.score <= 1
+        for one in outcome.records
+    )
     assert all(isinstance(one, Rejection) and one.detail for one in outcome.rejections)

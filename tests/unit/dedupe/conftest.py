@@ -15,17 +15,55 @@ from kindling.recipe import DedupeConfig, Recipe
 from kindling.records import Photo, Review
 from kindling.stages.contract import Context
 
-NOUNS = ["kettle", "lamp", "rug", "vase", "clock", "drawer", "mirror", "stool", "basket", "candle"]
-WORDS = ("sturdy", "handle", "arrived", "quickly", "packaging", "morning", "colour", "surface", "family", "friend",
-         "expected", "corner", "polished", "weight", "kitchen", "garden", "present", "afternoon", "scratch", "price")
+NOUNS = [
+    "kettle",
+    "lamp",
+    "rug",
+    "vase",
+    "clock",
+    "drawer",
+    "mirror",
+    "stool",
+    "basket",
+    "candle",
+]
+WORDS = (
+    "sturdy",
+    "handle",
+    "arrived",
+    "quickly",
+    "packaging",
+    "morning",
+    "colour",
+    "surface",
+    "family",
+    "friend",
+    "expected",
+    "corner",
+    "polished",
+    "weight",
+    "kitchen",
+    "garden",
+    "present",
+    "afternoon",
+    "scratch",
+    "price",
+)
 
 
 @pytest.fixture
 def sentence() -> Callable[[int], str]:
     """Number -> a long text that shares few 5-grams with any other number's."""
+
     def make(number: int, words: int = 24) -> str:
         rng = np.random.default_rng(number)
-        return " ".join([str(rng.choice(NOUNS)), *(f"{rng.choice(WORDS)}{rng.integers(1000)}" for _ in range(words))])
+        return " ".join(
+            [
+                str(rng.choice(NOUNS)),
+                *(f"{rng.choice(WORDS)}{rng.integers(1000)}" for _ in range(words)),
+            ]
+        )
+
     return make
 
 
@@ -33,9 +71,25 @@ def sentence() -> Callable[[int], str]:
 def review() -> Callable[..., Review]:
     ids = itertools.count()
 
-    def make(body: str, rating: int = 5, product: str = "p1", category: str = "Lamps", **fields: str) -> Review:
+    def make(
+        body: str,
+        rating: int = 5,
+        product: str = "p1",
+        category: str = "Lamps",
+        **fields: str,
+    ) -> Review:
         review_id = fields.pop("review_id", f"r{next(ids):04d}")
-        return Review(review_id, product, category, fields.pop("title", ""), body, rating, "scraped", **fields)
+        return Review(
+            review_id,
+            product,
+            category,
+            fields.pop("title", ""),
+            body,
+            rating,
+            "scraped",
+            **fields,
+        )
+
     return make
 
 
@@ -46,10 +100,14 @@ def jpeg() -> Callable[..., bytes]:
         image = Image.new("RGB", (96, 96), tuple(rng.integers(0, 256, 3).tolist()))
         for _ in range(12):
             x, y, w, h = rng.integers(0, 80, 4).tolist()
-            ImageDraw.Draw(image).ellipse((x, y, x + 8 + w // 2, y + 8 + h // 2), tuple(rng.integers(0, 256, 3).tolist()))
+            ImageDraw.Draw(image).ellipse(
+                (x, y, x + 8 + w // 2, y + 8 + h // 2),
+                tuple(rng.integers(0, 256, 3).tolist()),
+            )
         out = io.BytesIO()
         image.resize((size, size)).save(out, "JPEG", quality=quality)
         return out.getvalue()
+
     return make
 
 
@@ -58,7 +116,10 @@ def photo(tmp_path: Path) -> Callable[..., Photo]:
     def make(data: bytes, product: str, kind: str = "review") -> Photo:
         photo_id = hashlib.sha256(data).hexdigest()
         (tmp_path / photo_id).write_bytes(data)
-        return Photo(photo_id, product, kind, "scraped", str(tmp_path / photo_id), 96, 96)
+        return Photo(
+            photo_id, product, kind, "scraped", str(tmp_path / photo_id), 96, 96
+        )
+
     return make
 
 
@@ -70,13 +131,25 @@ def run_dedupe() -> Callable[..., object]:
     def go(rows: list, niche: tuple[str, ...] = (), **fields: object):
         def read(record_type: type, run_id: str, **equals: object) -> list:
             return sorted(
-                (row for row in rows if type(row) is record_type
-                 and all(getattr(row, name) == value for name, value in equals.items())),
-                key=lambda row: getattr(row, row.key))
+                (
+                    row
+                    for row in rows
+                    if type(row) is record_type
+                    and all(
+                        getattr(row, name) == value for name, value in equals.items()
+                    )
+                ),
+                key=lambda row: getattr(row, row.key),
+            )
 
         config = DedupeConfig(**fields)
         deps = SimpleNamespace(
-            rows=SimpleNamespace(read=read), objects=SimpleNamespace(get=lambda uri: Path(uri).read_bytes()))
-        recipe = Recipe(name="test", summary="", catalogue="bundled-smoke", dedupe=config)
+            rows=SimpleNamespace(read=read),
+            objects=SimpleNamespace(get=lambda uri: Path(uri).read_bytes()),
+        )
+        recipe = Recipe(
+            name="test", summary="", catalogue="bundled-smoke", dedupe=config
+        )
         return dedupe.run(config, Context("run", recipe, niche, 10, 1), deps)
+
     return go

@@ -11,8 +11,10 @@ from kindling.dedupe.clusters import Clustering, Rules, cluster
 from kindling.records import Review
 
 RULES = Rules()
-LONG = ("the teapot pours without a drip and keeps the tea warm for an hour, my sister bought the same one "
-        "for her office and everyone asks where it is from, the lid sits tight and the glaze shows no crack")
+LONG = (
+    "the teapot pours without a drip and keeps the tea warm for an hour, my sister bought the same one "
+    "for her office and everyone asks where it is from, the lid sits tight and the glaze shows no crack"
+)
 
 
 def kept(clustering: Clustering) -> set[str]:
@@ -35,7 +37,10 @@ def test_planted_copies_are_found(mutation: str, review: Callable[..., Review]) 
     original, copy = review(LONG), review(mutations(LONG)[mutation], product="p2")
     (a, b) = cluster([original, copy], RULES).members
     assert a.representative == b.representative
-    assert {a.reason, b.reason} == {"representative", "exact_duplicate" if mutation == "shouted" else "near_duplicate"}
+    assert {a.reason, b.reason} == {
+        "representative",
+        "exact_duplicate" if mutation == "shouted" else "near_duplicate",
+    }
     assert min(a.similarity, b.similarity) >= RULES.threshold
 
 
@@ -43,27 +48,41 @@ def test_hard_negatives_stay(review: Callable[..., Review]) -> None:
     half = LONG.split(", ")
     rows = [
         review(LONG),
-        review(f"{half[0]}, but the spout broke off in the first week and nobody answered my letters about it"),
+        review(
+            f"{half[0]}, but the spout broke off in the first week and nobody answered my letters about it"
+        ),
         review(f"it came in a torn box after three weeks on the road, {half[1]}"),
-        review("Love it!", product="p1"), review("Love it!", product="p2"), review("Love it", product="p3"),
+        review("Love it!", product="p1"),
+        review("Love it!", product="p2"),
+        review("Love it", product="p3"),
     ]
     assert kept(cluster(rows, RULES)) == {row.review_id for row in rows}
 
 
-def test_short_copies_count_within_a_product_only(review: Callable[..., Review]) -> None:
-    rows = [review("Love it!", product="p1"), review("love it", product="p1"), review("Love it!", product="p2")]
+def test_short_copies_count_within_a_product_only(
+    review: Callable[..., Review],
+) -> None:
+    rows = [
+        review("Love it!", product="p1"),
+        review("love it", product="p1"),
+        review("Love it!", product="p2"),
+    ]
     clustering = cluster(rows, RULES)
     assert kept(clustering) == {rows[0].review_id, rows[2].review_id}
     assert clustering.members[1].reason == "exact_duplicate"
 
 
 @pytest.mark.parametrize("copy", [LONG, LONG.replace("sister", "brother")])
-def test_opposite_polarity_is_kept_and_counted(copy: str, review: Callable[..., Review]) -> None:
+def test_opposite_polarity_is_kept_and_counted(
+    copy: str, review: Callable[..., Review]
+) -> None:
     rows = [review(LONG, rating=5), review(copy, rating=1, product="p2")]
     clustering = cluster(rows, RULES)
     assert kept(clustering) == {row.review_id for row in rows}
     assert clustering.opposite_refused == 1
-    assert [pair[:2] for pair in clustering.apart] == [tuple(row.review_id for row in rows)]
+    assert [pair[:2] for pair in clustering.apart] == [
+        tuple(row.review_id for row in rows)
+    ]
 
 
 def test_a_neutral_copy_is_no_bridge(review: Callable[..., Review]) -> None:
@@ -73,21 +92,46 @@ def test_a_neutral_copy_is_no_bridge(review: Callable[..., Review]) -> None:
     assert clustering.clusters == 1
 
 
-def test_the_longest_stands_for_all_then_the_lowest_id(review: Callable[..., Review]) -> None:
+def test_the_longest_stands_for_all_then_the_lowest_id(
+    review: Callable[..., Review],
+) -> None:
     a, b, c = review(LONG), review(LONG + "!!"), review(LONG + "??", product="p2")
-    assert {member.representative for member in cluster([c, b, a], RULES).members} == {b.review_id}
+    assert {member.representative for member in cluster([c, b, a], RULES).members} == {
+        b.review_id
+    }
 
 
-texts = st.lists(st.sampled_from(
-    [LONG, *mutations(LONG).values(), LONG.replace("teapot", "clock"), LONG[:120], LONG[60:], "Love it!", "love it",
-     "Broke after a day, and the shop did not answer my letters.", "Broke after a day and the shop did not answer."]),
-    min_size=1, max_size=12)
+texts = st.lists(
+    st.sampled_from(
+        [
+            LONG,
+            *mutations(LONG).values(),
+            LONG.replace("teapot", "clock"),
+            LONG[:120],
+            LONG[60:],
+            "Love it!",
+            "love it",
+            "Broke after a day, and the shop did not answer my letters.",
+            "Broke after a day and the shop did not answer.",
+        ]
+    ),
+    min_size=1,
+    max_size=12,
+)
 
 
 @st.composite
 def worlds(draw: st.DrawFn) -> list[Review]:
     return [
-        Review(f"r{number:02d}", draw(st.sampled_from("pqs")), "Lamps", "", text, draw(st.integers(1, 5)), "scraped")
+        Review(
+            f"r{number:02d}",
+            draw(st.sampled_from("pqs")),
+            "Lamps",
+            "",
+            text,
+            draw(st.integers(1, 5)),
+            "scraped",
+        )
         for number, text in enumerate(draw(texts))
     ]
 
@@ -120,14 +164,23 @@ def test_exact_incremental_is_full(rows: list[Review], tonight: int) -> None:
         return kept(cluster(some, exact))
 
     yesterday = unique(rows[:tonight]) if tonight and rows[:tonight] else set()
-    both = [row for row in rows[:tonight] if row.review_id in yesterday] + rows[tonight:]
+    both = [row for row in rows[:tonight] if row.review_id in yesterday] + rows[
+        tonight:
+    ]
     assert unique(both) == unique(rows)
 
 
-def test_many_rows_in_little_time(sentence: Callable[[int], str], review: Callable[..., Review]) -> None:
-    rows = [review(sentence(number), product=f"p{number % 50}") for number in range(1_500)]
+def test_many_rows_in_little_time(
+    sentence: Callable[[int], str], review: Callable[..., Review]
+) -> None:
+    rows = [
+        review(sentence(number), product=f"p{number % 50}") for number in range(1_500)
+    ]
     rng = np.random.default_rng(0)
-    copies = [review(rows[int(i)].body + " indeed", product="copy") for i in rng.choice(1_500, 50, replace=False)]
+    copies = [
+        review(rows[int(i)].body + " indeed", product="copy")
+        for i in rng.choice(1_500, 50, replace=False)
+    ]
     clustering = cluster([*rows, *copies], RULES)
     assert clustering.clusters == 50
     assert len(kept(clustering)) == 1_500

@@ -12,10 +12,19 @@ from kindling.records import Photo, Review
 
 
 @pytest.fixture
-def catalogue(review: Callable[..., Review], sentence: Callable[[int], str]) -> list[Review]:
+def catalogue(
+    review: Callable[..., Review], sentence: Callable[[int], str]
+) -> list[Review]:
     """60 products of ten reviews, every star among them."""
-    return [review(sentence(n), rating=1 + n % 5, product=f"p{n // 10:02d}", category=f"c{n // 10 % 3}")
-            for n in range(600)]
+    return [
+        review(
+            sentence(n),
+            rating=1 + n % 5,
+            product=f"p{n // 10:02d}",
+            category=f"c{n // 10 % 3}",
+        )
+        for n in range(600)
+    ]
 
 
 def splits(outcome) -> dict[str, str]:
@@ -24,17 +33,28 @@ def splits(outcome) -> dict[str, str]:
 
 def product_in(rows: list[Review], outcome, split: str, skip: int = 0) -> str:
     found = splits(outcome)
-    return sorted({row.product_id for row in rows if found[row.review_id] == split})[skip]
+    return sorted({row.product_id for row in rows if found[row.review_id] == split})[
+        skip
+    ]
 
 
-def test_every_review_gets_one_decision_and_a_reason(catalogue: list[Review], run_dedupe: Callable) -> None:
+def test_every_review_gets_one_decision_and_a_reason(
+    catalogue: list[Review], run_dedupe: Callable
+) -> None:
     rows = [*catalogue, replace(catalogue[0], review_id="zz", title="")]
     outcome = run_dedupe(rows)
-    assert [one.review_id for one in outcome.records] == sorted(row.review_id for row in rows)
+    assert [one.review_id for one in outcome.records] == sorted(
+        row.review_id for row in rows
+    )
     assert (outcome.rows_in, outcome.rows_out) == (601, 600)
     assert Counter(one.reason for one in outcome.records) == {
-        "unique": 599, "representative": 1, "exact_duplicate": 1}
-    assert [(one.row_id, one.reason) for one in outcome.rejections] == [("zz", "exact_duplicate")]
+        "unique": 599,
+        "representative": 1,
+        "exact_duplicate": 1,
+    }
+    assert [(one.row_id, one.reason) for one in outcome.rejections] == [
+        ("zz", "exact_duplicate")
+    ]
     assert outcome.figures["split_rule"] == "hash"
     sizes = outcome.figures["split_sizes"]
     assert sum(sum(one.values()) for one in sizes.values()) == 600
@@ -42,35 +62,68 @@ def test_every_review_gets_one_decision_and_a_reason(catalogue: list[Review], ru
 
 
 def test_split_is_frozen_when_rows_are_added(
-    catalogue: list[Review], run_dedupe: Callable, review: Callable[..., Review], sentence: Callable[[int], str]
+    catalogue: list[Review],
+    run_dedupe: Callable,
+    review: Callable[..., Review],
+    sentence: Callable[[int], str],
 ) -> None:
     before = splits(run_dedupe(catalogue))
-    new = [review(sentence(n), rating=1 + n % 5, product=f"q{n // 10:02d}") for n in range(2_000, 2_300)]
-    more = [review(sentence(n), rating=1 + n % 5, product=f"p{n % 60:02d}") for n in range(3_000, 3_200)]
+    new = [
+        review(sentence(n), rating=1 + n % 5, product=f"q{n // 10:02d}")
+        for n in range(2_000, 2_300)
+    ]
+    more = [
+        review(sentence(n), rating=1 + n % 5, product=f"p{n % 60:02d}")
+        for n in range(3_000, 3_200)
+    ]
     after = splits(run_dedupe([*catalogue, *new, *more]))
     assert {one: after[one] for one in before} == before
 
 
-def test_products_that_share_a_text_share_a_split(catalogue: list[Review], run_dedupe: Callable) -> None:
+def test_products_that_share_a_text_share_a_split(
+    catalogue: list[Review], run_dedupe: Callable
+) -> None:
     plain = run_dedupe(catalogue)
-    golden, train = product_in(catalogue, plain, "golden"), product_in(catalogue, plain, "train")
-    source = next(row for row in catalogue if row.product_id == golden and row.rating >= 4)
-    for rating in (source.rating, 1):  # A copy, and an opposite opinion in the same words, which is kept.
+    golden, train = (
+        product_in(catalogue, plain, "golden"),
+        product_in(catalogue, plain, "train"),
+    )
+    source = next(
+        row for row in catalogue if row.product_id == golden and row.rating >= 4
+    )
+    for rating in (
+        source.rating,
+        1,
+    ):  # A copy, and an opposite opinion in the same words, which is kept.
         copy = replace(source, review_id="zz", product_id=train, rating=rating)
         outcome = run_dedupe([*catalogue, copy])
         found = splits(outcome)
-        assert found["zz"] == found[source.review_id] == found[
-            next(row.review_id for row in catalogue if row.product_id == train)]
+        assert (
+            found["zz"]
+            == found[source.review_id]
+            == found[
+                next(row.review_id for row in catalogue if row.product_id == train)
+            ]
+        )
         assert outcome.figures["opposite_polarity_edges_refused"] == (rating == 1)
 
 
-def test_guard_names_a_planted_leak(catalogue: list[Review], run_dedupe: Callable, monkeypatch) -> None:
-    with pytest.raises(DataError, match=r"reviews a \(golden\) and b \(train\) have similarity 0.930"):
+def test_guard_names_a_planted_leak(
+    catalogue: list[Review], run_dedupe: Callable, monkeypatch
+) -> None:
+    with pytest.raises(
+        DataError, match=r"reviews a \(golden\) and b \(train\) have similarity 0.930"
+    ):
         check_text([("a", "b", 0.93)], {"a": "golden", "b": "train"})
     check_text([("a", "b", 0.93)], {"a": "validation", "b": "train"})
     plain = run_dedupe(catalogue)
-    golden, train = product_in(catalogue, plain, "golden"), product_in(catalogue, plain, "train")
-    source = next(row for row in catalogue if row.product_id == golden and row.rating >= 4)
+    golden, train = (
+        product_in(catalogue, plain, "golden"),
+        product_in(catalogue, plain, "train"),
+    )
+    source = next(
+        row for row in catalogue if row.product_id == golden and row.rating >= 4
+    )
     rows = [*catalogue, replace(source, review_id="zz", product_id=train, rating=1)]
     monkeypatch.setattr("kindling.stages.dedupe._text_links", lambda *_: [])
     with pytest.raises(DataError, match="two sides of the golden border"):
@@ -80,37 +133,72 @@ def test_guard_names_a_planted_leak(catalogue: list[Review], run_dedupe: Callabl
 def test_small_catalogue_is_balanced_and_says_so(
     run_dedupe: Callable, review: Callable[..., Review], sentence: Callable[[int], str]
 ) -> None:
-    rows = [review(sentence(n), rating=(1, 3, 5)[n % 3], product=f"p{n // 6:02d}") for n in range(84)]
+    rows = [
+        review(sentence(n), rating=(1, 3, 5)[n % 3], product=f"p{n // 6:02d}")
+        for n in range(84)
+    ]
     outcome = run_dedupe(rows, golden_share=0.25, validation_share=0.2)
     assert outcome.figures["split_rule"] == "balanced"
-    assert all(count for one in outcome.figures["split_sizes"].values() for count in one.values())
+    assert all(
+        count
+        for one in outcome.figures["split_sizes"].values()
+        for count in one.values()
+    )
 
 
-def test_niche_keeps_its_seeds_only_in_train(catalogue: list[Review], run_dedupe: Callable) -> None:
+def test_niche_keeps_its_seeds_only_in_train(
+    catalogue: list[Review], run_dedupe: Callable
+) -> None:
     category = {row.review_id: row.category for row in catalogue}
     outcome = run_dedupe(catalogue, niche=("c1",), niche_seeds=7)
-    rows = Counter((category[one.review_id], one.split) for one in outcome.records if one.kept)
-    everything = Counter((category[one.review_id], one.split) for one in outcome.records)
+    rows = Counter(
+        (category[one.review_id], one.split) for one in outcome.records if one.kept
+    )
+    everything = Counter(
+        (category[one.review_id], one.split) for one in outcome.records
+    )
     assert rows["c1", "train"] == 7
     assert {key: n for key, n in rows.items() if key != ("c1", "train")} == {
-        key: n for key, n in everything.items() if key != ("c1", "train")}
-    dropped = {one.review_id for one in outcome.records if one.reason == "beyond_niche_seeds"}
-    assert dropped == {one.row_id for one in outcome.rejections if one.reason == "beyond_niche_seeds"}
-    again = run_dedupe([row for row in catalogue if row.review_id not in dropped], niche=("c1",), niche_seeds=7)
+        key: n for key, n in everything.items() if key != ("c1", "train")
+    }
+    dropped = {
+        one.review_id for one in outcome.records if one.reason == "beyond_niche_seeds"
+    }
+    assert dropped == {
+        one.row_id for one in outcome.rejections if one.reason == "beyond_niche_seeds"
+    }
+    again = run_dedupe(
+        [row for row in catalogue if row.review_id not in dropped],
+        niche=("c1",),
+        niche_seeds=7,
+    )
     assert all(one.kept for one in again.records)
 
 
 @pytest.mark.parametrize("cap", [1.0, 0.001])
 def test_a_picture_at_the_golden_border(
-    cap: float, catalogue: list[Review], run_dedupe: Callable, photo: Callable[..., Photo], jpeg: Callable[..., bytes]
+    cap: float,
+    catalogue: list[Review],
+    run_dedupe: Callable,
+    photo: Callable[..., Photo],
+    jpeg: Callable[..., bytes],
 ) -> None:
     """Its products are joined; where the cap forbids that, the side outside the holdout loses the picture."""
     plain = run_dedupe(catalogue)
-    golden, train = product_in(catalogue, plain, "golden"), product_in(catalogue, plain, "train")
+    golden, train = (
+        product_in(catalogue, plain, "golden"),
+        product_in(catalogue, plain, "train"),
+    )
     shown, resaved = photo(jpeg(0), golden), photo(jpeg(0, quality=40), train)
     stock = photo(jpeg(0, size=80), train, "product")
-    pair = {next(row for row in catalogue if row.product_id == golden).review_id: shown.photo_id,
-            next(row for row in catalogue if row.product_id == train).review_id: resaved.photo_id}
+    pair = {
+        next(
+            row for row in catalogue if row.product_id == golden
+        ).review_id: shown.photo_id,
+        next(
+            row for row in catalogue if row.product_id == train
+        ).review_id: resaved.photo_id,
+    }
     rows = [replace(row, photo_id=pair.get(row.review_id)) for row in catalogue]
     outcome = run_dedupe([*rows, shown, resaved, stock], group_cap=cap)
     decisions = {one.review_id: one for one in outcome.records}
@@ -118,15 +206,29 @@ def test_a_picture_at_the_golden_border(
     assert outcome.figures["photo_clusters"] == 1
     assert outcome.figures["stock_photos_in_reviews"] == 2
     if cap == 1.0:
-        assert a.split == b.split and a.photo_kept and b.photo_kept and not outcome.rejections
+        assert (
+            a.split == b.split
+            and a.photo_kept
+            and b.photo_kept
+            and not outcome.rejections
+        )
     else:
         assert (a.split, b.split) == ("golden", "train")
         assert a.photo_kept and b.kept and not b.photo_kept
-        assert outcome.figures["photo_links_refused"] == outcome.figures["photos_dropped_at_golden_border"] == 1
-        assert {one.row_id for one in outcome.rejections} == {resaved.photo_id, stock.photo_id}
+        assert (
+            outcome.figures["photo_links_refused"]
+            == outcome.figures["photos_dropped_at_golden_border"]
+            == 1
+        )
+        assert {one.row_id for one in outcome.rejections} == {
+            resaved.photo_id,
+            stock.photo_id,
+        }
 
 
-def test_empty_input_and_empty_split_are_errors(run_dedupe: Callable, review: Callable[..., Review]) -> None:
+def test_empty_input_and_empty_split_are_errors(
+    run_dedupe: Callable, review: Callable[..., Review]
+) -> None:
     with pytest.raises(DataError, match="no scraped review"):
         run_dedupe([])
     rows = [review(f"number {n}", product=f"p{n}") for n in range(3)]

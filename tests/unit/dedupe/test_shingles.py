@@ -11,8 +11,10 @@ def test_fold_is_idempotent(text: str) -> None:
     assert fold(fold(text)) == fold(text)
 
 
-@given(st.lists(st.from_regex(r"[a-z]{1,8}", fullmatch=True), min_size=1),
-       st.sampled_from(["  ", " - ", "...  ", ",\n"]))
+@given(
+    st.lists(st.from_regex(r"[a-z]{1,8}", fullmatch=True), min_size=1),
+    st.sampled_from(["  ", " - ", "...  ", ",\n"]),
+)
 def test_retyping_changes_no_key(words: list[str], joint: str) -> None:
     assert text_key(joint.join(words).upper() + "!!") == text_key(" ".join(words))
 
@@ -23,11 +25,19 @@ def test_what_folding_keeps() -> None:
     assert text_key("👍") != text_key("👎")
 
 
-@given(st.text(alphabet="abc d", max_size=60), st.text(alphabet="abc d", max_size=60), st.integers(2, 7))
+@given(
+    st.text(alphabet="abc d", max_size=60),
+    st.text(alphabet="abc d", max_size=60),
+    st.integers(2, 7),
+)
 def test_jaccard_is_that_of_the_gram_sets(a: str, b: str, width: int) -> None:
     def grams(text: str) -> set[str]:
         short = min(width, len(text))
-        return {text[i:i + short] for i in range(len(text) - short + 1)} if text else set()
+        return (
+            {text[i : i + short] for i in range(len(text) - short + 1)}
+            if text
+            else set()
+        )
 
     union = grams(a) | grams(b)
     expected = len(grams(a) & grams(b)) / len(union) if union else 1.0

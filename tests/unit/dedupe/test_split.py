@@ -10,7 +10,14 @@ from kindling.dedupe.split import Shares, balanced, by_hash, join
 from kindling.errors import DataError
 
 SHARES = Shares(golden=0.15, validation=0.12)
-FROZEN = {"1078": "validation", "862": "train", "a": "golden", "b": "train", "c": "train", "d": "train"}
+FROZEN = {
+    "1078": "validation",
+    "862": "train",
+    "a": "golden",
+    "b": "train",
+    "c": "train",
+    "d": "train",
+}
 
 
 def test_hash_split_is_frozen() -> None:
@@ -26,8 +33,13 @@ def test_hash_split_follows_the_smallest_id_and_the_shares() -> None:
     assert counts["validation"] / 4_000 == pytest.approx(0.12, abs=0.02)
 
 
-@given(st.lists(st.tuples(st.integers(0, 12), st.integers(0, 12)), max_size=20), st.integers(1, 30))
-def test_join_keeps_products_whole_and_below_the_cap(pairs: list[tuple[int, int]], cap: int) -> None:
+@given(
+    st.lists(st.tuples(st.integers(0, 12), st.integers(0, 12)), max_size=20),
+    st.integers(1, 30),
+)
+def test_join_keeps_products_whole_and_below_the_cap(
+    pairs: list[tuple[int, int]], cap: int
+) -> None:
     products = [f"p{n:02d}" for n in range(13)]
     links = [(products[a], products[b]) for a, b in pairs]
     weights = dict.fromkeys(products, 2)
@@ -43,11 +55,16 @@ def test_balanced_fills_every_split_with_every_sentiment() -> None:
     counts = {f"p{n}": {"negative": 3, "neutral": 2, "positive": 8} for n in range(14)}
     splits = balanced([[product] for product in counts], counts, Shares(0.25, 0.2))
     assert Counter(splits.values()) == {"train": 8, "golden": 3, "validation": 3}
-    assert balanced([[product] for product in reversed(counts)], counts, Shares(0.25, 0.2)) == splits
+    assert (
+        balanced([[product] for product in reversed(counts)], counts, Shares(0.25, 0.2))
+        == splits
+    )
 
 
 def test_balanced_shares_out_what_is_rare() -> None:
-    counts = {f"p{n}": {"negative": 5 * (n < 3), "positive": 5 * (n >= 3)} for n in range(9)}
+    counts = {
+        f"p{n}": {"negative": 5 * (n < 3), "positive": 5 * (n >= 3)} for n in range(9)
+    }
     splits = balanced([[product] for product in counts], counts, SHARES)
     assert {splits[f"p{n}"] for n in range(3)} == {"train", "validation", "golden"}
 
@@ -60,4 +77,8 @@ def test_too_few_groups_is_an_error(groups: int) -> None:
 
 def test_three_groups_of_unlike_size_still_fill_three_splits() -> None:
     counts = {"a": {"positive": 1}, "b": {"negative": 900}, "c": {"positive": 1}}
-    assert set(balanced([["a"], ["b"], ["c"]], counts, SHARES).values()) == {"train", "validation", "golden"}
+    assert set(balanced([["a"], ["b"], ["c"]], counts, SHARES).values()) == {
+        "train",
+        "validation",
+        "golden",
+    }

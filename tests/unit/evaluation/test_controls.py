@@ -7,7 +7,13 @@ import pytest
 from scipy.special import softmax
 
 from kindling.evaluation.bootstrap import Bootstrap
-from kindling.evaluation.controls import conflict, constant, latency, photo_control, random_guess
+from kindling.evaluation.controls import (
+    conflict,
+    constant,
+    latency,
+    photo_control,
+    random_guess,
+)
 from kindling.evaluation.metrics import THREE_WAY
 from kindling.evaluation.sample import Sample
 
@@ -18,25 +24,42 @@ def fuse(weight: float):
     """Late fusion that gives the photo `weight`."""
 
     def fused(text: np.ndarray | None, image: np.ndarray | None) -> np.ndarray:
-        parts = [part for part in (text, None if image is None else (image if text is None else weight * image))
-                 if part is not None]
+        parts = [
+            part
+            for part in (
+                text,
+                None if image is None else (image if text is None else weight * image),
+            )
+            if part is not None
+        ]
         return softmax(sum(parts), axis=1)
 
     return fused
 
 
 def logits(truth: np.ndarray, skill: float, seed: int) -> np.ndarray:
-    return np.random.default_rng(seed).normal(size=(len(truth), 3)) + skill * np.eye(3)[truth]
+    return (
+        np.random.default_rng(seed).normal(size=(len(truth), 3))
+        + skill * np.eye(3)[truth]
+    )
 
 
 def control(sample: Sample, weight: float, image_skill: float = 2.0):
-    return photo_control(sample, logits(sample.truth, 1.0, 1), logits(sample.truth, image_skill, 2), fuse(weight),
-                         BOOTSTRAP, np.random.default_rng(5))
+    return photo_control(
+        sample,
+        logits(sample.truth, 1.0, 1),
+        logits(sample.truth, image_skill, 2),
+        fuse(weight),
+        BOOTSTRAP,
+        np.random.default_rng(5),
+    )
 
 
 def test_a_model_that_reads_the_photo_loses_by_shuffling(sample: Sample) -> None:
     found = control(sample, weight=1.0)
-    assert found.log_loss_gain.low > 0 and found.gain.low > 0 and found.over_text.low > 0
+    assert (
+        found.log_loss_gain.low > 0 and found.gain.low > 0 and found.over_text.low > 0
+    )
     assert found.photo_only_gain.low > 0
     assert found.text_and_photo.value > found.text_only.value
 
@@ -65,14 +88,19 @@ def test_conflict_moves_a_seeing_model_only(sample: Sample) -> None:
 def test_conflict_needs_both_poles(sample: Sample) -> None:
     positive = sample.where(sample.truth == 2)
     some = logits(positive.truth, 1.0, 1)
-    assert conflict(positive.truth, some, some, fuse(1.0), np.random.default_rng(0)) is None
+    assert (
+        conflict(positive.truth, some, some, fuse(1.0), np.random.default_rng(0))
+        is None
+    )
 
 
 def test_constant_and_random_are_worth_little(sample: Sample) -> None:
     always = constant(sample.truth)
     assert np.unique(always.argmax(1)).tolist() == [np.bincount(sample.truth).argmax()]
     assert THREE_WAY(sample.truth, always) < 0.34
-    assert THREE_WAY(sample.truth, random_guess(sample.truth, np.random.default_rng(9))) == pytest.approx(1 / 3, abs=0.07)
+    assert THREE_WAY(
+        sample.truth, random_guess(sample.truth, np.random.default_rng(9))
+    ) == pytest.approx(1 / 3, abs=0.07)
 
 
 def test_latency_is_per_request_without_the_first() -> None:

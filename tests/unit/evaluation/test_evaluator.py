@@ -18,17 +18,57 @@ from kindling.records import Example, StageReport
 
 NOTE = "Photos and their conditions are drawn by this project."
 PROVENANCE = Provenance(
-    run_id="night-1", recipe="demo", label_scheme="1-2 negative, 3 neutral, 4-5 positive", seed=7, niche=("Vases",),
-    photo_note=NOTE, code_sha256="c" * 64, candidate_version="3", champion_version="2", text_model="MiniLM@53aa",
-    torch="2.15", resamples=200)
+    run_id="night-1",
+    recipe="demo",
+    label_scheme="1-2 negative, 3 neutral, 4-5 positive",
+    seed=7,
+    niche=("Vases",),
+    photo_note=NOTE,
+    code_sha256="c" * 64,
+    candidate_version="3",
+    champion_version="2",
+    text_model="MiniLM@53aa",
+    torch="2.15",
+    resamples=200,
+)
 PIPELINE = [
     StageReport("scrape", "night-1", 10, 8, {"empty_text": 2}),
-    StageReport("challenge", "night-1", 5, 4, figures={
-        "auc": {"value": 0.7, "n": 9, "low": 0.6, "high": 0.8, "data_sha256": "d" * 64},
-        "cues": [{"name": "word <b>", "kind": "words", "effect": 0.4, "measure": "TF-IDF", "synthetic": 1, "real": 0}],
-        "auc_without": {}}),
-    StageReport("label", "night-1", 8, 7, figures={
-        "bands": {"train": {"negative": {"accept": 3, "review": 1, "discard": 0}}}}, implementation={"voters": "stars"}),
+    StageReport(
+        "challenge",
+        "night-1",
+        5,
+        4,
+        figures={
+            "auc": {
+                "value": 0.7,
+                "n": 9,
+                "low": 0.6,
+                "high": 0.8,
+                "data_sha256": "d" * 64,
+            },
+            "cues": [
+                {
+                    "name": "word <b>",
+                    "kind": "words",
+                    "effect": 0.4,
+                    "measure": "TF-IDF",
+                    "synthetic": 1,
+                    "real": 0,
+                }
+            ],
+            "auc_without": {},
+        },
+    ),
+    StageReport(
+        "label",
+        "night-1",
+        8,
+        7,
+        figures={
+            "bands": {"train": {"negative": {"accept": 3, "review": 1, "discard": 0}}}
+        },
+        implementation={"voters": "stars"},
+    ),
 ]
 
 
@@ -36,15 +76,29 @@ def fuse(text: np.ndarray | None, image: np.ndarray | None) -> np.ndarray:
     return softmax(sum(part for part in (text, image) if part is not None), axis=1)
 
 
-def answers(examples: list[Example], champion: bool = True, photos: bool = True) -> Answers:
+def answers(
+    examples: list[Example], champion: bool = True, photos: bool = True
+) -> Answers:
     truth, rng = Sample.of(examples).truth, np.random.default_rng(0)
-    text, image = (rng.normal(size=(len(truth), 3)) + 1.5 * np.eye(3)[truth] for _ in range(2))
-    pictured = np.array([row for row, one in enumerate(examples) if one.photo_uri and photos], dtype=int)
+    text, image = (
+        rng.normal(size=(len(truth), 3)) + 1.5 * np.eye(3)[truth] for _ in range(2)
+    )
+    pictured = np.array(
+        [row for row, one in enumerate(examples) if one.photo_uri and photos], dtype=int
+    )
     said = fuse(text, None)
     if photos:
         said[pictured] = fuse(text[pictured], image[pictured])
     other = softmax(rng.normal(size=(len(truth), 3)) + np.eye(3)[truth], axis=1)
-    return Answers(said, other, other[:, :] if champion else None, text, image[pictured] if photos else None, pictured, fuse)
+    return Answers(
+        said,
+        other,
+        other[:, :] if champion else None,
+        text,
+        image[pictured] if photos else None,
+        pictured,
+        fuse,
+    )
 
 
 @pytest.fixture
@@ -54,41 +108,102 @@ def evaluation(examples: list[Example]) -> Evaluation:
 
 @pytest.fixture
 def page(evaluation: Evaluation, examples: list[Example]) -> str:
-    marked = [replace(one, text=f"<script>alert({row})</script>") for row, one in enumerate(examples)]
-    return render(evaluation, PROVENANCE, marked, {"text": Latency(40, 9.0, 14.0)}, PIPELINE,
-                  [Coverage("Vases", "negative", 0, 0, {}).with_row(True, "torn").with_row(False, None)])
+    marked = [
+        replace(one, text=f"<script>alert({row})</script>")
+        for row, one in enumerate(examples)
+    ]
+    return render(
+        evaluation,
+        PROVENANCE,
+        marked,
+        {"text": Latency(40, 9.0, 14.0)},
+        PIPELINE,
+        [
+            Coverage("Vases", "negative", 0, 0, {})
+            .with_row(True, "torn")
+            .with_row(False, None)
+        ],
+    )
 
 
 def test_every_figure_has_interval_n_and_hash(evaluation: Evaluation) -> None:
-    found = [*evaluation.systems.values(), *evaluation.classes.values(), *evaluation.differences.values()]
+    found = [
+        *evaluation.systems.values(),
+        *evaluation.classes.values(),
+        *evaluation.differences.values(),
+    ]
     for estimate in (one for group in found for one in group.values()):
-        assert estimate.low <= estimate.high and estimate.n > 0 and len(estimate.data_sha256) == 64
-    assert evaluation.systems["candidate"]["three_way_macro_f1"].data_sha256 == evaluation.data_sha256
+        assert (
+            estimate.low <= estimate.high
+            and estimate.n > 0
+            and len(estimate.data_sha256) == 64
+        )
+    assert (
+        evaluation.systems["candidate"]["three_way_macro_f1"].data_sha256
+        == evaluation.data_sha256
+    )
 
 
 def test_every_system_meets_the_same_rows(evaluation: Evaluation) -> None:
-    assert set(evaluation.systems) == {"candidate", "baseline", "champion", "constant", "random"}
-    assert len({one["accuracy"].data_sha256 for one in evaluation.systems.values()}) == 1
-    assert evaluation.systems["candidate"]["accuracy"].value > evaluation.systems["constant"]["accuracy"].value
+    assert set(evaluation.systems) == {
+        "candidate",
+        "baseline",
+        "champion",
+        "constant",
+        "random",
+    }
+    assert (
+        len({one["accuracy"].data_sha256 for one in evaluation.systems.values()}) == 1
+    )
+    assert (
+        evaluation.systems["candidate"]["accuracy"].value
+        > evaluation.systems["constant"]["accuracy"].value
+    )
     assert set(evaluation.differences) == {"baseline", "champion", "constant", "random"}
 
 
-def test_equal_input_equal_evaluation(evaluation: Evaluation, examples: list[Example]) -> None:
-    assert evaluate(examples, ("Vases",), answers(examples), resamples=200, seed=0) == evaluation
+def test_equal_input_equal_evaluation(
+    evaluation: Evaluation, examples: list[Example]
+) -> None:
+    assert (
+        evaluate(examples, ("Vases",), answers(examples), resamples=200, seed=0)
+        == evaluation
+    )
 
 
-def test_mistakes_are_mistakes_most_confident_first(evaluation: Evaluation, examples: list[Example]) -> None:
+def test_mistakes_are_mistakes_most_confident_first(
+    evaluation: Evaluation, examples: list[Example]
+) -> None:
     truth = Sample.of(examples).truth
-    assert evaluation.worst and all(one.answer != truth[one.row] for one in evaluation.worst)
+    assert evaluation.worst and all(
+        one.answer != truth[one.row] for one in evaluation.worst
+    )
     confidences = [one.confidence for one in evaluation.worst]
     assert confidences == sorted(confidences, reverse=True)
 
 
 def test_without_champion_and_photos(examples: list[Example]) -> None:
-    found = evaluate(examples, (), answers(examples, champion=False, photos=False), resamples=200, seed=0)
-    assert found.photo is None and found.conflict is None and "champion" not in found.differences
+    found = evaluate(
+        examples,
+        (),
+        answers(examples, champion=False, photos=False),
+        resamples=200,
+        seed=0,
+    )
+    assert (
+        found.photo is None
+        and found.conflict is None
+        and "champion" not in found.differences
+    )
     assert all(one.over_champion is None and not one.worse for one in found.slices)
-    page = render(found, replace(PROVENANCE, photo_note="", champion_version=None), examples, {}, [], [])
+    page = render(
+        found,
+        replace(PROVENANCE, photo_note="", champion_version=None),
+        examples,
+        {},
+        [],
+        [],
+    )
     assert "no other champion" in page and "Not measured" in page
 
 
@@ -98,11 +213,15 @@ def test_a_holdout_without_polar_rows_is_an_error(examples: list[Example]) -> No
         evaluate(neutral, (), answers(neutral), resamples=200, seed=0)
 
 
-def test_slices_are_large_enough_and_cover_their_groups(examples: list[Example]) -> None:
+def test_slices_are_large_enough_and_cover_their_groups(
+    examples: list[Example],
+) -> None:
     found = slices(examples, ["Vases"])
     assert all(MIN_ROWS <= one.rows.sum() < len(examples) for one in found)
     for group in ("niche", "category", "photo", "text length", "stars"):
-        assert sum(one.rows.sum() for one in found if one.group == group) == len(examples)
+        assert sum(one.rows.sum() for one in found if one.group == group) == len(
+            examples
+        )
 
 
 def test_a_slice_is_worse_only_when_shown(examples: list[Example], predict) -> None:
@@ -113,7 +232,13 @@ def test_a_slice_is_worse_only_when_shown(examples: list[Example], predict) -> N
     candidate = champion.copy()
     vases = np.array([one.category == "Vases" for one in examples])
     candidate[vases] = predict(sample.truth, -2.0)[vases]
-    worse = {one.name for one in figures(parts, sample, candidate, champion, champion, Bootstrap(300, 0)) if one.worse}
+    worse = {
+        one.name
+        for one in figures(
+            parts, sample, candidate, champion, champion, Bootstrap(300, 0)
+        )
+        if one.worse
+    }
     assert "Vases" in worse and "Lamps" not in worse
 
 
@@ -132,7 +257,19 @@ def test_what_is_simulated_is_said_wherever_photos_are(page: str) -> None:
 
 
 def test_the_page_names_what_it_is_made_from(page: str, evaluation: Evaluation) -> None:
-    for part in ("night-1", "c" * 64, evaluation.data_sha256, "demo, 7", "empty text", "MiniLM@53aa", "200 resamples"):
+    for part in (
+        "night-1",
+        "c" * 64,
+        evaluation.data_sha256,
+        "demo, 7",
+        "empty text",
+        "MiniLM@53aa",
+        "200 resamples",
+    ):
         assert part in page
     figure = evaluation.systems["candidate"]["polarity_macro_f1"]
-    assert f"{figure.value:.3f}" in page and f"n={figure.n}" in page and figure.data_sha256[:8] in page
+    assert (
+        f"{figure.value:.3f}" in page
+        and f"n={figure.n}" in page
+        and figure.data_sha256[:8] in page
+    )

@@ -5,7 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from sklearn.metrics import accuracy_score, f1_score, log_loss, precision_recall_fscore_support
+from sklearn.metrics import (
+    accuracy_score,
+    f1_score,
+    log_loss,
+    precision_recall_fscore_support,
+)
 
 from kindling.evaluation.metrics import (
     ACCURACY,
@@ -37,32 +42,47 @@ def answered(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
 def test_three_way_is_scikit_learns(data: tuple[np.ndarray, np.ndarray]) -> None:
     truth, probabilities = data
     answer = probabilities.argmax(1)
-    assert THREE_WAY(truth, probabilities) == pytest.approx(f1_score(truth, answer, average="macro"))
-    assert ACCURACY(truth, probabilities) == pytest.approx(accuracy_score(truth, answer))
-    assert LOG_LOSS(truth, probabilities) == pytest.approx(log_loss(truth, probabilities, labels=[0, 1, 2]))
+    assert THREE_WAY(truth, probabilities) == pytest.approx(
+        f1_score(truth, answer, average="macro")
+    )
+    assert ACCURACY(truth, probabilities) == pytest.approx(
+        accuracy_score(truth, answer)
+    )
+    assert LOG_LOSS(truth, probabilities) == pytest.approx(
+        log_loss(truth, probabilities, labels=[0, 1, 2])
+    )
 
 
 @given(answered())
-def test_polarity_is_two_class_f1_without_neutral_rows(data: tuple[np.ndarray, np.ndarray]) -> None:
+def test_polarity_is_two_class_f1_without_neutral_rows(
+    data: tuple[np.ndarray, np.ndarray],
+) -> None:
     truth, probabilities = data
     polar = truth != 1
-    renormalised = probabilities[polar, 0] / (probabilities[polar, 0] + probabilities[polar, 2])
+    renormalised = probabilities[polar, 0] / (
+        probabilities[polar, 0] + probabilities[polar, 2]
+    )
     expected = f1_score(truth[polar] == 0, renormalised > 0.5, average="macro")
     assert POLARITY(truth, probabilities) == pytest.approx(expected)
 
 
 @given(answered())
-def test_per_class_figures_are_scikit_learns(data: tuple[np.ndarray, np.ndarray]) -> None:
+def test_per_class_figures_are_scikit_learns(
+    data: tuple[np.ndarray, np.ndarray],
+) -> None:
     truth, probabilities = data
     expected = precision_recall_fscore_support(
-        truth, probabilities.argmax(1), labels=[0, 1, 2], zero_division=np.nan)[:3]
+        truth, probabilities.argmax(1), labels=[0, 1, 2], zero_division=np.nan
+    )[:3]
     for at, label in enumerate(("negative", "neutral", "positive")):
         found = [metric(truth, probabilities) for metric in class_metrics(label, at)]
         assert found == pytest.approx([part[at] for part in expected], nan_ok=True)
 
 
 @given(answered(), st.integers(0, 100))
-def test_figures_are_bounded_and_free_of_order(data: tuple[np.ndarray, np.ndarray], seed: int) -> None:
+def test_figures_are_bounded_and_free_of_order(
+    data: tuple[np.ndarray, np.ndarray], seed: int
+) -> None:
     truth, probabilities = data
     order = np.random.default_rng(seed).permutation(len(truth))
     for metric in (*METRICS, calibration_error(calibration_edges(probabilities))):
@@ -77,12 +97,21 @@ def test_no_answer_beats_the_truth(data: tuple[np.ndarray, np.ndarray]) -> None:
     perfect = np.eye(3)[truth]
     for metric in (THREE_WAY, POLARITY, ACCURACY):
         assert metric(truth, perfect) == 1 >= metric(truth, probabilities)
-    assert LOG_LOSS(truth, perfect) == BRIER(truth, perfect) == 0 <= BRIER(truth, probabilities)
+    assert (
+        LOG_LOSS(truth, perfect)
+        == BRIER(truth, perfect)
+        == 0
+        <= BRIER(truth, probabilities)
+    )
 
 
 def test_confusion_rows_are_the_truth() -> None:
     truth = np.array([0, 0, 1])
-    assert confusion(truth, np.eye(3)[[0, 2, 2]]).tolist() == [[1, 0, 1], [0, 0, 1], [0, 0, 0]]
+    assert confusion(truth, np.eye(3)[[0, 2, 2]]).tolist() == [
+        [1, 0, 1],
+        [0, 0, 1],
+        [0, 0, 0],
+    ]
 
 
 def test_calibration_error_sees_overconfidence() -> None:

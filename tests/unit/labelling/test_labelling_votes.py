@@ -27,7 +27,9 @@ def test_the_order_of_voters_is_of_no_consequence(rows, prior, random):
 
 
 @given(ROW, ROW)
-def test_one_voter_is_believed_and_one_that_knows_only_the_prior_adds_nothing(row, prior):
+def test_one_voter_is_believed_and_one_that_knows_only_the_prior_adds_nothing(
+    row, prior
+):
     ballot, known = distribution([row]), distribution(prior)
     assert np.allclose(votes.pool([ballot], known), ballot)
     assert np.allclose(votes.pool([ballot, known[None]], known), ballot)
@@ -37,7 +39,9 @@ def test_one_voter_is_believed_and_one_that_knows_only_the_prior_adds_nothing(ro
 def test_more_reliable_stars_are_believed_more(row, prior, stated, reliability, more):
     own, ballot = [SENTIMENTS[stated]], distribution([row])
     sure = [
-        votes.pool([votes.stated_vote(own, one), ballot], distribution(prior))[0, stated]
+        votes.pool([votes.stated_vote(own, one), ballot], distribution(prior))[
+            0, stated
+        ]
         for one in (reliability, reliability + more)
     ]
     assert sure[0] <= sure[1]
@@ -52,19 +56,26 @@ def test_a_vote_of_zero_overrules_nobody():
 @given(st.floats(0, 1), st.floats(0, 1))
 def test_bands_rise_with_confidence(first, second):
     order = ("discard", "review", "accept")
-    ranks = [order.index(votes.band(one, accept=0.9, discard=0.7)) for one in sorted((first, second))]
+    ranks = [
+        order.index(votes.band(one, accept=0.9, discard=0.7))
+        for one in sorted((first, second))
+    ]
     assert ranks == sorted(ranks)
 
 
-@pytest.mark.parametrize(("confidence", "band"), [
-    (0.9, "accept"), (0.8999, "review"), (0.7, "review"), (0.6999, "discard")])
+@pytest.mark.parametrize(
+    ("confidence", "band"),
+    [(0.9, "accept"), (0.8999, "review"), (0.7, "review"), (0.6999, "discard")],
+)
 def test_band_borders(confidence, band):
     assert votes.band(confidence, accept=0.9, discard=0.7) == band
 
 
 @given(st.lists(st.sampled_from(SENTIMENTS), max_size=30))
 def test_no_sentiment_is_impossible_beforehand(sentiments):
-    assert votes.prior(sentiments).min() > 0 and votes.prior(sentiments).sum() == pytest.approx(1)
+    assert votes.prior(sentiments).min() > 0 and votes.prior(
+        sentiments
+    ).sum() == pytest.approx(1)
 
 
 def test_stated_vote_shares_the_rest_evenly():

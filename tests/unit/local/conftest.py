@@ -64,8 +64,19 @@ def launch(layout: Layout, journal: Path) -> Iterator[Callable[..., psutil.Proce
     started: list[psutil.Process] = []
 
     def one(name: str, manner: str, *descendants: str) -> psutil.Process:
-        argv = (sys.executable, "-S", "-c", DUMMY, str(journal), name, manner, *descendants)
-        service = Service(name, argv, {"DUMMY": DUMMY}, layout.log(name), "", lambda: "")
+        argv = (
+            sys.executable,
+            "-S",
+            "-c",
+            DUMMY,
+            str(journal),
+            name,
+            manner,
+            *descendants,
+        )
+        service = Service(
+            name, argv, {"DUMMY": DUMMY}, layout.log(name), "", lambda: ""
+        )
         state = load(layout.state)
         state.services[name] = start(service, layout.processes, with_parent=False)
         save(layout.state, state)
@@ -89,7 +100,9 @@ def stray() -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
 
     def one(**options: object) -> subprocess.Popen[bytes]:
         started.append(
-            subprocess.Popen([sys.executable, "-S", "-c", "import time; time.sleep(60)"], **options)
+            subprocess.Popen(
+                [sys.executable, "-S", "-c", "import time; time.sleep(60)"], **options
+            )
         )  # type: ignore[call-overload]
         return started[-1]
 
@@ -110,7 +123,9 @@ def wait_until(true: Callable[[], bool], timeout_s: float = 20) -> None:
         time.sleep(0.02)
 
 
-def report(stage: str, rows_in: int = 1200, rows_out: int = 1000, **more: Any) -> dict[str, Any]:
+def report(
+    stage: str, rows_in: int = 1200, rows_out: int = 1000, **more: Any
+) -> dict[str, Any]:
     return {
         "stage": stage,
         "rows_in": rows_in,

@@ -15,12 +15,20 @@ SOCKETS = Path("/sockets")
 
 
 def product(layout: Layout, **outer: str) -> dict[str, str]:
-    return environment.product_environment(layout, SOCKETS, "demo", {"PATH": "/usr/bin", **outer})
+    return environment.product_environment(
+        layout, SOCKETS, "demo", {"PATH": "/usr/bin", **outer}
+    )
 
 
 def test_every_stage_variable_has_a_value_but_the_optional(layout: Layout) -> None:
-    optional = {"KINDLING_ELASTICSEARCH_URL", "KINDLING_TEXT_MODEL", "KINDLING_CHROMIUM"}
-    assert {name for name in STAGE_ENVIRONMENT if not product(layout).get(name)} <= optional
+    optional = {
+        "KINDLING_ELASTICSEARCH_URL",
+        "KINDLING_TEXT_MODEL",
+        "KINDLING_CHROMIUM",
+    }
+    assert {
+        name for name in STAGE_ENVIRONMENT if not product(layout).get(name)
+    } <= optional
 
 
 def test_stores_that_the_caller_names_win(layout: Layout) -> None:
@@ -34,7 +42,11 @@ def test_stores_that_the_caller_names_win(layout: Layout) -> None:
 
 
 def test_shop_and_keyword_folder_are_always_our_own(layout: Layout) -> None:
-    given = product(layout, KINDLING_SHOP_URL="http://shop.example", KINDLING_KEYWORDS_DIR="/elsewhere")
+    given = product(
+        layout,
+        KINDLING_SHOP_URL="http://shop.example",
+        KINDLING_KEYWORDS_DIR="/elsewhere",
+    )
     assert given["KINDLING_SHOP_URL"] == "http://127.0.0.1:8090"
     assert given["KINDLING_KEYWORDS_DIR"] == str(layout.keywords)
 
@@ -46,10 +58,13 @@ def test_another_airflows_settings_stay_outside(layout: Layout) -> None:
         "MLFLOW_TRACKING_URI": "http://theirs",
     }
     secrets = environment.read_or_make_secrets(layout)
-    made = environment.airflow_environment(layout, SOCKETS, secrets, product(layout, **outer))
+    made = environment.airflow_environment(
+        layout, SOCKETS, secrets, product(layout, **outer)
+    )
     assert not [value for value in made.values() if "theirs" in value]
     assert (
-        made["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] == "postgresql+psycopg://postgres:@/airflow?host=/sockets"
+        made["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"]
+        == "postgresql+psycopg://postgres:@/airflow?host=/sockets"
     )
     assert made["AIRFLOW_HOME"] == str(layout.airflow)
 
@@ -70,12 +85,17 @@ def test_secrets_are_private_and_stay_the_same(layout: Layout) -> None:
     assert environment.read_or_make_secrets(layout) == first
     for path in (layout.secrets, layout.passwords):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert json.loads(layout.passwords.read_text()) == {"admin": first["admin_password"]}
+    assert json.loads(layout.passwords.read_text()) == {
+        "admin": first["admin_password"]
+    }
     assert len(set(first.values())) == len(first)
 
 
 def test_chromium_named_found_or_absent(tmp_path: Path) -> None:
-    assert environment.find_chromium({"KINDLING_CHROMIUM": "/opt/x", "PATH": ""}) == "/opt/x"
+    assert (
+        environment.find_chromium({"KINDLING_CHROMIUM": "/opt/x", "PATH": ""})
+        == "/opt/x"
+    )
     assert environment.find_chromium({"KINDLING_CHROMIUM": "none"}) == ""
     empty = {"PATH": str(tmp_path), "PLAYWRIGHT_BROWSERS_PATH": str(tmp_path)}
     assert environment.find_chromium(empty) == ""
@@ -90,13 +110,17 @@ def test_chromium_named_found_or_absent(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("value", ["0", "65536", "http", "-1"])
 def test_port_that_is_none(value: str) -> None:
-    with pytest.raises(SupervisorError, match=r"KINDLING_PORT_SHOP=.*a port from 1 to 65535") as caught:
+    with pytest.raises(
+        SupervisorError, match=r"KINDLING_PORT_SHOP=.*a port from 1 to 65535"
+    ) as caught:
         layout.from_environment({"KINDLING_PORT_SHOP": value})
     assert caught.value.exit_code == 2
 
 
 def test_one_port_for_two_services(tmp_path: Path) -> None:
-    same = layout.from_environment({"KINDLING_VAR": str(tmp_path), "KINDLING_PORT_SHOP": "8080"})
+    same = layout.from_environment(
+        {"KINDLING_VAR": str(tmp_path), "KINDLING_PORT_SHOP": "8080"}
+    )
     with pytest.raises(SupervisorError, match="two services want one port"):
         layout.require_free_ports(same, ("airflow", "shop"))
 
@@ -104,7 +128,9 @@ def test_one_port_for_two_services(tmp_path: Path) -> None:
 def test_too_little_room_is_said_before_anything_starts(layout: Layout) -> None:
     from kindling_airflow.local.layout import require_free_space
 
-    with pytest.raises(SupervisorError, match=r"GiB free, 1048576 GiB are wanted.*KINDLING_VAR"):
+    with pytest.raises(
+        SupervisorError, match=r"GiB free, 1048576 GiB are wanted.*KINDLING_VAR"
+    ):
         require_free_space(layout, min_gib=2**20)
 
 

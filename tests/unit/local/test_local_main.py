@@ -42,13 +42,19 @@ def test_error_is_a_line_and_an_exit_code(
     assert said in capsys.readouterr().err
 
 
-def test_other_faults_of_the_machine_keep_their_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(entry.commands, "up", raising(OSError(errno.EIO, "Input/output error")))
+def test_other_faults_of_the_machine_keep_their_traceback(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(
+        entry.commands, "up", raising(OSError(errno.EIO, "Input/output error"))
+    )
     with pytest.raises(OSError, match="Input/output"):
         entry.main(["up"])
 
 
-@pytest.mark.parametrize("arguments", [["run", "--target-size", "-1"], ["run", "--speed"], [], ["sideways"]])
+@pytest.mark.parametrize(
+    "arguments", [["run", "--target-size", "-1"], ["run", "--speed"], [], ["sideways"]]
+)
 def test_unknown_arguments(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         entry.main(arguments)
@@ -58,10 +64,31 @@ def test_unknown_arguments(arguments: list[str]) -> None:
 def test_options_reach_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[object] = []
     monkeypatch.setenv("KINDLING_DATA", "/from/environment")
-    monkeypatch.setattr(entry.commands, "run", lambda console, layout, wanted: seen.append(wanted) or 0)
-    assert entry.main(["run", "--recipe", "clothing", "--niche", "Shorts,Skirts", "--target-size", "40"]) == 0
+    monkeypatch.setattr(
+        entry.commands, "run", lambda console, layout, wanted: seen.append(wanted) or 0
+    )
+    assert (
+        entry.main(
+            [
+                "run",
+                "--recipe",
+                "clothing",
+                "--niche",
+                "Shorts,Skirts",
+                "--target-size",
+                "40",
+            ]
+        )
+        == 0
+    )
     assert entry.main(["run", "--data", "/given"]) == 0
     first, second = seen
-    assert first.conf("clothing") == {"recipe": "clothing", "niche": "Shorts,Skirts", "target_size": 40}  # type: ignore[attr-defined]
+    assert first.conf("clothing") == {
+        "recipe": "clothing",
+        "niche": "Shorts,Skirts",
+        "target_size": 40,
+    }  # type: ignore[attr-defined]
     assert (first.data, second.data) == ("/from/environment", "/given")  # type: ignore[attr-defined]
-    assert second.conf("demo") == {"recipe": "demo"}, "what is not given is the recipe's"  # type: ignore[attr-defined]
+    assert second.conf("demo") == {"recipe": "demo"}, (
+        "what is not given is the recipe's"
+    )  # type: ignore[attr-defined]

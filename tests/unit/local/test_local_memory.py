@@ -21,12 +21,12 @@ def test_memory_of_a_tree_is_its_sum(launch: Any) -> None:
 
 
 def test_sampler_sees_a_peak_that_is_gone_in_the_end() -> None:
-    program = (
-        "import time; held = bytearray(200 * 2**20); held[::4096] = bytes(len(held[::4096])); time.sleep(1.5)"
-    )
+    program = "import time; held = bytearray(200 * 2**20); held[::4096] = bytes(len(held[::4096])); time.sleep(1.5)"
     with MemorySampler(lambda: {os.getpid(): "test"}, interval_s=0.1) as sampler:
         time.sleep(0.3)
         before = sampler.peak.total
-        subprocess.run([sys.executable, "-c", program, "-m", "kindling", "train"], check=True)
+        subprocess.run(
+            [sys.executable, "-c", program, "-m", "kindling", "train"], check=True
+        )
     assert sampler.peak.total - before > 190 * 2**20
     assert sampler.peak.parts["stage train"] > 190 * 2**20

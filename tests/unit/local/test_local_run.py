@@ -26,7 +26,10 @@ class ScriptedAirflow:
     """Plays one dictionary of task states a poll; the last one stays."""
 
     def __init__(
-        self, *script: Mapping[str, str], state: str = "running", others: tuple[str, ...] = ()
+        self,
+        *script: Mapping[str, str],
+        state: str = "running",
+        others: tuple[str, ...] = (),
     ) -> None:
         self._script, self._state, self._others = list(script), state, others
         self.paused, self.failed, self.conf = True, [], {}
@@ -75,7 +78,11 @@ def follow(airflow: ScriptedAirflow) -> tuple[pipeline.RunOutcome, str, list[str
     console, output = text_console()
     said: list[str] = []
     outcome = pipeline.follow(
-        airflow, {"recipe": "smoke"}, PlainView(console, 0.0), said.append, Path("/logs")
+        airflow,
+        {"recipe": "smoke"},
+        PlainView(console, 0.0),
+        said.append,
+        Path("/logs"),
     )  # type: ignore[arg-type]
     return outcome, output.getvalue(), said
 
@@ -101,37 +108,60 @@ def test_success_has_every_report_and_a_line_for_each_change() -> None:
 
 
 def test_last_words_of_the_running_task(tmp_path: Path) -> None:
-    log = tmp_path / "dag_id=nightly_retraining" / "run_id=r1" / "task_id=train" / "attempt=1.log"
+    log = (
+        tmp_path
+        / "dag_id=nightly_retraining"
+        / "run_id=r1"
+        / "task_id=train"
+        / "attempt=1.log"
+    )
     log.parent.mkdir(parents=True)
     said = "2026-11-21 11:35:07,579 INFO kindling.modeling.fitting: step 3 of 56"
-    log.write_text(f'{{"event": "x"}}\n{json.dumps({"event": said})}\n{{"event": "half a li')
-    airflow = ScriptedAirflow({"train": "running"}, {"train": "success"}, state="success")
+    log.write_text(
+        f'{{"event": "x"}}\n{json.dumps({"event": said})}\n{{"event": "half a li'
+    )
+    airflow = ScriptedAirflow(
+        {"train": "running"}, {"train": "success"}, state="success"
+    )
     shown: list[str] = []
 
     class Listener(PlainView):
-        def show(self, tasks: Mapping[str, Task], reports: Mapping[str, Any], last_words: str) -> None:
+        def show(
+            self, tasks: Mapping[str, Task], reports: Mapping[str, Any], last_words: str
+        ) -> None:
             shown.append(last_words)
 
-    pipeline.follow(airflow, {}, Listener(text_console()[0], 0.0), shown.append, tmp_path)  # type: ignore[arg-type]
+    pipeline.follow(
+        airflow, {}, Listener(text_console()[0], 0.0), shown.append, tmp_path
+    )  # type: ignore[arg-type]
     assert shown == ["step 3 of 56", ""]
 
 
 def test_lost_run_is_ended_and_not_waited_for() -> None:
-    airflow = ScriptedAirflow({"scrape": "failed", "dedupe": "upstream_failed", "train": "waiting"})
+    airflow = ScriptedAirflow(
+        {"scrape": "failed", "dedupe": "upstream_failed", "train": "waiting"}
+    )
     outcome, _, _ = follow(airflow)
     assert not outcome.succeeded
-    assert airflow.failed == ["r1"], "a run left running would hold the only slot of the next"
+    assert airflow.failed == ["r1"], (
+        "a run left running would hold the only slot of the next"
+    )
 
 
 def test_retry_is_not_the_end() -> None:
     airflow = ScriptedAirflow(
-        {"scrape": "up_for_retry"}, {"scrape": "running"}, {"scrape": "success"}, state="success"
+        {"scrape": "up_for_retry"},
+        {"scrape": "running"},
+        {"scrape": "success"},
+        state="success",
     )
     assert follow(airflow)[0].succeeded
 
 
 @pytest.mark.parametrize("interrupt", [KeyboardInterrupt, Interrupted])
-def test_interrupt_cancels_the_run(interrupt: type[BaseException], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interrupt_cancels_the_run(
+    interrupt: type[BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
     airflow = ScriptedAirflow({"scrape": "running"})
 
     def strike(_: float) -> None:
@@ -147,7 +177,9 @@ def test_interrupt_cancels_the_run(interrupt: type[BaseException], monkeypatch: 
 def test_another_run_under_way_is_named() -> None:
     assert (
         "run nightly is under way; ours waits for it"
-        in follow(ScriptedAirflow({"scrape": "success"}, state="success", others=("nightly",)))[2]
+        in follow(
+            ScriptedAirflow({"scrape": "success"}, state="success", others=("nightly",))
+        )[2]
     )
 
 
@@ -168,11 +200,19 @@ def test_abandoned_runs_are_failed() -> None:
 
 
 def test_failure_tells_stage_reason_last_lines_and_log() -> None:
-    airflow = ScriptedAirflow({"scrape": "success", "dedupe": "failed", "train": "upstream_failed"})
+    airflow = ScriptedAirflow(
+        {"scrape": "success", "dedupe": "failed", "train": "upstream_failed"}
+    )
     failed = pipeline.failure(airflow, follow(airflow)[0], Path("/logs"))  # type: ignore[arg-type]
-    assert (failed.stage, failed.reason) == ("dedupe", "AirflowFailException: dedupe ended with 3: final")
+    assert (failed.stage, failed.reason) == (
+        "dedupe",
+        "AirflowFailException: dedupe ended with 3: final",
+    )
     assert len(failed.lines) == 25 and failed.lines[0] == "line 16"
-    assert failed.log == "/logs/dag_id=nightly_retraining/run_id=r1/task_id=dedupe/attempt=1.log"
+    assert (
+        failed.log
+        == "/logs/dag_id=nightly_retraining/run_id=r1/task_id=dedupe/attempt=1.log"
+    )
     console, output = text_console()
     summary.print_failure(console, failed, "http://ui")
     assert {"FAILED: dedupe", "line 39", f"--- all of it: {failed.log}"} <= set(
@@ -199,8 +239,15 @@ def test_a_refused_model_is_an_error_and_time_and_memory_are_told_all_the_same(
     memory = SimpleNamespace(peak=Peak(3 * 2**30, {"stage train": 2**31}))
     with pytest.raises(SupervisorError, match="the gate let no model through"):
         run_once(
-            console, installation, Recipe("smoke", "c", ""), Wanted("smoke", "", "", None), memory, time.monotonic()
+            console,
+            installation,
+            Recipe("smoke", "c", ""),
+            Wanted("smoke", "", "", None),
+            memory,
+            time.monotonic(),
         )  # type: ignore[arg-type]
     lines = output.getvalue().splitlines()
-    assert f"report: {page}" in lines and any(line.startswith("time: ") for line in lines)
+    assert f"report: {page}" in lines and any(
+        line.startswith("time: ") for line in lines
+    )
     assert any(line.startswith("peak memory: 3.00 GiB") for line in lines)

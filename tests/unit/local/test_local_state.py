@@ -34,11 +34,16 @@ def test_state_cut_off_by_a_full_disk_is_no_state(tmp_path: Path) -> None:
     assert state.load(tmp_path / "state.json") == state.State()
 
 
-def test_process_is_gone_when_it_ended_or_its_pid_is_reused(layout: Layout, launch: Launch) -> None:
+def test_process_is_gone_when_it_ended_or_its_pid_is_reused(
+    layout: Layout, launch: Launch
+) -> None:
     process = launch("shop", "plain")
     entry = state.load(layout.state).services["shop"]
     assert state.process(entry) == process
-    assert state.process(state.Entry("shop", entry.pid, entry.created - 60, "", "")) is None
+    assert (
+        state.process(state.Entry("shop", entry.pid, entry.created - 60, "", ""))
+        is None
+    )
     process.kill()
     process.wait()
     assert state.process(entry) is None
@@ -51,7 +56,9 @@ with holding(Path(sys.argv[1]), "run"):
 """
 
 
-def test_second_holder_is_told_who_has_the_lock_until_that_one_dies(tmp_path: Path) -> None:
+def test_second_holder_is_told_who_has_the_lock_until_that_one_dies(
+    tmp_path: Path,
+) -> None:
     path = tmp_path / "lock"
     environment = {**os.environ, "PYTHONPATH": str(Path(state.__file__).parents[2])}
     with subprocess.Popen(
@@ -60,7 +67,10 @@ def test_second_holder_is_told_who_has_the_lock_until_that_one_dies(tmp_path: Pa
         assert other.stdout is not None and other.stdout.readline() == b"held\n"
         assert holder(path) == other.pid
         with (
-            pytest.raises(SupervisorError, match=rf"another run holds .*pid {other.pid} \(make run\)"),
+            pytest.raises(
+                SupervisorError,
+                match=rf"another run holds .*pid {other.pid} \(make run\)",
+            ),
             holding(path, "up"),
         ):
             pass
@@ -74,22 +84,37 @@ def service(
     layout: Layout, program: str, healthy: Callable[[], str], timeout_s: float = 30
 ) -> services.Service:
     return services.Service(
-        "shop", (sys.executable, "-c", program), {}, layout.log("shop"), "", healthy, timeout_s
+        "shop",
+        (sys.executable, "-c", program),
+        {},
+        layout.log("shop"),
+        "",
+        healthy,
+        timeout_s,
     )
 
 
 def test_service_that_ends_while_starting_shows_its_log(layout: Layout) -> None:
     one = service(layout, "print('the reason'); raise SystemExit(3)", lambda: "not yet")
     with pytest.raises(
-        SupervisorError, match=r"shop ended while starting; the end of .*shop\.log:\nthe reason"
+        SupervisorError,
+        match=r"shop ended while starting; the end of .*shop\.log:\nthe reason",
     ):
-        services.wait_healthy([one], {"shop": services.start(one, layout.processes, False)}, lambda *_: None)
+        services.wait_healthy(
+            [one],
+            {"shop": services.start(one, layout.processes, False)},
+            lambda *_: None,
+        )
 
 
-def test_service_that_stays_ill_names_what_is_missing(layout: Layout, launch: Launch) -> None:
+def test_service_that_stays_ill_names_what_is_missing(
+    layout: Layout, launch: Launch
+) -> None:
     launch("shop", "plain")
     one = service(layout, "", lambda: "no heartbeat", timeout_s=0.5)
-    with pytest.raises(SupervisorError, match=r"shop is not healthy after 0 s \(no heartbeat\)"):
+    with pytest.raises(
+        SupervisorError, match=r"shop is not healthy after 0 s \(no heartbeat\)"
+    ):
         services.wait_healthy([one], state.load(layout.state).services, lambda *_: None)
 
 
@@ -102,7 +127,9 @@ def test_last_log_is_kept_beside_the_new_one(layout: Layout) -> None:
     psutil.Process(entry.pid).wait(5)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's death")
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="only Linux tells a child of its parent's death"
+)
 def test_service_of_a_run_ends_with_a_killed_supervisor(layout: Layout) -> None:
     program = (
         "import sys, time; from pathlib import Path; from kindling_airflow.local import services\n"
@@ -112,7 +139,9 @@ def test_service_of_a_run_ends_with_a_killed_supervisor(layout: Layout) -> None:
     )
     environment = {**os.environ, "PYTHONPATH": str(Path(state.__file__).parents[2])}
     with subprocess.Popen(
-        [sys.executable, "-c", program, str(layout.log("shop"))], env=environment, stdout=subprocess.PIPE
+        [sys.executable, "-c", program, str(layout.log("shop"))],
+        env=environment,
+        stdout=subprocess.PIPE,
     ) as supervisor:
         assert supervisor.stdout is not None
         child = psutil.Process(int(supervisor.stdout.readline()))
@@ -120,17 +149,30 @@ def test_service_of_a_run_ends_with_a_killed_supervisor(layout: Layout) -> None:
     wait_until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)
 
 
-def job(layout: Layout, program: str, done: Callable[[], None] = lambda: None) -> preparation.Job:
+def job(
+    layout: Layout, program: str, done: Callable[[], None] = lambda: None
+) -> preparation.Job:
     return preparation.Job(
-        "catalogue", (sys.executable, "-c", program), {}, layout.processes, layout.log("catalogue"), done
+        "catalogue",
+        (sys.executable, "-c", program),
+        {},
+        layout.processes,
+        layout.log("catalogue"),
+        done,
     )
 
 
 def test_failed_preparation_gives_its_last_words_and_exit_code(layout: Layout) -> None:
     done: list[int] = []
     with (
-        pytest.raises(SupervisorError, match=r"catalogue failed \(exit code 2\).*\nno such folder") as caught,
-        job(layout, "print('no such folder'); raise SystemExit(2)", lambda: done.append(1)) as one,
+        pytest.raises(
+            SupervisorError, match=r"catalogue failed \(exit code 2\).*\nno such folder"
+        ) as caught,
+        job(
+            layout,
+            "print('no such folder'); raise SystemExit(2)",
+            lambda: done.append(1),
+        ) as one,
     ):
         one.wait()
     assert caught.value.exit_code == 2

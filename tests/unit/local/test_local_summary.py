@@ -16,7 +16,13 @@ from kindling_airflow.local.progress import LiveView, seconds
 
 from .conftest import report, text_console
 
-ESTIMATE = {"value": 0.9123, "n": 1234, "low": 0.881, "high": 0.94, "data_sha256": "0123456789abcdef"}
+ESTIMATE = {
+    "value": 0.9123,
+    "n": 1234,
+    "low": 0.881,
+    "high": 0.94,
+    "data_sha256": "0123456789abcdef",
+}
 
 
 def outcome(**reports: dict[str, Any]) -> pipeline.RunOutcome:
@@ -48,7 +54,9 @@ def test_figures_come_with_interval_n_and_data_or_not_at_all() -> None:
         "loose": 0.5,
         "slices": {"small": ESTIMATE, "deep": {"er": ESTIMATE}},
     }
-    text = printed(outcome(evaluate=report("evaluate", figures=figures)), "Photos are drawn.")
+    text = printed(
+        outcome(evaluate=report("evaluate", figures=figures)), "Photos are drawn."
+    )
     assert "polarity_macro_f1  0.912  [0.881, 0.940]  1,234  01234567" in text
     assert "slices.small" in text and "deep" not in text and "loose" not in text
     assert "of figures that involve photos: Photos are drawn." in text
@@ -59,11 +67,23 @@ def test_figures_come_with_interval_n_and_data_or_not_at_all() -> None:
     [
         (True, "3", None, "gate: version 3 is the champion"),
         (True, "3", "2", "gate: version 3 is the champion, after version 2"),
-        (False, "2", "2", "gate: version 3 is not let through; the champion stays version 2"),
-        (False, None, None, "gate: version 3 is not let through; the champion is still to come"),
+        (
+            False,
+            "2",
+            "2",
+            "gate: version 3 is not let through; the champion stays version 2",
+        ),
+        (
+            False,
+            None,
+            None,
+            "gate: version 3 is not let through; the champion is still to come",
+        ),
     ],
 )
-def test_verdict(promoted: bool, champion: str | None, before: str | None, expected: str) -> None:
+def test_verdict(
+    promoted: bool, champion: str | None, before: str | None, expected: str
+) -> None:
     figures = {
         "promoted": promoted,
         "candidate_version": "3",
@@ -71,7 +91,10 @@ def test_verdict(promoted: bool, champion: str | None, before: str | None, expec
         "previous_champion": before,
         "checks": [{"name": "bar", "passed": promoted, "detail": "0.9 [0.8, 1.0]"}],
     }
-    assert summary.verdict(figures) == [expected, f"  {'pass' if promoted else 'FAIL'}  bar: 0.9 [0.8, 1.0]"]
+    assert summary.verdict(figures) == [
+        expected,
+        f"  {'pass' if promoted else 'FAIL'}  bar: 0.9 [0.8, 1.0]",
+    ]
 
 
 def test_report_uri_with_spaces_is_a_path() -> None:
@@ -85,14 +108,20 @@ def test_report_uri_with_spaces_is_a_path() -> None:
 def test_peak_names_its_parts() -> None:
     console, output = text_console()
     summary.print_peak(
-        console, Peak(3 * 2**30, {"stage train": 2 * 2**30, "postgres": 2**30, "tiny": 1}, "PSS")
+        console,
+        Peak(
+            3 * 2**30, {"stage train": 2 * 2**30, "postgres": 2**30, "tiny": 1}, "PSS"
+        ),
     )
     assert (
-        output.getvalue().strip() == "peak memory: 3.00 GiB (PSS; in MiB: stage train 2,048, postgres 1,024)"
+        output.getvalue().strip()
+        == "peak memory: 3.00 GiB (PSS; in MiB: stage train 2,048, postgres 1,024)"
     )
 
 
-@pytest.mark.parametrize(("value", "expected"), [(7.25, "7.2 s"), (125, "2:05 min"), (3725, "1:02:05 h")])
+@pytest.mark.parametrize(
+    ("value", "expected"), [(7.25, "7.2 s"), (125, "2:05 min"), (3725, "1:02:05 h")]
+)
 def test_seconds(value: float, expected: str) -> None:
     assert seconds(value) == expected
 
@@ -101,7 +130,10 @@ def test_live_view_draws_tasks_and_the_overall_bar() -> None:
     output = StringIO()
     shown = LiveView(Console(file=output, force_terminal=True, width=120), 0.0)
     shown.show(
-        {"train": Task("train", "running", 2, 61.0), "scrape": Task("scrape", "success", 1, 3.0)},
+        {
+            "train": Task("train", "running", 2, 61.0),
+            "scrape": Task("scrape", "success", 1, 3.0),
+        },
         {"scrape": report("scrape")},
         "step 3 of 56",
     )
@@ -109,7 +141,14 @@ def test_live_view_draws_tasks_and_the_overall_bar() -> None:
     text = output.getvalue()
     assert text.index("scrape") < text.index("train")
     assert all(
-        part in text for part in ("running (attempt 2)", "1:01 min", "1,200", "1/2 tasks", "step 3 of 56")
+        part in text
+        for part in (
+            "running (attempt 2)",
+            "1:01 min",
+            "1,200",
+            "1/2 tasks",
+            "step 3 of 56",
+        )
     )
 
 
@@ -130,7 +169,10 @@ GOOD = {
     ("change", "problem"),
     [
         ({}, None),
-        ({"probabilities": {"negative": 0.8, "neutral": 0.15, "positive": 0.5}}, "not a distribution"),
+        (
+            {"probabilities": {"negative": 0.8, "neutral": 0.15, "positive": 0.5}},
+            "not a distribution",
+        ),
         ({"probabilities": {"negative": 1.0}}, "not a distribution"),
         ({"sentiment": "positive"}, "not the likeliest"),
         ({"confidence": 1.2}, "no probability"),
@@ -143,6 +185,6 @@ def test_faults_of_an_answer(change: dict[str, Any], problem: str | None) -> Non
 
 
 def test_answer_without_a_field_is_none() -> None:
-    assert answer.faults({key: value for key, value in GOOD.items() if key != "summary"}, "3") == [
-        "without summary"
-    ]
+    assert answer.faults(
+        {key: value for key, value in GOOD.items() if key != "summary"}, "3"
+    ) == ["without summary"]

@@ -25,7 +25,9 @@ def stop(layout: Layout, grace_s: float = 5) -> tuple[list[str], list[str]]:
 
 
 def gone(*processes: psutil.Process) -> bool:
-    return not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in processes)
+    return not any(
+        one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in processes
+    )
 
 
 def test_nothing_to_stop(layout: Layout) -> None:
@@ -34,7 +36,8 @@ def test_nothing_to_stop(layout: Layout) -> None:
 
 def test_order(layout: Layout, launch: Launch, journal: Path) -> None:
     processes = [
-        launch(name, "plain") for name in ("shop", "api-server", "dag-processor", "scheduler", "inference")
+        launch(name, "plain")
+        for name in ("shop", "api-server", "dag-processor", "scheduler", "inference")
     ]
     stopped, _ = stop(layout)
     assert gone(*processes)
@@ -58,19 +61,34 @@ def test_tasks_end_before_the_scheduler_that_would_wait_for_them(
 ) -> None:
     # As Airflow: the scheduler waits for its worker, that for its task runner, and only TERM to the
     # runner itself, which is in a session of its own, ends the stage.
-    scheduler = launch("scheduler", "waits", "worker", "follows", "runner", "own kills", "stage", "own")
+    scheduler = launch(
+        "scheduler", "waits", "worker", "follows", "runner", "own kills", "stage", "own"
+    )
     tree = [scheduler, *scheduler.children(recursive=True)]
     assert len({os.getsid(one.pid) for one in tree}) == 3
     _, said = stop(layout, grace_s=10)
     assert gone(*tree)
     told = [line for line in lines(journal) if not line.startswith("up ")]
-    assert {"runner", "stage"} <= set(told), "the runner has to be told, so that it ends its stage"
+    assert {"runner", "stage"} <= set(told), (
+        "the runner has to be told, so that it ends its stage"
+    )
     assert "worker" not in told
     assert said == ["scheduler stopped"], "nothing of it by force"
 
 
-def test_deaf_task_does_not_outlive_the_scheduler(layout: Layout, launch: Launch) -> None:
-    scheduler = launch("scheduler", "waits", "worker", "follows", "runner", "own deaf", "stage", "own deaf")
+def test_deaf_task_does_not_outlive_the_scheduler(
+    layout: Layout, launch: Launch
+) -> None:
+    scheduler = launch(
+        "scheduler",
+        "waits",
+        "worker",
+        "follows",
+        "runner",
+        "own deaf",
+        "stage",
+        "own deaf",
+    )
     tree = [scheduler, *scheduler.children(recursive=True)]
     stop(layout, grace_s=0.5)
     assert gone(*tree)
@@ -102,10 +120,14 @@ def test_orphaned_stage_is_known_by_its_stores(
     layout: Layout, stray: Callable[..., subprocess.Popen[bytes]], tmp_path: Path
 ) -> None:
     stage = stray(env={"KINDLING_KEYWORDS_DIR": str(layout.keywords)}, cwd=tmp_path)
-    other = stray(env={"KINDLING_KEYWORDS_DIR": str(tmp_path / "elsewhere")}, cwd=layout.var)
+    other = stray(
+        env={"KINDLING_KEYWORDS_DIR": str(tmp_path / "elsewhere")}, cwd=layout.var
+    )
     stop(layout)
     assert stage.poll() is not None
-    assert other.poll() is None, "another installation's process, or a person's in our folder, is left alone"
+    assert other.poll() is None, (
+        "another installation's process, or a person's in our folder, is left alone"
+    )
 
 
 def test_the_callers_own_family_is_left_alone(layout: Layout) -> None:
@@ -120,9 +142,24 @@ def test_the_callers_own_family_is_left_alone(layout: Layout) -> None:
         "KINDLING_KEYWORDS_DIR": str(layout.keywords),
         "PYTHONPATH": str(Path(stopping.__file__).parents[2]),
     }
-    shell = ["sh", "-c", '"$@"; exit $?', "sh", sys.executable, "-c", program, str(layout.var)]
+    shell = [
+        "sh",
+        "-c",
+        '"$@"; exit $?',
+        "sh",
+        sys.executable,
+        "-c",
+        program,
+        str(layout.var),
+    ]
     done = subprocess.run(
-        shell, cwd=layout.processes, env=environment, capture_output=True, text=True, timeout=60, check=False
+        shell,
+        cwd=layout.processes,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     assert (done.returncode, done.stdout) == (0, "alive\n"), done.stderr
 
@@ -133,5 +170,10 @@ def test_pid_of_somebody_else_is_not_signalled(layout: Layout, launch: Launch) -
     text = layout.state.read_text()
     created = load(layout.state).services["shop"].created
     layout.state.write_text(text.replace(str(created), str(created - 3600)))
-    assert stopping.stop_services(layout, load(layout.state), ("shop",), 1, lambda line: None) == []
+    assert (
+        stopping.stop_services(
+            layout, load(layout.state), ("shop",), 1, lambda line: None
+        )
+        == []
+    )
     assert process.is_running()

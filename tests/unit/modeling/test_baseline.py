@@ -5,7 +5,14 @@ import pytest
 
 from kindling.modeling.baseline import Baseline
 
-TEXTS = ["it tore at once", "tore and faded", "it is fine", "fine for the price", "soft and lovely", "lovely cut, soft"] * 3
+TEXTS = [
+    "it tore at once",
+    "tore and faded",
+    "it is fine",
+    "fine for the price",
+    "soft and lovely",
+    "lovely cut, soft",
+] * 3
 LABELS = np.array([0, 0, 1, 1, 2, 2] * 3)
 
 
@@ -15,18 +22,29 @@ def baseline() -> Baseline:
 
 
 def test_it_learns(baseline: Baseline) -> None:
-    assert baseline.probabilities(["it tore", "fine price", "so soft"]).argmax(1).tolist() == [0, 1, 2]
+    assert baseline.probabilities(["it tore", "fine price", "so soft"]).argmax(
+        1
+    ).tolist() == [0, 1, 2]
 
 
 def test_a_saved_baseline_answers_the_same(baseline: Baseline, tmp_path) -> None:
     baseline.save(tmp_path)
     texts = [*TEXTS, "", "words never seen"]
-    assert np.array_equal(Baseline.load(tmp_path).probabilities(texts), baseline.probabilities(texts))
-    assert sorted(path.suffix for path in tmp_path.iterdir()) == [".json", ".safetensors"]  # Nothing that can run.
+    assert np.array_equal(
+        Baseline.load(tmp_path).probabilities(texts), baseline.probabilities(texts)
+    )
+    assert sorted(path.suffix for path in tmp_path.iterdir()) == [
+        ".json",
+        ".safetensors",
+    ]  # Nothing that can run.
 
 
 def test_row_weights_count() -> None:
     contradicted = np.where(np.arange(len(TEXTS)) % 6 < 2, 2, LABELS)
     weights = np.where(contradicted == LABELS, 1.0, 0.001)
-    both = Baseline.fit([*TEXTS, *TEXTS], np.concatenate([LABELS, contradicted]), np.concatenate([np.ones(18), weights]))
+    both = Baseline.fit(
+        [*TEXTS, *TEXTS],
+        np.concatenate([LABELS, contradicted]),
+        np.concatenate([np.ones(18), weights]),
+    )
     assert both.probabilities(["it tore"]).argmax() == 0

@@ -18,7 +18,9 @@ def test_round_trip_and_absence(tmp_path) -> None:
     assert [path.name for path in (tmp_path / "deep").iterdir()] == ["a.pt"]
 
 
-def test_a_kill_while_saving_leaves_the_one_before(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_kill_while_saving_leaves_the_one_before(
+    tmp_path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     checkpoint = Checkpoint(tmp_path / "a.pt")
     checkpoint.save({"losses": [1.0]})
 
@@ -49,7 +51,10 @@ def test_code_in_a_checkpoint_does_not_run(tmp_path) -> None:
 
 
 def test_disk_full_says_where(tmp_path) -> None:
-    with pytest.raises(KindlingError, match=f"disk full while writing {tmp_path}"), disk_full_named(tmp_path / "new" / "x"):
+    with (
+        pytest.raises(KindlingError, match=f"disk full while writing {tmp_path}"),
+        disk_full_named(tmp_path / "new" / "x"),
+    ):
         raise OSError(errno.ENOSPC, "No space left on device")
 
 

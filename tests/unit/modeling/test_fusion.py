@@ -6,17 +6,28 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import softmax
 
-from kindling.modeling.fusion import MIN_FUSION_ROWS, Fusion, fit_fusion, fit_temperature
+from kindling.modeling.fusion import (
+    MIN_FUSION_ROWS,
+    Fusion,
+    fit_fusion,
+    fit_temperature,
+)
 
 PRIOR = np.array([0.2, 0.2, 0.6])
 
 
-def towers(n: int, text_skill: float, image_skill: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def towers(
+    n: int, text_skill: float, image_skill: float, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Labels and the logits of two towers that know them by `skill` (0: noise)."""
     rng = np.random.default_rng(seed)
     labels = rng.choice(3, size=n, p=PRIOR)
     truth = np.eye(3)[labels]
-    return labels, text_skill * truth + rng.normal(size=(n, 3)), image_skill * truth + rng.normal(size=(n, 3))
+    return (
+        labels,
+        text_skill * truth + rng.normal(size=(n, 3)),
+        image_skill * truth + rng.normal(size=(n, 3)),
+    )
 
 
 def fitted(n: int, text_skill: float, image_skill: float) -> Fusion:
@@ -46,7 +57,9 @@ def test_a_single_tower_keeps_its_ranking() -> None:
 
 def test_temperature_undoes_scaling() -> None:
     labels, logits, _ = towers(3000, 2.0, 0.0)
-    assert fit_temperature(4 * logits, labels) / fit_temperature(logits, labels) == pytest.approx(4, rel=0.02)
+    assert fit_temperature(4 * logits, labels) / fit_temperature(
+        logits, labels
+    ) == pytest.approx(4, rel=0.02)
 
 
 def test_two_informed_towers_beat_either_on_new_rows() -> None:
@@ -71,8 +84,13 @@ def test_few_rows_never_make_a_tower_count_for_more_than_it_says() -> None:
     assert 0 < min(weights) and max(weights) == 1.0
 
 
-@pytest.mark.parametrize(("rows", "method"), [(MIN_FUSION_ROWS - 1, "naive-bayes"), (MIN_FUSION_ROWS, "logistic")])
-def test_few_photo_rows_fall_back_to_naive_bayes_and_say_so(rows: int, method: str) -> None:
+@pytest.mark.parametrize(
+    ("rows", "method"),
+    [(MIN_FUSION_ROWS - 1, "naive-bayes"), (MIN_FUSION_ROWS, "logistic")],
+)
+def test_few_photo_rows_fall_back_to_naive_bayes_and_say_so(
+    rows: int, method: str
+) -> None:
     fusion = fitted(rows, 1.5, 1.5)
     assert (fusion.method, fusion.fitted_on) == (method, rows)
 
@@ -80,14 +98,24 @@ def test_few_photo_rows_fall_back_to_naive_bayes_and_say_so(rows: int, method: s
 def test_naive_bayes_is_the_product_of_both_over_the_prior() -> None:
     labels, text, image = towers(30, 1.0, 1.0)
     fusion = fit_fusion(text, labels, np.arange(30), image, PRIOR)
-    product = softmax(text / fusion.text_temperature, 1) * softmax(image / fusion.image_temperature, 1) / PRIOR
-    assert np.allclose(fusion.probabilities(text, image), product / product.sum(1, keepdims=True))
+    product = (
+        softmax(text / fusion.text_temperature, 1)
+        * softmax(image / fusion.image_temperature, 1)
+        / PRIOR
+    )
+    assert np.allclose(
+        fusion.probabilities(text, image), product / product.sum(1, keepdims=True)
+    )
 
 
 def test_without_an_image_tower_the_fusion_is_text_only() -> None:
     labels, text, _ = towers(30, 1.0, 1.0)
     fusion = fit_fusion(text, labels, np.arange(0), None, PRIOR)
-    assert (fusion.method, fusion.image_weight, fusion.fitted_on) == ("text-only", 0.0, 0)
+    assert (fusion.method, fusion.image_weight, fusion.fitted_on) == (
+        "text-only",
+        0.0,
+        0,
+    )
 
 
 def test_dict_round_trip() -> None:

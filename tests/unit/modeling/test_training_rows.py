@@ -17,30 +17,56 @@ from kindling.modeling.rows import NONE, as_rows, class_weights
 from kindling.records import CONDITIONS, Example
 
 
-def photo(colour: tuple[int, int, int], size: tuple[int, int] = (30, 20), kind: str = "PNG", **save: object) -> bytes:
+def photo(
+    colour: tuple[int, int, int],
+    size: tuple[int, int] = (30, 20),
+    kind: str = "PNG",
+    **save: object,
+) -> bytes:
     buffer = io.BytesIO()
     Image.new("RGB", size, colour).save(buffer, kind, **save)
     return buffer.getvalue()
 
 
 def example(number: int, **fields: object) -> Example:
-    known = {"text": "soft", "sentiment": "positive", "rating": 5, "origin": "scraped", "split": "train"}
-    return Example(review_id=f"r{number}", product_id="p", category="c", **{**known, **fields})  # type: ignore[arg-type]
+    known = {
+        "text": "soft",
+        "sentiment": "positive",
+        "rating": 5,
+        "origin": "scraped",
+        "split": "train",
+    }
+    return Example(
+        review_id=f"r{number}", product_id="p", category="c", **{**known, **fields}
+    )  # type: ignore[arg-type]
 
 
-@given(st.lists(st.integers(1, 200), min_size=1, max_size=400), st.integers(2, 40), st.integers(1, 3), st.integers(0, 5))
-def test_plan_holds_every_row_once_an_epoch(lengths: list[int], batch_size: int, epochs: int, seed: int) -> None:
+@given(
+    st.lists(st.integers(1, 200), min_size=1, max_size=400),
+    st.integers(2, 40),
+    st.integers(1, 3),
+    st.integers(0, 5),
+)
+def test_plan_holds_every_row_once_an_epoch(
+    lengths: list[int], batch_size: int, epochs: int, seed: int
+) -> None:
     plan = length_bucketed_plan(lengths, batch_size, epochs, seed)
     rows = np.concatenate(plan)
-    assert np.array_equal(np.bincount(rows, minlength=len(lengths)), np.full(len(lengths), epochs))
+    assert np.array_equal(
+        np.bincount(rows, minlength=len(lengths)), np.full(len(lengths), epochs)
+    )
     assert max(len(batch) for batch in plan) <= batch_size
     again = length_bucketed_plan(lengths, batch_size, epochs, seed)
-    assert all(np.array_equal(one, other) for one, other in zip(plan, again, strict=True))
+    assert all(
+        np.array_equal(one, other) for one, other in zip(plan, again, strict=True)
+    )
 
 
 def test_batches_are_of_like_length() -> None:
     lengths = np.random.default_rng(0).integers(5, 128, 1600)
-    spread = np.mean([np.ptp(lengths[batch]) for batch in length_bucketed_plan(lengths, 32, 1, 0)])
+    spread = np.mean(
+        [np.ptp(lengths[batch]) for batch in length_bucketed_plan(lengths, 32, 1, 0)]
+    )
     assert spread < 10 < np.ptp(lengths)
 
 
@@ -49,10 +75,14 @@ def test_learning_rate_warms_up_then_falls(steps: int) -> None:
     factors = [learning_rate_factor(step, steps) for step in range(steps)]
     peak = int(np.argmax(factors))
     assert all(0 < one <= 1 for one in factors)
-    assert factors[: peak + 1] == sorted(factors[: peak + 1]) and factors[peak:] == sorted(factors[peak:], reverse=True)
+    assert factors[: peak + 1] == sorted(factors[: peak + 1]) and factors[
+        peak:
+    ] == sorted(factors[peak:], reverse=True)
 
 
-@given(st.lists(st.integers(0, 2), min_size=3).filter(lambda labels: len(set(labels)) == 3))
+@given(
+    st.lists(st.integers(0, 2), min_size=3).filter(lambda labels: len(set(labels)) == 3)
+)
 def test_class_weights_favour_the_rare_and_average_one(labels: list[int]) -> None:
     counts, weights = np.bincount(labels), class_weights(np.array(labels), 3)
     assert weights[np.array(labels)].mean() == pytest.approx(1, rel=1e-5)
@@ -71,44 +101,86 @@ def test_a_shared_photo_is_read_and_decoded_once() -> None:
         asked.append(uri)
         return photo((250, 0, 0) if uri == "a" else (0, 0, 250))
 
-    rows = as_rows([example(1, photo_uri="a"), example(2), example(3, photo_uri="b", condition="torn"),
-                    example(4, photo_uri="a"), example(5, condition="torn")], read, 32)
+    rows = as_rows(
+        [
+            example(1, photo_uri="a"),
+            example(2),
+            example(3, photo_uri="b", condition="torn"),
+            example(4, photo_uri="a"),
+            example(5, condition="torn"),
+        ],
+        read,
+        32,
+    )
     assert sorted(asked) == ["a", "b"] and rows.pictures.shape == (2, 32, 32, 3)
-    assert rows.picture_of[0] == rows.picture_of[3] != rows.picture_of[2] and rows.picture_of[1] == NONE
+    assert (
+        rows.picture_of[0] == rows.picture_of[3] != rows.picture_of[2]
+        and rows.picture_of[1] == NONE
+    )
     assert rows.with_photo.tolist() == [0, 2, 3]
-    assert rows.conditions.tolist() == [NONE, NONE, CONDITIONS.index("torn"), NONE, NONE]
+    assert rows.conditions.tolist() == [
+        NONE,
+        NONE,
+        CONDITIONS.index("torn"),
+        NONE,
+        NONE,
+    ]
     assert rows.pictures[rows.picture_of[2]].mean((0, 1)).argmax() == 2
     assert rows.only(np.array([2])).texts == ("soft",)
 
 
 def test_a_study_knows_its_intact_shot() -> None:
     colours = {"intact": (0, 200, 0), "torn": (0, 100, 0)}
-    rows = as_rows([example(1), example(2, photo_uri="torn", condition="torn", intact_uri="intact")],
-                   lambda uri: photo(colours[uri]), 32)
+    rows = as_rows(
+        [
+            example(1),
+            example(2, photo_uri="torn", condition="torn", intact_uri="intact"),
+        ],
+        lambda uri: photo(colours[uri]),
+        32,
+    )
     assert rows.intact_of[0] == NONE
-    assert rows.pictures[rows.picture_of[1]].max() == 100 and rows.pictures[rows.intact_of[1]].max() == 200
+    assert (
+        rows.pictures[rows.picture_of[1]].max() == 100
+        and rows.pictures[rows.intact_of[1]].max() == 200
+    )
     assert rows.only(np.array([1])).intact_of.tolist() == [rows.intact_of[1]]
 
 
 def test_a_place_is_damaged_where_any_pixel_is_and_noise_is_no_damage() -> None:
     intact = np.full((2, 18, 18, 3), 100, dtype=np.uint8)
-    pictures = intact + np.random.default_rng(0).integers(0, 20, intact.shape).astype(np.uint8)
+    pictures = intact + np.random.default_rng(0).integers(0, 20, intact.shape).astype(
+        np.uint8
+    )
     pictures[1, 5, 10, 2] = 30
     pictures[1, 17, 17] = 250
     found = damaged_places(pictures, intact)
-    assert found.shape == (2, 5, 5) and np.argwhere(found.numpy()).tolist() == [[1, 1, 2], [1, 4, 4]]
+    assert found.shape == (2, 5, 5) and np.argwhere(found.numpy()).tolist() == [
+        [1, 1, 2],
+        [1, 4, 4],
+    ]
 
 
 def test_places_without_an_intact_shot_are_not_judged() -> None:
     torch.manual_seed(0)
-    condition, places, truth = torch.randn(3, 4), torch.randn(3, 4, 2, 2), torch.tensor([1, 0, 3])
+    condition, places, truth = (
+        torch.randn(3, 4),
+        torch.randn(3, 4, 2, 2),
+        torch.tensor([1, 0, 3]),
+    )
     damage = torch.zeros(3, 2, 2, dtype=torch.bool)
     damage[0, 0, 1] = True
-    none = condition_loss(condition, places, truth, damage, torch.tensor([False, False, False]))
-    one = condition_loss(condition, places, truth, damage, torch.tensor([True, False, False]))
+    none = condition_loss(
+        condition, places, truth, damage, torch.tensor([False, False, False])
+    )
+    one = condition_loss(
+        condition, places, truth, damage, torch.tensor([True, False, False])
+    )
     shown = torch.tensor([[0, 1], [0, 0]])
     assert float(one - none) == pytest.approx(
-        PLACE_LOSS * float(torch.nn.functional.cross_entropy(places[:1], shown[None])), rel=1e-5)
+        PLACE_LOSS * float(torch.nn.functional.cross_entropy(places[:1], shown[None])),
+        rel=1e-5,
+    )
 
 
 def test_rows_without_any_photo() -> None:
@@ -118,10 +190,16 @@ def test_rows_without_any_photo() -> None:
 
 def test_damaged_photo_is_named_by_its_uri() -> None:
     with pytest.raises(DataError, match=r"file:///x\.jpg.*cannot be read"):
-        as_rows([example(1, photo_uri="file:///x.jpg")], lambda uri: photo((1, 2, 3), kind="JPEG")[:200], 32)
+        as_rows(
+            [example(1, photo_uri="file:///x.jpg")],
+            lambda uri: photo((1, 2, 3), kind="JPEG")[:200],
+            32,
+        )
 
 
-@pytest.mark.parametrize("data", [b"", b"GIF89a", b"<svg></svg>", photo((1, 2, 3))[:-30]])
+@pytest.mark.parametrize(
+    "data", [b"", b"GIF89a", b"<svg></svg>", photo((1, 2, 3))[:-30]]
+)
 def test_what_is_no_picture_is_refused(data: bytes) -> None:
     with pytest.raises(DataError, match="cannot be read"):
         decode(data, 16)
@@ -136,7 +214,9 @@ def test_a_decompression_bomb_is_refused_unread() -> None:
 
 def test_camera_orientation_is_applied() -> None:
     picture = Image.new("RGB", (40, 20), (0, 0, 0))
-    picture.paste((255, 255, 255), (0, 0, 20, 20))  # White on the left; turned by the tag, white on top.
+    picture.paste(
+        (255, 255, 255), (0, 0, 20, 20)
+    )  # White on the left; turned by the tag, white on top.
     exif = Image.Exif()
     exif[0x0112] = 6
     buffer = io.BytesIO()

@@ -23,17 +23,33 @@ class Rows:
 
     def __init__(self) -> None:
         self.reviews = [
-            Review(f"r{i:02}", f"p{i % 3}", "Dresses", "", f"review number {i} says {'nice ' * i}", 1 + i % 5, "scraped")
+            Review(
+                f"r{i:02}",
+                f"p{i % 3}",
+                "Dresses",
+                "",
+                f"review number {i} says {'nice ' * i}",
+                1 + i % 5,
+                "scraped",
+            )
             for i in range(12)
         ] + [Review("s01", "p1", "Dresses", "", "made up", 5, "synthetic")]
 
     def read(self, record_type: type, run_id: str, **equals: Any) -> list[Any]:
         if record_type is DedupeDecision:
-            return [DedupeDecision(r.review_id, r.review_id, True, "unique", 1.0, "golden")
-                    for r in self.reviews if r.review_id != "r11"]
+            return [
+                DedupeDecision(r.review_id, r.review_id, True, "unique", 1.0, "golden")
+                for r in self.reviews
+                if r.review_id != "r11"
+            ]
         if record_type is Label:
-            return [Label(r.review_id, "positive", 0.8, LABELS.get(r.review_id, "accept"), {})
-                    for r in self.reviews if r.review_id != "r10"]
+            return [
+                Label(
+                    r.review_id, "positive", 0.8, LABELS.get(r.review_id, "accept"), {}
+                )
+                for r in self.reviews
+                if r.review_id != "r10"
+            ]
         return [r for r in self.reviews if r.origin == equals["origin"]]
 
 
@@ -56,8 +72,18 @@ class Leg:
     def count(self, version: str) -> int:
         return len(self.built.get(version, []))
 
-    def search(self, version: str, query: np.ndarray, limit: int, filters: Any = None, exact: bool = False) -> list[Hit]:
-        hits = [Hit(row.document.review_id, float(row.embedding @ query)) for row in self.built[version]]
+    def search(
+        self,
+        version: str,
+        query: np.ndarray,
+        limit: int,
+        filters: Any = None,
+        exact: bool = False,
+    ) -> list[Hit]:
+        hits = [
+            Hit(row.document.review_id, float(row.embedding @ query))
+            for row in self.built[version]
+        ]
         hits.sort(key=lambda hit: hit.score, reverse=exact or not self.blind)
         return hits[:limit]
 
@@ -94,9 +120,15 @@ class HashEmbedder:
     def __init__(self, folder: object) -> None: ...
 
     def encode(self, texts: Sequence[str]) -> np.ndarray:
-        seeds = [int(hashlib.sha256(text.encode()).hexdigest()[:8], 16) for text in texts]
-        vectors = np.stack([np.random.default_rng(seed).normal(size=16) for seed in seeds])
-        return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+        seeds = [
+            int(hashlib.sha256(text.encode()).hexdigest()[:8], 16) for text in texts
+        ]
+        vectors = np.stack(
+            [np.random.default_rng(seed).normal(size=16) for seed in seeds]
+        )
+        return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(
+            np.float32
+        )
 
 
 @pytest.fixture
@@ -104,12 +136,26 @@ def deps(monkeypatch: pytest.MonkeyPatch) -> Deps:
     monkeypatch.setattr(stage, "Embedder", HashEmbedder)
     monkeypatch.setattr(stage, "NEIGHBOURS", 3)
     unused: Any = None
-    return Deps(Rows(), unused, Leg("keywords"), Leg("vectors"), Alias(), Cache(), unused, "", None, None, 1)  # type: ignore[arg-type]
+    return Deps(
+        Rows(),
+        unused,
+        Leg("keywords"),
+        Leg("vectors"),
+        Alias(),
+        Cache(),
+        unused,
+        "",
+        None,
+        None,
+        1,
+    )  # type: ignore[arg-type]
 
 
 def run(deps: Deps, run_id: str = "Run 1", **config: Any) -> Outcome:
     recipe = load("smoke")
-    return stage.run(IndexConfig(**config), Context(run_id, recipe, (), 0, recipe.seed), deps)
+    return stage.run(
+        IndexConfig(**config), Context(run_id, recipe, (), 0, recipe.seed), deps
+    )
 
 
 def test_labelled_kept_real_reviews_of_every_split_go_in(deps: Deps) -> None:
@@ -119,15 +165,23 @@ def test_labelled_kept_real_reviews_of_every_split_go_in(deps: Deps) -> None:
     assert [d.review_id for d in documents] == [f"r{i:02}" for i in range(10) if i != 3]
     assert [row.document for row in rows] == documents
     assert documents[1].sentiment == "positive"
-    assert {(r.row_id, r.reason) for r in outcome.rejections} == {("r03", "label_discarded"), ("r10", "no_label")}
+    assert {(r.row_id, r.reason) for r in outcome.rejections} == {
+        ("r03", "label_discarded"),
+        ("r10", "no_label"),
+    }
     assert (outcome.rows_in, outcome.rows_out) == (11, 9)
-    assert outcome.figures["recall_at_3"]["value"] == 1.0 and outcome.figures["recall_at_3"]["n"] == 9
+    assert (
+        outcome.figures["recall_at_3"]["value"] == 1.0
+        and outcome.figures["recall_at_3"]["n"] == 9
+    )
 
 
 def test_each_row_gets_the_vector_of_its_own_text(deps: Deps) -> None:
     run(deps)
     for row in deps.vectors.built[deps.alias.current()]:  # type: ignore[attr-defined]
-        assert np.array_equal(row.embedding, HashEmbedder(None).encode([row.document.text])[0])
+        assert np.array_equal(
+            row.embedding, HashEmbedder(None).encode([row.document.text])[0]
+        )
 
 
 def test_a_second_night_embeds_only_what_is_new(deps: Deps) -> None:
@@ -150,10 +204,14 @@ def test_a_serving_version_that_lost_rows_is_built_again(deps: Deps) -> None:
     assert deps.keywords.count(version) == 9
 
 
-@pytest.mark.parametrize(("leg", "fault", "message"), [
-    ("vectors", {"forgets": 1}, "9 reviews went in"), ("keywords", {"forgets": 2}, "9 reviews went in"),
-    ("vectors", {"blind": True}, "recall@3"),
-])
+@pytest.mark.parametrize(
+    ("leg", "fault", "message"),
+    [
+        ("vectors", {"forgets": 1}, "9 reviews went in"),
+        ("keywords", {"forgets": 2}, "9 reviews went in"),
+        ("vectors", {"blind": True}, "recall@3"),
+    ],
+)
 def test_a_failed_check_leaves_the_alias_and_nothing_behind(
     deps: Deps, leg: str, fault: dict[str, Any], message: str
 ) -> None:
@@ -167,7 +225,10 @@ def test_a_failed_check_leaves_the_alias_and_nothing_behind(
 
 @pytest.mark.parametrize("keep", [1, 2, 3])
 def test_old_versions_go_and_the_one_before_stays(deps: Deps, keep: int) -> None:
-    versions = [run(deps, f"night {night}", keep_versions=keep).figures["version"] for night in range(5)]
+    versions = [
+        run(deps, f"night {night}", keep_versions=keep).figures["version"]
+        for night in range(5)
+    ]
     assert deps.vectors.versions() == deps.keywords.versions() == versions[-keep:]
     assert deps.alias.current() == versions[-1]
 

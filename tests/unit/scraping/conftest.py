@@ -32,9 +32,13 @@ def saved() -> Callable[[str], bytes]:
 
 
 @pytest.fixture(scope="session")
-def read(saved: Callable[[str], bytes], mapping: Mapping) -> Callable[[str], Extraction]:
+def read(
+    saved: Callable[[str], bytes], mapping: Mapping
+) -> Callable[[str], Extraction]:
     """The extraction of a saved page, as the shop's first product page."""
-    return lambda name: extract(saved(name), f"{SHOP}/p/teapot-01", mapping, "text/html; charset=utf-8")
+    return lambda name: extract(
+        saved(name), f"{SHOP}/p/teapot-01", mapping, "text/html; charset=utf-8"
+    )
 
 
 @dataclass
@@ -48,9 +52,17 @@ class MemoryShop:
     latency: Callable[[str], float] = lambda _: 0.0
 
     def page(
-        self, path: str, body: str = "", headers: dict[str, str] | None = None, status: int = 200
+        self,
+        path: str,
+        body: str = "",
+        headers: dict[str, str] | None = None,
+        status: int = 200,
     ) -> None:
-        self.answers[path] = (status, {"content-type": "text/html; charset=utf-8", **(headers or {})}, body)
+        self.answers[path] = (
+            status,
+            {"content-type": "text/html; charset=utf-8", **(headers or {})},
+            body,
+        )
 
     async def answer(self, request: httpx.Request) -> httpx.Response:
         path = request.url.raw_path.decode()
@@ -71,7 +83,11 @@ class MemoryShop:
         return extract(body, url, self.mapping, content_type)
 
     def crawl(
-        self, renderer: object = None, max_pages: int = 100, concurrency: int = 4, keep: list | None = None
+        self,
+        renderer: object = None,
+        max_pages: int = 100,
+        concurrency: int = 4,
+        keep: list | None = None,
     ) -> Crawl:
         async def go() -> Crawl:
             policy = Policy(concurrency=concurrency, retries=1)
@@ -79,7 +95,15 @@ class MemoryShop:
             async with open_fetcher(SHOP, policy, 0, transport, self.sleep) as fetcher:
                 robots = await fetcher.robots()
                 return await crawl(
-                    Site(f"{SHOP}/", self, fetcher, robots, self._store(keep), renderer, max_pages)
+                    Site(
+                        f"{SHOP}/",
+                        self,
+                        fetcher,
+                        robots,
+                        self._store(keep),
+                        renderer,
+                        max_pages,
+                    )
                 )
 
         return asyncio.run(go())
@@ -104,7 +128,11 @@ def product_page() -> Callable[..., str]:
     """A page of the plain layout with reviews of these ids, or a shell of the script layout."""
 
     def make(
-        product: str, ids: Sequence[str] = (), next_url: str = "", shell: int = 0, extra: str = ""
+        product: str,
+        ids: Sequence[str] = (),
+        next_url: str = "",
+        shell: int = 0,
+        extra: str = "",
     ) -> str:
         pager = f'<a rel="next" href="{next_url}">Next</a>' if next_url else ""
         if shell:
@@ -136,7 +164,13 @@ class Crawled:
 
     def page(self, extraction: Extraction, url: str = f"{SHOP}/p/x") -> CrawledPage:
         return CrawledPage(
-            url, 200, "0" * 64, "memory://", "http", datetime(2026, 1, 1, tzinfo=UTC), extraction
+            url,
+            200,
+            "0" * 64,
+            "memory://",
+            "http",
+            datetime(2026, 1, 1, tzinfo=UTC),
+            extraction,
         )
 
 

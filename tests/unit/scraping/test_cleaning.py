@@ -76,7 +76,9 @@ def test_normal_text_can_be_stored_on_one_line(text):
     assert unicodedata.is_normalized("NFC", clean)
 
 
-@given(st.text(st.characters(categories=["Ll", "Lu", "Zs"], exclude_characters="\u00a0")))
+@given(
+    st.text(st.characters(categories=["Ll", "Lu", "Zs"], exclude_characters="\u00a0"))
+)
 def test_plain_words_stay(text):
     assert normalise(text).split() == unicodedata.normalize("NFC", text).split()
 

@@ -31,16 +31,29 @@ class Drawing:
 
 def stock(shop, product_page, count=6, pages=3):
     """A start page, one listing a category, products with several pages."""
-    shop.page("/", '<a class="category" href="/c/one">one</a><a href="/account/trap" hidden>x</a>')
-    links = "".join(f'<a class="product-link" href="/p/{number}">p</a>' for number in range(count))
-    shop.page("/c/one", links[: len(links) // 2] + '<a rel="next" href="/c/one?page=2">next</a>')
+    shop.page(
+        "/",
+        '<a class="category" href="/c/one">one</a><a href="/account/trap" hidden>x</a>',
+    )
+    links = "".join(
+        f'<a class="product-link" href="/p/{number}">p</a>' for number in range(count)
+    )
+    shop.page(
+        "/c/one",
+        links[: len(links) // 2] + '<a rel="next" href="/c/one?page=2">next</a>',
+    )
     shop.page("/c/one?page=2", links)
     for number in range(count):
         for page in range(1, pages + 1):
             path = f"/p/{number}" + (f"?page={page}" if page > 1 else "")
             following = f"/p/{number}?page={page + 1}" if page < pages else ""
             shop.page(
-                path, product_page(str(number), [f"{number}-{page}-{row}" for row in range(2)], following)
+                path,
+                product_page(
+                    str(number),
+                    [f"{number}-{page}-{row}" for row in range(2)],
+                    following,
+                ),
             )
     shop.answers["/robots.txt"] = (200, {}, "User-agent: *\nDisallow: /account/")
     return count * pages + 3
@@ -61,7 +74,13 @@ def test_result_does_not_depend_on_order_of_answers(shop, product_page):
         rng = random.Random(seed)
         shop.latency = lambda _, rng=rng: rng.random() / 500
         found = shop.crawl(concurrency=concurrency, max_pages=11)
-        results.append(([(page.url, page.sha256) for page in found.pages], found.rejections, found.left))
+        results.append(
+            (
+                [(page.url, page.sha256) for page in found.pages],
+                found.rejections,
+                found.left,
+            )
+        )
     assert results[0] == results[1] == results[2]
 
 
@@ -94,7 +113,9 @@ def test_an_endless_list_ends(shop, product_page):
     shop.page("/", '<a class="product-link" href="/p/1">x</a>')
     shop.page("/p/1", product_page("1", ["a"], "/p/1?page=2"))
     for page in range(2, 60):
-        shop.page(f"/p/1?page={page}", product_page("1", ["a"], f"/p/1?page={page + 1}"))
+        shop.page(
+            f"/p/1?page={page}", product_page("1", ["a"], f"/p/1?page={page + 1}")
+        )
     assert len(shop.crawl().pages) == 3
 
 
@@ -109,7 +130,8 @@ def test_failures_are_rejections_with_their_status(shop):
     shop.page(
         "/",
         "".join(
-            f'<a class="product-link" href="/p/{name}">x</a>' for name in ("gone", "down", "empty", "pdf")
+            f'<a class="product-link" href="/p/{name}">x</a>'
+            for name in ("gone", "down", "empty", "pdf")
         ),
     )
     shop.page("/p/gone", "x", status=410)
@@ -143,9 +165,12 @@ def test_a_shop_that_disallows_all_is_final(shop):
 
 
 @pytest.mark.parametrize(
-    ("headers", "extra"), [({"X-Robots-Tag": "noai"}, ""), ({}, '<meta name="robots" content="noai">')]
+    ("headers", "extra"),
+    [({"X-Robots-Tag": "noai"}, ""), ({}, '<meta name="robots" content="noai">')],
 )
-def test_opted_out_pages_are_neither_kept_nor_followed(shop, product_page, headers, extra):
+def test_opted_out_pages_are_neither_kept_nor_followed(
+    shop, product_page, headers, extra
+):
     shop.page("/", '<a class="product-link" href="/p/1">x</a>')
     shop.page("/p/1", product_page("1", ["a"], "/p/1?page=2", extra=extra), headers)
     kept = []
@@ -156,7 +181,11 @@ def test_opted_out_pages_are_neither_kept_nor_followed(shop, product_page, heade
 
 def shells(shop, product_page, count=8, plain=4):
     shop.page(
-        "/", "".join(f'<a class="product-link" href="/p/{number}">x</a>' for number in range(count + plain))
+        "/",
+        "".join(
+            f'<a class="product-link" href="/p/{number}">x</a>'
+            for number in range(count + plain)
+        ),
     )
     for number in range(count):
         shop.page(f"/p/{number}", product_page(f"s{number}", shell=2))
@@ -181,9 +210,13 @@ def test_only_lossy_pages_are_drawn(shop, product_page):
     assert found.unreached == () and found.rejections == ()
 
 
-def test_a_layout_that_gains_nothing_is_not_drawn_further_and_not_silent(shop, product_page):
+def test_a_layout_that_gains_nothing_is_not_drawn_further_and_not_silent(
+    shop, product_page
+):
     lossy = shells(shop, product_page)
-    drawing = Drawing({url: product_page(f"s{number}", shell=2) for number, url in enumerate(lossy)})
+    drawing = Drawing(
+        {url: product_page(f"s{number}", shell=2) for number, url in enumerate(lossy)}
+    )
     found = shop.crawl(drawing)
     assert len(drawing.asked) == 3
     assert {one.reason for one in found.rejections} == {"parse_error"}
@@ -191,11 +224,15 @@ def test_a_layout_that_gains_nothing_is_not_drawn_further_and_not_silent(shop, p
 
 
 @pytest.mark.parametrize("renderer", [None, Drawing({}, "browser_needed")])
-def test_without_a_browser_products_are_reported_as_not_reached(shop, product_page, renderer):
+def test_without_a_browser_products_are_reported_as_not_reached(
+    shop, product_page, renderer
+):
     lossy = shells(shop, product_page)
     found = shop.crawl(renderer)
     assert found.unreached == tuple(f"s{number}" for number in range(8))
-    assert {one.row_id: one.reason for one in found.rejections} == dict.fromkeys(lossy, "browser_needed")
+    assert {one.row_id: one.reason for one in found.rejections} == dict.fromkeys(
+        lossy, "browser_needed"
+    )
 
 
 def test_pages_that_cannot_be_drawn_are_rejected(shop, product_page):
@@ -203,7 +240,9 @@ def test_pages_that_cannot_be_drawn_are_rejected(shop, product_page):
     drawing = Drawing({url: product_page("s", [url]) for url in lossy[:5]})
     found = shop.crawl(drawing)
     assert sorted(drawing.asked) == lossy
-    assert {one.row_id: one.reason for one in found.rejections} == dict.fromkeys(lossy[5:], "browser_failed")
+    assert {one.row_id: one.reason for one in found.rejections} == dict.fromkeys(
+        lossy[5:], "browser_failed"
+    )
     assert len(found.unreached) == 3
 
 
@@ -212,10 +251,15 @@ def test_pages_that_state_reviews_are_drawn_first(shop, product_page):
     for number in range(6):
         shop.page(
             f"/p/{number}",
-            product_page(f"s{number}", shell=2).replace("4.0 out of 5 · 2 reviews", "No reviews yet"),
+            product_page(f"s{number}", shell=2).replace(
+                "4.0 out of 5 · 2 reviews", "No reviews yet"
+            ),
         )
     drawing = Drawing(
-        {url: product_page(f"s{number}", [url] if number > 5 else []) for number, url in enumerate(lossy)}
+        {
+            url: product_page(f"s{number}", [url] if number > 5 else [])
+            for number, url in enumerate(lossy)
+        }
     )
     found = shop.crawl(drawing)
     assert len(drawing.asked) == 8
@@ -226,14 +270,14 @@ def test_links_that_only_drawing_shows_are_followed(shop, product_page):
     shop.page("/", '<a class="product-link" href="/p/0">x</a>')
     shop.page("/p/0", product_page("s", shell=2))
     shop.page("/p/0?page=2", product_page("s", ["b"]))
-    found = shop.crawl(Drawing({f"{SHOP}/p/0": product_page("s", ["a"], "/p/0?page=2")}))
+    found = shop.crawl(
+        Drawing({f"{SHOP}/p/0": product_page("s", ["a"], "/p/0?page=2")})
+    )
     assert len(found.pages) == 3
 
 
 def test_sitemap_pages_are_reached_without_a_link(shop, product_page):
-    rules = (
-        f"User-agent: *\nDisallow: /private\nSitemap: {SHOP}/index.xml\nSitemap: http://evil.example/s.xml\n"
-    )
+    rules = f"User-agent: *\nDisallow: /private\nSitemap: {SHOP}/index.xml\nSitemap: http://evil.example/s.xml\n"
     shop.answers["/robots.txt"] = (200, {}, rules)
     shop.answers["/index.xml"] = (
         200,
@@ -241,7 +285,8 @@ def test_sitemap_pages_are_reached_without_a_link(shop, product_page):
         f"<sitemapindex><sitemap><loc>{SHOP}/s.xml</loc></sitemap></sitemapindex>",
     )
     places = "".join(
-        f"<url><loc>{one}</loc></url>" for one in (f"{SHOP}/p/9", f"{SHOP}/private", "http://evil.example/p")
+        f"<url><loc>{one}</loc></url>"
+        for one in (f"{SHOP}/p/9", f"{SHOP}/private", "http://evil.example/p")
     )
     shop.answers["/s.xml"] = (200, {}, f"<urlset>{places}</urlset>")
     shop.page("/", "nothing")
@@ -272,5 +317,8 @@ def test_hostile_sitemaps_hold_nothing(content):
 
 def test_parse_problems_are_rejections(shop, product_page):
     shop.page("/", '<a class="product-link" href="/p/1">x</a>')
-    shop.page("/p/1", product_page("1", ["a"], extra='<script type="application/ld+json">{</script>'))
+    shop.page(
+        "/p/1",
+        product_page("1", ["a"], extra='<script type="application/ld+json">{</script>'),
+    )
     assert [one.reason for one in shop.crawl().rejections] == ["parse_error"]

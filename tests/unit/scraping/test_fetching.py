@@ -22,9 +22,15 @@ OPEN = from_response(404)
 def get(shop, path="/a", types=(), robots=OPEN, **policy):
     async def go():
         async with open_fetcher(
-            SHOP, Policy(**{"retries": 2, **policy}), 0, httpx.MockTransport(shop.answer), shop.sleep
+            SHOP,
+            Policy(**{"retries": 2, **policy}),
+            0,
+            httpx.MockTransport(shop.answer),
+            shop.sleep,
         ) as fetcher:
-            return await fetcher.get(path if "//" in path else f"{SHOP}{path}", robots, types)
+            return await fetcher.get(
+                path if "//" in path else f"{SHOP}{path}", robots, types
+            )
 
     return asyncio.run(go())
 
@@ -38,7 +44,12 @@ def failure(shop, path="/a", **kwargs) -> FetchError:
 def test_gets_body_headers_and_time(shop):
     shop.page("/a", "hello", {"X-Thing": "1"})
     got = get(shop)
-    assert (got.body, got.status, got.headers["x-thing"], got.url) == (b"hello", 200, "1", f"{SHOP}/a")
+    assert (got.body, got.status, got.headers["x-thing"], got.url) == (
+        b"hello",
+        200,
+        "1",
+        f"{SHOP}/a",
+    )
     assert datetime.now(UTC) - got.fetched_at < timedelta(minutes=1)
 
 
@@ -64,7 +75,12 @@ def test_outages_are_retried(shop, status):
 def test_refusals_are_not_retried(shop, status, kind):
     shop.page("/a", "no", status=status)
     error = failure(shop)
-    assert (error.kind, error.reason, len(shop.asked), shop.slept) == (kind, f"http_error:{status}", 1, [])
+    assert (error.kind, error.reason, len(shop.asked), shop.slept) == (
+        kind,
+        f"http_error:{status}",
+        1,
+        [],
+    )
 
 
 def test_an_outage_that_stays_is_told_with_its_status(shop):
@@ -81,7 +97,12 @@ def test_an_outage_that_stays_is_told_with_its_status(shop):
 def test_network_failures_are_retried_then_told(shop):
     shop.answers["/a"] = httpx.ConnectError("refused")
     error = failure(shop)
-    assert (error.kind, error.reason, error.outage, len(shop.asked)) == ("network", "network_error", True, 3)
+    assert (error.kind, error.reason, error.outage, len(shop.asked)) == (
+        "network",
+        "network_error",
+        True,
+        3,
+    )
 
 
 def test_a_slow_answer_is_a_network_failure(shop):
@@ -147,7 +168,9 @@ def test_redirects_elsewhere_are_not(shop, location, kind):
 def test_off_origin_and_disallowed_addresses_are_not_asked(shop):
     assert failure(shop, "http://10.0.0.1/").kind == "off_origin"
     assert (
-        failure(shop, "/api/x", robots=from_response(200, b"User-agent: *\nDisallow: /api/")).reason
+        failure(
+            shop, "/api/x", robots=from_response(200, b"User-agent: *\nDisallow: /api/")
+        ).reason
         == "robots_disallowed"
     )
     assert shop.asked == []
@@ -204,7 +227,9 @@ def test_turns_are_never_closer_than_the_delay(delay, gaps):
             turns.append(now)
 
     asyncio.run(go())
-    assert all(later - earlier >= delay - 1e-9 for earlier, later in itertools.pairwise(turns))
+    assert all(
+        later - earlier >= delay - 1e-9 for earlier, later in itertools.pairwise(turns)
+    )
 
 
 @pytest.mark.parametrize(

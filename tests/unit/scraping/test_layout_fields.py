@@ -49,7 +49,16 @@ def test_review_field(read, layout, field):
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_review_body_has_the_words_of_the_page(read, layout):
     first, second = read(layout).reviews
-    assert first.body.split() == ["Keeps", "tea", "hot", "&", "pours", "without", "a", "drip."]
+    assert first.body.split() == [
+        "Keeps",
+        "tea",
+        "hot",
+        "&",
+        "pours",
+        "without",
+        "a",
+        "drip.",
+    ]
     assert second.body == SECOND["body"]
 
 
@@ -90,7 +99,12 @@ def test_shell_and_drawn_page_are_one_layout_and_others_are_not(read):
 
 
 def test_no_reviews_yet_is_not_a_loss(saved, mapping):
-    html = saved("plain").decode().split("<ol>")[0].replace("3.0 out of 5 · 22 reviews", "No reviews yet")
+    html = (
+        saved("plain")
+        .decode()
+        .split("<ol>")[0]
+        .replace("3.0 out of 5 · 22 reviews", "No reviews yet")
+    )
     assert not extract(html.encode(), f"{SHOP}/p/x", mapping).lossy
 
 
@@ -98,7 +112,12 @@ def test_no_reviews_yet_is_not_a_loss(saved, mapping):
 def test_structured_and_visible_ratings_are_compared(read, saved, mapping, layout):
     agreed = read(layout)
     assert (agreed.checked, agreed.conflicts) == (4, ())
-    lying = saved(layout).decode().replace("★☆☆☆☆", "★★★★☆").replace("3.0 out of 5 · 22", "4.9 out of 5 · 21")
+    lying = (
+        saved(layout)
+        .decode()
+        .replace("★☆☆☆☆", "★★★★☆")
+        .replace("3.0 out of 5 · 22", "4.9 out of 5 · 21")
+    )
     conflicts = extract(lying.encode(), f"{SHOP}/p/teapot-01", mapping).conflicts
     assert len(conflicts) == 3
     assert "review r2" in conflicts[0]

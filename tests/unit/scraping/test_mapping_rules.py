@@ -20,7 +20,10 @@ def test_shipped_mappings_load(name):
 @pytest.mark.parametrize(
     ("content", "named"),
     [
-        ("name: x\nversion: 1\nreviews:\n- {name: a, item: 'li[', body: {}, rating: {}}\n", "reviews.0.item"),
+        (
+            "name: x\nversion: 1\nreviews:\n- {name: a, item: 'li[', body: {}, rating: {}}\n",
+            "reviews.0.item",
+        ),
         (
             "name: x\nversion: 1\nproducts:\n- {item: li, product_id: {regex: '('}}\n",
             "products.0.product_id.regex",
@@ -50,20 +53,31 @@ def test_a_missing_mapping_is_named():
 
 def test_markup_inside_a_word_does_not_split_it_and_breaks_do():
     assert (
-        shown_text(node("<b>h</b>ot<br>tea<p>milk</p>x<script>no</script><style>no</style><!-- no -->"))
+        shown_text(
+            node(
+                "<b>h</b>ot<br>tea<p>milk</p>x<script>no</script><style>no</style><!-- no -->"
+            )
+        )
         == "hot tea milk x"
     )
 
 
 def test_selectors_are_tried_in_order():
     rule = Rule(css=["span.inner", "span"])
-    assert value_of(node("<span>outer <span class=inner>inner</span></span>"), rule) == "inner"
+    assert (
+        value_of(node("<span>outer <span class=inner>inner</span></span>"), rule)
+        == "inner"
+    )
     assert value_of(node("<span>only</span>"), rule) == "only"
 
 
 def test_regex_and_attr():
     assert (
-        value_of(node('<i data-n="stars-4"></i>'), Rule(css="i", attr="data-n", regex=r"stars-(\d)")) == "4"
+        value_of(
+            node('<i data-n="stars-4"></i>'),
+            Rule(css="i", attr="data-n", regex=r"stars-(\d)"),
+        )
+        == "4"
     )
     assert value_of(node("<i>none</i>"), Rule(css="i", regex=r"(\d)")) == ""
     assert value_of(node("<i></i>"), Rule(css="b")) == ""

@@ -27,7 +27,12 @@ def bomb() -> bytes:
     """A PNG of 60,000 x 60,000 pixels in a few hundred bytes."""
 
     def chunk(name: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        return (
+            struct.pack(">I", len(data))
+            + name
+            + data
+            + struct.pack(">I", zlib.crc32(name + data))
+        )
 
     header = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 0, 0, 0, 0)
     return (
@@ -38,7 +43,9 @@ def bomb() -> bytes:
     )
 
 
-@pytest.mark.parametrize(("kind", "suffix"), [("JPEG", ".jpg"), ("PNG", ".png"), ("WEBP", ".webp")])
+@pytest.mark.parametrize(
+    ("kind", "suffix"), [("JPEG", ".jpg"), ("PNG", ".png"), ("WEBP", ".webp")]
+)
 def test_whole_pictures_pass(kind, suffix):
     assert inspect(picture(kind)) == (suffix, 40, 30)
 
@@ -55,7 +62,16 @@ def test_whole_pictures_pass(kind, suffix):
         bomb(),
         picture("PNG")[:60] + b"\0" * 90 + picture("PNG")[150:],
     ],
-    ids=["nothing", "html", "half a jpeg", "half a png", "half a webp", "gif", "bomb", "damaged"],
+    ids=[
+        "nothing",
+        "html",
+        "half a jpeg",
+        "half a png",
+        "half a webp",
+        "gif",
+        "bomb",
+        "damaged",
+    ],
 )
 def test_anything_else_does_not(data):
     with pytest.raises(BrokenPhoto):
@@ -116,7 +132,9 @@ def test_broken_ones_are_rejected_and_the_others_kept(shop):
     shop.page("/away.jpg", "", {"Location": "http://evil.example/a.jpg"}, 302)
     names = ["ok", "html", "half", "huge", "away", "missing", "private"]
     stored, rejected, _ = fetch(
-        shop, [f"{SHOP}/{name}.jpg" for name in names], b"User-agent: *\nDisallow: /private"
+        shop,
+        [f"{SHOP}/{name}.jpg" for name in names],
+        b"User-agent: *\nDisallow: /private",
     )
     assert list(stored) == [f"{SHOP}/ok.jpg"]
     assert rejected.pop(f"{SHOP}/private.jpg") == "robots_disallowed"

@@ -9,9 +9,7 @@ from kindling.scraping import opt_out
 from kindling.scraping.robots import from_response
 
 URL = "http://shop.example/p/1"
-RULES = (
-    b"User-agent: *\nDisallow: /api/\nAllow: /api/open\nCrawl-delay: 2\nSitemap: http://shop.example/s.xml\n"
-)
+RULES = b"User-agent: *\nDisallow: /api/\nAllow: /api/open\nCrawl-delay: 2\nSitemap: http://shop.example/s.xml\n"
 
 
 @given(st.integers(400, 499))
@@ -34,13 +32,17 @@ def test_rules_are_obeyed_longest_first():
 
 
 def test_a_group_for_this_crawler_goes_before_the_one_for_all():
-    robots = from_response(200, b"User-agent: *\nAllow: /\n\nUser-agent: kindling\nDisallow: /\n")
+    robots = from_response(
+        200, b"User-agent: *\nAllow: /\n\nUser-agent: kindling\nDisallow: /\n"
+    )
     assert not robots.allowed(URL)
 
 
 @given(st.floats(0, 10), st.integers(0, 10))
 def test_the_larger_delay_is_kept(own, asked):
-    assert from_response(200, f"User-agent: *\nCrawl-delay: {asked}".encode()).delay(own) == max(own, asked)
+    assert from_response(200, f"User-agent: *\nCrawl-delay: {asked}".encode()).delay(
+        own
+    ) == max(own, asked)
 
 
 @given(st.binary(max_size=300))

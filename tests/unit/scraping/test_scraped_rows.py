@@ -28,13 +28,17 @@ FINE = FoundReview(
 )
 PRODUCT = FoundProduct("p1", "Cup", "Mugs", (f"{SHOP}/p.jpg",))
 PHOTOS = {
-    f"{SHOP}/{name}.jpg": StoredPhoto(photo_id, f"memory://{photo_id}", 4, 3, f"{SHOP}/{name}.jpg")
+    f"{SHOP}/{name}.jpg": StoredPhoto(
+        photo_id, f"memory://{photo_id}", 4, 3, f"{SHOP}/{name}.jpg"
+    )
     for name, photo_id in (("r", "aa"), ("p", "bb"), ("same", "aa"))
 }
 
 
 def page(
-    *reviews: FoundReview, url: str = f"{SHOP}/p/1", product: FoundProduct | None = PRODUCT
+    *reviews: FoundReview,
+    url: str = f"{SHOP}/p/1",
+    product: FoundProduct | None = PRODUCT,
 ) -> CrawledPage:
     return CrawledPage(
         url,
@@ -50,7 +54,13 @@ def page(
 def test_a_review_carries_its_provenance():
     rows = join([page(FINE)], PHOTOS)
     (review,) = rows.reviews
-    assert (review.review_id, review.product_id, review.category, review.rating, review.photo_id) == (
+    assert (
+        review.review_id,
+        review.product_id,
+        review.category,
+        review.rating,
+        review.photo_id,
+    ) == (
         "r1",
         "p1",
         "Mugs",
@@ -63,9 +73,9 @@ def test_a_review_carries_its_provenance():
         "css:x v1/plain",
         "scraped",
     )
-    assert [(one.product_id, one.name, one.category, one.url) for one in rows.products] == [
-        ("p1", "Cup", "Mugs", f"{SHOP}/p/1")
-    ]
+    assert [
+        (one.product_id, one.name, one.category, one.url) for one in rows.products
+    ] == [("p1", "Cup", "Mugs", f"{SHOP}/p/1")]
     assert [(one.photo_id, one.kind, one.condition) for one in rows.photos] == [
         ("aa", "review", None),
         ("bb", "product", None),
@@ -101,14 +111,21 @@ def test_a_broken_photo_does_not_cost_the_review():
 def test_ids_without_a_site_id_follow_the_content():
     bare = replace(FINE, review_id="")
     first, again = (
-        join([page(bare, url=f"{SHOP}/p/{name}")], {}).reviews[0].review_id for name in ("1", "1?page=2")
+        join([page(bare, url=f"{SHOP}/p/{name}")], {}).reviews[0].review_id
+        for name in ("1", "1?page=2")
     )
     assert first == again and len(first) == 16
     assert join([page(replace(bare, body="Other."))], {}).reviews[0].review_id != first
 
 
 def test_the_second_with_an_id_is_rejected():
-    rows = join([page(FINE, replace(FINE, body="Different.")), page(FINE, url=f"{SHOP}/p/1?page=2")], {})
+    rows = join(
+        [
+            page(FINE, replace(FINE, body="Different.")),
+            page(FINE, url=f"{SHOP}/p/1?page=2"),
+        ],
+        {},
+    )
     assert [review.body for review in rows.reviews] == ["Holds well."]
     assert [one.reason for one in rows.rejections] == ["duplicate_id"] * 2
     assert len({one.row_id for one in rows.rejections}) == 2
@@ -118,7 +135,11 @@ def test_personal_data_is_masked_and_counted():
     rows = join(
         [
             page(
-                replace(FINE, body="Mail me: a@b.example, card 4111 1111 1111 1111", author="jo@mail.example")
+                replace(
+                    FINE,
+                    body="Mail me: a@b.example, card 4111 1111 1111 1111",
+                    author="jo@mail.example",
+                )
             )
         ],
         {},
@@ -130,7 +151,9 @@ def test_personal_data_is_masked_and_counted():
 
 
 def test_one_picture_in_two_places_is_one_photo_and_a_reviews_first():
-    rows = join([page(FINE, product=replace(PRODUCT, photo_urls=(f"{SHOP}/same.jpg",)))], PHOTOS)
+    rows = join(
+        [page(FINE, product=replace(PRODUCT, photo_urls=(f"{SHOP}/same.jpg",)))], PHOTOS
+    )
     assert [(one.photo_id, one.kind, one.source_url) for one in rows.photos] == [
         ("aa", "review", f"{SHOP}/r.jpg")
     ]
@@ -138,14 +161,21 @@ def test_one_picture_in_two_places_is_one_photo_and_a_reviews_first():
 
 @given(
     st.lists(
-        st.tuples(st.sampled_from("abcde"), st.sampled_from("12"), st.sampled_from([None, 0.0, 3.0, 9.0])),
+        st.tuples(
+            st.sampled_from("abcde"),
+            st.sampled_from("12"),
+            st.sampled_from([None, 0.0, 3.0, 9.0]),
+        ),
         max_size=12,
     ),
     st.randoms(use_true_random=False),
 )
 def test_every_review_is_a_row_or_a_rejection_in_any_order(stated, rng: random.Random):
     pages = [
-        page(replace(FINE, review_id=name, rating=rating), url=f"{SHOP}/p/{number}?page={position}")
+        page(
+            replace(FINE, review_id=name, rating=rating),
+            url=f"{SHOP}/p/{number}?page={position}",
+        )
         for position, (name, number, rating) in enumerate(stated)
     ]
     rows = join(pages, PHOTOS)

@@ -16,7 +16,9 @@ URL = "http://shop.example/p/kettle"
 
 def page(*blocks: object, body: str = "") -> bytes:
     texts = [block if isinstance(block, str) else json.dumps(block) for block in blocks]
-    scripts = "".join(f'<script type="application/ld+json">{text}</script>' for text in texts)
+    scripts = "".join(
+        f'<script type="application/ld+json">{text}</script>' for text in texts
+    )
     return f"<html><head>{scripts}</head><body>{body}</body></html>".encode()
 
 
@@ -29,7 +31,11 @@ def test_graph_references_nested_lists_and_type_lists(read):
     by_id = {review.review_id: review for review in found.reviews}
     assert set(by_id) == {"rev-a", "b-77"}
     first, second = by_id["rev-a"], by_id["b-77"]
-    assert (first.title, first.body, first.author) == ("Fast", "Boils in a minute.", "Cy")
+    assert (first.title, first.body, first.author) == (
+        "Fast",
+        "Boils in a minute.",
+        "Cy",
+    )
     assert stars(first.rating, first.best) == 5
     assert (second.author, second.rating, second.best) == ("Di", 2.0, 5.0)
 
@@ -37,7 +43,9 @@ def test_graph_references_nested_lists_and_type_lists(read):
 def test_a_damaged_block_costs_only_itself(read):
     found = read("graph")
     assert len(found.reviews) == 2
-    assert [problem for problem in found.problems if problem.startswith("json-ld block 1:")]
+    assert [
+        problem for problem in found.problems if problem.startswith("json-ld block 1:")
+    ]
 
 
 def test_reviews_of_other_things_are_left_out(read):
@@ -48,7 +56,13 @@ def test_reviews_of_other_things_are_left_out(read):
 
 def test_a_review_without_a_type_under_review_is_one():
     found = extract(
-        page({"@type": "Product", "name": "x", "review": {"reviewBody": "fine", "reviewRating": 4}}),
+        page(
+            {
+                "@type": "Product",
+                "name": "x",
+                "review": {"reviewBody": "fine", "reviewRating": 4},
+            }
+        ),
         URL,
         MAPPING,
     )
@@ -58,7 +72,13 @@ def test_a_review_without_a_type_under_review_is_one():
 def test_product_split_over_two_nodes_is_one():
     found = extract(
         page(
-            {"@type": "Product", "name": "Kettle", "sku": "k", "offers": {}, "url": URL},
+            {
+                "@type": "Product",
+                "name": "Kettle",
+                "sku": "k",
+                "offers": {},
+                "url": URL,
+            },
             {
                 "@type": "Product",
                 "name": "Kettle",
@@ -80,7 +100,9 @@ def test_category_from_the_breadcrumb_without_home_and_product():
             {"position": 2, "item": {"name": "Kitchen"}},
         ],
     }
-    found = extract(page(trail, {"@type": "Product", "name": "Kettle", "sku": "k"}), URL, MAPPING)
+    found = extract(
+        page(trail, {"@type": "Product", "name": "Kettle", "sku": "k"}), URL, MAPPING
+    )
     assert found.product.category == "Kitchen"
 
 
@@ -118,7 +140,17 @@ def test_css_rules_add_what_structured_data_leaves_out_and_nothing_twice():
 
 
 @pytest.mark.parametrize(
-    "block", ["", "[" * 50_000, '{"a":' * 50_000, '{"@type":"Product"', "null", "3", "\ufeff{}", "{]}"]
+    "block",
+    [
+        "",
+        "[" * 50_000,
+        '{"a":' * 50_000,
+        '{"@type":"Product"',
+        "null",
+        "3",
+        "\ufeff{}",
+        "{]}",
+    ],
 )
 def test_no_block_raises(block):
     assert extract(page(block), URL, MAPPING).reviews == ()

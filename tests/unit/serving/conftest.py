@@ -26,7 +26,13 @@ def request_of() -> Callable[[bytes, str], Request]:
         async def receive() -> dict[str, object]:
             return {"type": "http.request", "body": body, "more_body": False}
 
-        headers = [(b"content-type", content_type.encode()), (b"content-length", str(len(body)).encode())]
-        return Request({"type": "http", "method": "POST", "path": "/analyze", "headers": headers}, receive)
+        headers = [
+            (b"content-type", content_type.encode()),
+            (b"content-length", str(len(body)).encode()),
+        ]
+        return Request(
+            {"type": "http", "method": "POST", "path": "/analyze", "headers": headers},
+            receive,
+        )
 
     return make

@@ -10,16 +10,42 @@ from kindling.serving import fetch
 from kindling.serving.fetch import NotFetched, PublicOnly, fetch_image, is_public
 
 
-@pytest.mark.parametrize("address", ["8.8.8.8", "1.1.1.1", "93.184.216.34", "2606:4700:4700::1111"])
+@pytest.mark.parametrize(
+    "address", ["8.8.8.8", "1.1.1.1", "93.184.216.34", "2606:4700:4700::1111"]
+)
 def test_public(address: str) -> None:
     assert is_public(address)
 
 
-@pytest.mark.parametrize("address", [
-    "127.0.0.1", "127.9.9.9", "0.0.0.0", "10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1",
-    "192.0.2.1", "198.18.0.1", "224.0.0.1", "240.0.0.1", "255.255.255.255", "::1", "::", "fe80::1%eth0", "fc00::1",
-    "ff02::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::", "2001:0:7f00:1::", "::127.0.0.1",
-])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "127.0.0.1",
+        "127.9.9.9",
+        "0.0.0.0",
+        "10.0.0.1",
+        "172.16.0.1",
+        "192.168.1.1",
+        "169.254.169.254",
+        "100.64.0.1",
+        "192.0.2.1",
+        "198.18.0.1",
+        "224.0.0.1",
+        "240.0.0.1",
+        "255.255.255.255",
+        "::1",
+        "::",
+        "fe80::1%eth0",
+        "fc00::1",
+        "ff02::1",
+        "::ffff:127.0.0.1",
+        "::ffff:10.0.0.1",
+        "64:ff9b::7f00:1",
+        "2002:7f00:1::",
+        "2001:0:7f00:1::",
+        "::127.0.0.1",
+    ],
+)
 def test_not_public(address: str) -> None:
     assert not is_public(address)
 
@@ -28,13 +54,22 @@ class Network:
     def __init__(self) -> None:
         self.connected: list[tuple[str, int]] = []
 
-    async def connect_tcp(self, host: str, port: int, *arguments: Any, **options: Any) -> str:
+    async def connect_tcp(
+        self, host: str, port: int, *arguments: Any, **options: Any
+    ) -> str:
         self.connected.append((host, port))
         return "stream"
 
 
-def connect(monkeypatch: pytest.MonkeyPatch, answers: list[list[str]], host: str, *allowed: str, port: int = 80) -> Network:
+def connect(
+    monkeypatch: pytest.MonkeyPatch,
+    answers: list[list[str]],
+    host: str,
+    *allowed: str,
+    port: int = 80,
+) -> Network:
     """Connect once through the guard; the resolver gives the next answer each time it is asked."""
+
     async def resolve(name: str, number: int) -> list[str]:
         return answers.pop(0)
 
@@ -52,29 +87,53 @@ def test_it_connects_to_the_address_it_checked(monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.parametrize("answers", [["127.0.0.1"], ["93.184.216.34", "10.0.0.7"], []])
-def test_one_private_address_among_them_is_enough_to_refuse(monkeypatch: pytest.MonkeyPatch, answers: list[str]) -> None:
+def test_one_private_address_among_them_is_enough_to_refuse(
+    monkeypatch: pytest.MonkeyPatch, answers: list[str]
+) -> None:
     with pytest.raises(NotFetched, match="shop.example"):
         connect(monkeypatch, [answers], "shop.example")
 
 
-@pytest.mark.parametrize(("allowed", "port", "passes"), [
-    ("shop.local", 80, True), ("SHOP.local:8080", 8080, True), ("shop.local:8080", 80, False), ("other.local", 80, False),
-    ("", 80, False), ("local", 80, False),
-])
+@pytest.mark.parametrize(
+    ("allowed", "port", "passes"),
+    [
+        ("shop.local", 80, True),
+        ("SHOP.local:8080", 8080, True),
+        ("shop.local:8080", 80, False),
+        ("other.local", 80, False),
+        ("", 80, False),
+        ("local", 80, False),
+    ],
+)
 def test_the_allow_list_names_host_or_host_and_port(
     monkeypatch: pytest.MonkeyPatch, allowed: str, port: int, passes: bool
 ) -> None:
     if passes:
-        assert connect(monkeypatch, [["10.1.2.3"]], "Shop.local", allowed, port=port).connected == [("10.1.2.3", port)]
+        assert connect(
+            monkeypatch, [["10.1.2.3"]], "Shop.local", allowed, port=port
+        ).connected == [("10.1.2.3", port)]
         return
     with pytest.raises(NotFetched):
         connect(monkeypatch, [["10.1.2.3"]], "Shop.local", allowed, port=port)
 
 
-@pytest.mark.parametrize("url", [
-    "file:///etc/passwd", "ftp://shop.example/a", "gopher://x", "//shop.example/a", "/etc/passwd", "", "http://", "javascript:1",
-    "data:image/png;base64,AA==", "http://a:999999/", "http://[::1", "unix:/run/x",
-])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "file:///etc/passwd",
+        "ftp://shop.example/a",
+        "gopher://x",
+        "//shop.example/a",
+        "/etc/passwd",
+        "",
+        "http://",
+        "javascript:1",
+        "data:image/png;base64,AA==",
+        "http://a:999999/",
+        "http://[::1",
+        "unix:/run/x",
+    ],
+)
 def test_only_http_urls(url: str) -> None:
     with pytest.raises(NotFetched):
         asyncio.run(fetch_image(url))

@@ -28,7 +28,18 @@ ROWS = (
     ("14", "Jackets", "", "Same id, other class", 4),
     ("15", "", "Odd", "No class at all", 5),
 )
-PHOTOS = ("dress", "dress", "dress", "longsleeve", "t-shirt", "outwear", "outwear", "hat", "shoes", "shoes")
+PHOTOS = (
+    "dress",
+    "dress",
+    "dress",
+    "longsleeve",
+    "t-shirt",
+    "outwear",
+    "outwear",
+    "hat",
+    "shoes",
+    "shoes",
+)
 
 
 def write_clothing(root: Path) -> Path:

@@ -25,22 +25,37 @@ def demo() -> Contents:
 
 def test_the_same_seed_makes_the_same_and_another_does_not(smoke: Contents) -> None:
     again, other = bundled("bundled-smoke", SEED), bundled("bundled-smoke", SEED + 1)
-    assert (smoke.products, smoke.reviews, smoke.truths) == (again.products, again.reviews, again.truths)
+    assert (smoke.products, smoke.reviews, smoke.truths) == (
+        again.products,
+        again.reviews,
+        again.truths,
+    )
     name = next(review.photo for review in smoke.reviews if review.photo)
     assert smoke.photos[name]() == again.photos[name]()
-    assert [review.body for review in other.reviews] != [review.body for review in smoke.reviews]
+    assert [review.body for review in other.reviews] != [
+        review.body for review in smoke.reviews
+    ]
 
 
 @pytest.mark.parametrize("kind", SIZES)
 def test_counts_and_niches(kind: str, smoke: Contents, demo: Contents) -> None:
     contents = smoke if kind == "bundled-smoke" else demo
-    category_of = {product.product_id: product.category for product in contents.products}
+    category_of = {
+        product.product_id: product.category for product in contents.products
+    }
     for name, shelf in SIZES[kind].shelves.items():
-        assert sum(category == name for category in category_of.values()) == shelf.products
-        assert sum(category_of[review.product_id] == name for review in contents.reviews) == shelf.reviews
+        assert (
+            sum(category == name for category in category_of.values()) == shelf.products
+        )
+        assert (
+            sum(category_of[review.product_id] == name for review in contents.reviews)
+            == shelf.reviews
+        )
     assert set(contents.niches) <= set(category_of.values())
     assert {layout_of(product_id) for product_id in category_of} == set(LAYOUTS)
-    assert len({review.review_id for review in contents.reviews}) == len(contents.reviews)
+    assert len({review.review_id for review in contents.reviews}) == len(
+        contents.reviews
+    )
     assert set(category_of) == {review.product_id for review in contents.reviews}
 
 
@@ -48,31 +63,55 @@ def test_stars_lean_to_the_good_as_in_real_shops(demo: Contents) -> None:
     stars = Counter(review.rating for review in demo.reviews)
     for rating, share in STARS.items():
         assert stars[rating] / len(demo.reviews) == pytest.approx(share, abs=0.04)
-    assert 0.4 < sum(review.photo is not None for review in demo.reviews) / len(demo.reviews) < 0.5
+    assert (
+        0.4
+        < sum(review.photo is not None for review in demo.reviews) / len(demo.reviews)
+        < 0.5
+    )
 
 
 def test_truth_fits_what_is_served(smoke: Contents) -> None:
     products = {product.product_id: product for product in smoke.products}
-    assert [truth.review_id for truth in smoke.truths] == [review.review_id for review in smoke.reviews]
+    assert [truth.review_id for truth in smoke.truths] == [
+        review.review_id for review in smoke.reviews
+    ]
     for review, truth in zip(smoke.reviews, smoke.truths, strict=True):
-        assert (review.photo is None) == (truth.condition is None) == (truth.base_photo is None)
+        assert (
+            (review.photo is None)
+            == (truth.condition is None)
+            == (truth.base_photo is None)
+        )
         if truth.condition is not None:
             assert truth.base_photo in products[review.product_id].photos
-            assert truth.agrees is photo_agrees(truth.sentiment, truth.condition, truth.claimed)
+            assert truth.agrees is photo_agrees(
+                truth.sentiment, truth.condition, truth.claimed
+            )
         assert (truth.style == "empty") == (review.body == "")
         if truth.claimed is not None:
             assert truth.sentiment != "positive"
-    assert {review.photo for review in smoke.reviews if review.photo} < set(smoke.photos)
+    assert {review.photo for review in smoke.reviews if review.photo} < set(
+        smoke.photos
+    )
 
 
 def test_a_claimed_damage_is_told(demo: Contents) -> None:
-    category_of = {product.product_id: categories()[product.category] for product in demo.products}
+    category_of = {
+        product.product_id: categories()[product.category] for product in demo.products
+    }
     told = 0
-    claims = [(r, t.claimed) for r, t in zip(demo.reviews, demo.truths, strict=True) if t.claimed is not None]
+    claims = [
+        (r, t.claimed)
+        for r, t in zip(demo.reviews, demo.truths, strict=True)
+        if t.claimed is not None
+    ]
     for review, claimed in claims:
-        words = [set(line.lower().split()) for line in category_of[review.product_id].damage[claimed]]
+        words = [
+            set(line.lower().split())
+            for line in category_of[review.product_id].damage[claimed]
+        ]
         told += any(
-            len(line & set(review.body.lower().replace(".", " ").split())) >= 0.6 * len(line)
+            len(line & set(review.body.lower().replace(".", " ").split()))
+            >= 0.6 * len(line)
             for line in words
         )
     assert told / len(claims) > 0.95  # typing errors and "&" hide a few
@@ -113,8 +152,18 @@ def test_text_can_be_learned_and_not_solved(demo: Contents) -> None:
     product = np.array([review.product_id for review in demo.reviews])
     told = np.array([truth.style != "see photo" for truth in demo.truths])
     assert 0.80 < told.mean() < 0.92
-    assert 0.80 < _macro_f1(*(column[truth != "neutral"] for column in (text, truth, product))) < 0.9
-    assert 0.87 < _macro_f1(*(column[told & (truth != "neutral")] for column in (text, truth, product))) < 0.96
+    assert (
+        0.80
+        < _macro_f1(*(column[truth != "neutral"] for column in (text, truth, product)))
+        < 0.9
+    )
+    assert (
+        0.87
+        < _macro_f1(
+            *(column[told & (truth != "neutral")] for column in (text, truth, product))
+        )
+        < 0.96
+    )
     assert 0.70 < _macro_f1(*(column[told] for column in (text, truth, product))) < 0.87
 
 

@@ -29,12 +29,25 @@ def made(source: Source) -> Contents:
 
 
 def test_every_review_is_served_verbatim(made: Contents, clothing_data: Path) -> None:
-    with gzip.open(clothing_data / "clothing" / "reviews.csv.gz", "rt", encoding="utf-8", newline="") as file:
+    with gzip.open(
+        clothing_data / "clothing" / "reviews.csv.gz",
+        "rt",
+        encoding="utf-8",
+        newline="",
+    ) as file:
         rows = list(csv.DictReader(file))
     category_of = {product.product_id: product.category for product in made.products}
-    served = Counter((r.title, r.body, r.rating, category_of[r.product_id]) for r in made.reviews)
+    served = Counter(
+        (r.title, r.body, r.rating, category_of[r.product_id]) for r in made.reviews
+    )
     assert served == Counter(
-        (row["Title"], row["Review Text"], int(row["Rating"]), row["Class Name"] or "Unknown") for row in rows
+        (
+            row["Title"],
+            row["Review Text"],
+            int(row["Rating"]),
+            row["Class Name"] or "Unknown",
+        )
+        for row in rows
     )
     assert len({r.product_id for r in made.reviews}) == len(
         {(row["Clothing ID"], row["Class Name"]) for row in rows}
@@ -42,7 +55,9 @@ def test_every_review_is_served_verbatim(made: Contents, clothing_data: Path) ->
     assert all(review.author.startswith("reviewer-") for review in made.reviews)
 
 
-def test_every_photo_is_served_unedited_by_one_product(made: Contents, source: Source) -> None:
+def test_every_photo_is_served_unedited_by_one_product(
+    made: Contents, source: Source
+) -> None:
     times = Counter(photo for product in made.products for photo in product.photos)
     assert times == Counter(photo.name for photo in source.photos)
     for photo in source.photos:
@@ -55,10 +70,16 @@ def test_photos_stand_with_a_class_they_fit(made: Contents, source: Source) -> N
     for product in made.products:
         for photo in product.photos if product.product_id in reviewed else ():
             assert garment[photo] in FITS[product.category]
-    extras = [product for product in made.products if product.product_id not in reviewed]
+    extras = [
+        product for product in made.products if product.product_id not in reviewed
+    ]
     assert {product.category for product in extras} == {"Hats", "Shoes"}
     # Enough photos for all: nobody of a paired class goes without.
-    assert all(p.photos for p in made.products if p.product_id in reviewed and p.category in FITS)
+    assert all(
+        p.photos
+        for p in made.products
+        if p.product_id in reviewed and p.category in FITS
+    )
 
 
 def test_review_photos_are_few_shots_of_the_products_own_photos(made: Contents) -> None:
@@ -71,20 +92,35 @@ def test_review_photos_are_few_shots_of_the_products_own_photos(made: Contents) 
             assert truth.base_photo in photos_of[review.product_id]
             shots[truth.base_photo] += 1
     assert shots and max(shots.values()) <= SHOTS_PER_PHOTO
-    assert len({review.photo for review in made.reviews if review.photo}) == shots.total()
+    assert (
+        len({review.photo for review in made.reviews if review.photo}) == shots.total()
+    )
 
 
 def test_made_twice_it_is_the_same(made: Contents, source: Source) -> None:
     again = clothing(source, SEED)
-    assert (made.products, made.reviews, made.truths) == (again.products, again.reviews, again.truths)
+    assert (made.products, made.reviews, made.truths) == (
+        again.products,
+        again.reviews,
+        again.truths,
+    )
     name = next(review.photo for review in made.reviews if review.photo)
-    assert hashlib.sha256(made.photos[name]()).digest() == hashlib.sha256(again.photos[name]()).digest()
-    assert [p.photos for p in clothing(source, SEED + 1).products] != [p.photos for p in made.products]
+    assert (
+        hashlib.sha256(made.photos[name]()).digest()
+        == hashlib.sha256(again.photos[name]()).digest()
+    )
+    assert [p.photos for p in clothing(source, SEED + 1).products] != [
+        p.photos for p in made.products
+    ]
 
 
 def _repack(folder: Path, old: str, new: str) -> None:
     path = folder / "reviews.csv.gz"
-    path.write_bytes(gzip.compress(gzip.decompress(path.read_bytes()).decode().replace(old, new).encode()))
+    path.write_bytes(
+        gzip.compress(
+            gzip.decompress(path.read_bytes()).decode().replace(old, new).encode()
+        )
+    )
 
 
 def _relist(folder: Path, old: str, new: str) -> None:
@@ -97,18 +133,35 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda f: (f / "reviews.csv.gz").unlink(),
         r"reviews\.csv\.gz: cannot be read .*expected clothing/",
     ),
-    "no listing": (lambda f: (f / "photos.csv").unlink(), r"photos\.csv: cannot be read"),
+    "no listing": (
+        lambda f: (f / "photos.csv").unlink(),
+        r"photos\.csv: cannot be read",
+    ),
     "gzip cut short": (
-        lambda f: (f / "reviews.csv.gz").write_bytes((f / "reviews.csv.gz").read_bytes()[:60]),
+        lambda f: (f / "reviews.csv.gz").write_bytes(
+            (f / "reviews.csv.gz").read_bytes()[:60]
+        ),
         "damaged gzip",
     ),
     "no gzip": (lambda f: (f / "reviews.csv.gz").write_bytes(b"a,b"), "damaged gzip"),
     "no such column": (lambda f: _repack(f, "Rating", "Stars"), "no column 'Rating'"),
-    "six stars": (lambda f: _repack(f, "It is fine,3", "It is fine,6"), "row 4: Rating is '6'"),
+    "six stars": (
+        lambda f: _repack(f, "It is fine,3", "It is fine,6"),
+        "row 4: Rating is '6'",
+    ),
     "row cut short": (lambda f: _repack(f, ",5,\r\n", "\r\n"), "row 10 is cut short"),
-    "odd product id": (lambda f: _repack(f, "14,", "../14,"), r"row 8: Clothing ID is '\.\./14'"),
-    "photo missing": (lambda f: (f / "photos" / "hat_7.jpg").unlink(), r"hat_7\.jpg: cannot be read"),
-    "photo damaged": (lambda f: (f / "photos" / "hat_7.jpg").write_bytes(b"rot"), r"hat_7\.jpg: damaged"),
+    "odd product id": (
+        lambda f: _repack(f, "14,", "../14,"),
+        r"row 8: Clothing ID is '\.\./14'",
+    ),
+    "photo missing": (
+        lambda f: (f / "photos" / "hat_7.jpg").unlink(),
+        r"hat_7\.jpg: cannot be read",
+    ),
+    "photo damaged": (
+        lambda f: (f / "photos" / "hat_7.jpg").write_bytes(b"rot"),
+        r"hat_7\.jpg: damaged",
+    ),
     "photo elsewhere": (
         lambda f: _relist(f, "photos/hat_7.jpg", "../../hat_7.jpg"),
         "row 8: .* is no JPEG file under",

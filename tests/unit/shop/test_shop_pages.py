@@ -13,7 +13,10 @@ from shop.records import Manifest, Product, Review
 from shop.web.layouts import LAYOUTS, layout_of
 from shop.web.pages import Pages, sliced
 
-IDS = {layout: next(f"p{n}" for n in range(100) if layout_of(f"p{n}") == layout) for layout in LAYOUTS}
+IDS = {
+    layout: next(f"p{n}" for n in range(100) if layout_of(f"p{n}") == layout)
+    for layout in LAYOUTS
+}
 NASTY = [
     (
         'He said "no" & <script>alert(1)</script>',
@@ -40,10 +43,18 @@ def _pages(product_id: str, texts: list[tuple[str, str]]) -> tuple[Pages, list[R
         for n, (title, body) in enumerate(texts)
     ]
     product = Product(
-        product_id, 'The "Best" <mug>', "Cushions & throws", "Tallow <3> Co", 9.9, "5 > 3", ("a.jpg", "b.jpg")
+        product_id,
+        'The "Best" <mug>',
+        "Cushions & throws",
+        "Tallow <3> Co",
+        9.9,
+        "5 > 3",
+        ("a.jpg", "b.jpg"),
     )
     manifest = Manifest("tiny", 1, "", "", "")
-    return Pages(Catalogue(manifest, {product_id: product}, tuple(reviews), {}, {})), reviews[::-1]
+    return Pages(
+        Catalogue(manifest, {product_id: product}, tuple(reviews), {}, {})
+    ), reviews[::-1]
 
 
 def _expected(reviews: list[Review]) -> list[Row]:
@@ -67,7 +78,9 @@ def _squeezed(text: str) -> str:
 
 def _from_jsonld(html: str) -> list[Row]:
     product = next(
-        one for one in extruct.extract(html, syntaxes=["json-ld"])["json-ld"] if one["@type"] == "Product"
+        one
+        for one in extruct.extract(html, syntaxes=["json-ld"])["json-ld"]
+        if one["@type"] == "Product"
     )
     assert product["@id"].endswith(product["sku"])
     rows = []
@@ -115,7 +128,10 @@ def _from_microdata(html: str) -> list[Row]:
 def _from_plain(html: str) -> list[Row]:
     rows = []
     for one in LexborHTMLParser(html).css("li.customer-review[data-review-id]"):
-        title, photo = one.css_first("h3.review-title"), one.css_first("img.review-photo")
+        title, photo = (
+            one.css_first("h3.review-title"),
+            one.css_first("img.review-photo"),
+        )
         stars = one.css_first("div.review-stars").attributes
         rating = int(stars["class"].rsplit("stars-", 1)[1])
         assert stars["aria-label"] == f"Rated {rating} out of 5"
@@ -168,35 +184,54 @@ def test_every_layout_tells_everything(layout: str) -> None:
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_every_layout_names_the_product_and_its_next_page(layout: str) -> None:
     pages, _ = _pages(IDS[layout], NASTY * 9)
-    first, second = (LexborHTMLParser(pages.product(IDS[layout], page).decode()) for page in (1, 2))
+    first, second = (
+        LexborHTMLParser(pages.product(IDS[layout], page).decode()) for page in (1, 2)
+    )
     assert first.css_first("html").attributes["data-layout"] == layout
     assert first.css_first("h1").text() == 'The "Best" <mug>'
-    assert first.css_first("nav.breadcrumbs a.crumb-category").text() == "Cushions & throws"
-    assert first.css_first("a.crumb-category").attributes["href"] == "/c/cushions-throws"
+    assert (
+        first.css_first("nav.breadcrumbs a.crumb-category").text()
+        == "Cushions & throws"
+    )
+    assert (
+        first.css_first("a.crumb-category").attributes["href"] == "/c/cushions-throws"
+    )
     assert [one.attributes["src"] for one in first.css("img.product-photo")] == [
         "/photos/a.jpg",
         "/photos/b.jpg",
     ]
     assert first.css_first("p.review-summary").text() == "2.9 out of 5 · 27 reviews"
     for selector in ('a[rel="next"]', 'link[rel="next"]'):
-        assert first.css_first(selector).attributes["href"] == f"/p/{IDS[layout]}?page=2"
+        assert (
+            first.css_first(selector).attributes["href"] == f"/p/{IDS[layout]}?page=2"
+        )
         assert second.css_first(selector) is None
-    assert first.css_first('a[href="/account/trap"]').attributes["hidden"] is None  # present, without a value
+    assert (
+        first.css_first('a[href="/account/trap"]').attributes["hidden"] is None
+    )  # present, without a value
     assert not [
-        one for one in first.css("script") if "alert(1)" in one.text() and one.attributes.get("type") is None
+        one
+        for one in first.css("script")
+        if "alert(1)" in one.text() and one.attributes.get("type") is None
     ]
 
 
 def test_the_microdata_is_microdata() -> None:
     pages, _ = _pages(IDS["microdata"], NASTY)
-    (item,) = extruct.extract(pages.product(IDS["microdata"], 1).decode(), syntaxes=["microdata"])[
-        "microdata"
-    ]
+    (item,) = extruct.extract(
+        pages.product(IDS["microdata"], 1).decode(), syntaxes=["microdata"]
+    )["microdata"]
     product = item["properties"]
     assert item["type"] == "https://schema.org/Product"
-    assert (product["name"], product["category"]) == ('The "Best" <mug>', "Cushions & throws")
+    assert (product["name"], product["category"]) == (
+        'The "Best" <mug>',
+        "Cushions & throws",
+    )
     assert product["aggregateRating"]["properties"]["reviewCount"] == "3"
-    assert [one["properties"]["reviewRating"]["properties"]["ratingValue"] for one in product["review"]] == [
+    assert [
+        one["properties"]["reviewRating"]["properties"]["ratingValue"]
+        for one in product["review"]
+    ] == [
         "3",
         "2",
         "1",
@@ -204,9 +239,16 @@ def test_the_microdata_is_microdata() -> None:
 
 
 def test_the_script_shell_holds_no_review() -> None:
-    pages, reviews = _pages(IDS["script"], [("Unmistakable title", "unmistakable body")])
+    pages, reviews = _pages(
+        IDS["script"], [("Unmistakable title", "unmistakable body")]
+    )
     shell = pages.product(IDS["script"], 1).decode()
-    for secret in ("nmistakable", reviews[0].review_id, reviews[0].author, reviews[0].date):
+    for secret in (
+        "nmistakable",
+        reviews[0].review_id,
+        reviews[0].author,
+        reviews[0].date,
+    ):
         assert secret not in shell
     assert f'data-source="/api/products/{IDS["script"]}/reviews?page=1"' in shell
 
@@ -214,7 +256,9 @@ def test_the_script_shell_holds_no_review() -> None:
 TEXT = st.text(st.characters(exclude_categories=("Cs", "Cc", "Cn")), max_size=40)
 
 
-@given(texts=st.lists(st.tuples(TEXT, TEXT), max_size=3), layout=st.sampled_from(LAYOUTS))
+@given(
+    texts=st.lists(st.tuples(TEXT, TEXT), max_size=3), layout=st.sampled_from(LAYOUTS)
+)
 @settings(max_examples=60, deadline=None)
 def test_any_text_survives(texts: list[tuple[str, str]], layout: str) -> None:
     pages, reviews = _pages(IDS[layout], texts)

@@ -44,7 +44,9 @@ def test_damage_shows_on_every_product(shape: str, condition: str) -> None:
     side=st.integers(30, 100),
 )
 @settings(max_examples=40, deadline=None)
-def test_damage_stays_on_the_item(seed: int, condition: str, left: int, side: int) -> None:
+def test_damage_stays_on_the_item(
+    seed: int, condition: str, left: int, side: int
+) -> None:
     picture = Image.new("RGB", (SIZE, SIZE), (120, 150, 180))
     item = Image.new("L", picture.size, 0)
     ImageDraw.Draw(item).rectangle((left, left, left + side, left + side), fill=255)
@@ -54,19 +56,33 @@ def test_damage_stays_on_the_item(seed: int, condition: str, left: int, side: in
     assert changed.any()
     # A stain's edge is blurred: it may soak a few pixels beyond.
     around = np.zeros_like(changed)
-    around[max(0, left - 4) : left + side + 5, max(0, left - 4) : left + side + 5] = True
+    around[max(0, left - 4) : left + side + 5, max(0, left - 4) : left + side + 5] = (
+        True
+    )
     assert not (changed & ~around).any()
 
 
 def test_an_intact_picture_is_left_alone() -> None:
     picture = Image.new("RGB", (32, 32))
-    assert damage(picture, Image.new("L", (32, 32)), picture, "intact", np.random.default_rng(0)) is picture
+    assert (
+        damage(
+            picture,
+            Image.new("L", (32, 32)),
+            picture,
+            "intact",
+            np.random.default_rng(0),
+        )
+        is picture
+    )
 
 
 def test_products_and_shots_differ() -> None:
     looks = [Look.draw("mug", rng_for(1, str(number))) for number in range(6)]
     studio = {photograph(look, STUDIO, "intact", rng_for(2, "same")) for look in looks}
-    phone = {photograph(looks[0], PHONE, "intact", rng_for(3, str(number))) for number in range(6)}
+    phone = {
+        photograph(looks[0], PHONE, "intact", rng_for(3, str(number)))
+        for number in range(6)
+    }
     assert len(studio) == len(phone) == 6
 
 
@@ -85,4 +101,6 @@ def test_another_shot_of_a_real_photo(small_data, condition: str) -> None:
 
 def test_a_damaged_photo_is_named() -> None:
     with pytest.raises(BadInput, match=r"dress_0\.jpg"):
-        another_shot("dress_0.jpg", b"\xff\xd8\xff\xe0 not a photo", "intact", rng_for(1, "shot"))
+        another_shot(
+            "dress_0.jpg", b"\xff\xd8\xff\xe0 not a photo", "intact", rng_for(1, "shot")
+        )

@@ -18,11 +18,23 @@ MANIFEST_OF = Manifest("tiny", 1, "", "code", "")
 
 
 def tiny(photo: bytes = b"jpeg") -> Contents:
-    review = Review("r1", "p1", 'A "title"', "line\r\n\u2028 <b> & 😍", 5, "Ada K.", "2026-01-02", "r1.jpg")
+    review = Review(
+        "r1",
+        "p1",
+        'A "title"',
+        "line\r\n\u2028 <b> & 😍",
+        5,
+        "Ada K.",
+        "2026-01-02",
+        "r1.jpg",
+    )
     return Contents(
         [Product("p1", "Mug <1>", "Mugs", "Brand", 9.9, "A mug", ("p1.jpg",))],
         [review, Review("r2", "p1", "", "", 1, "Bo", "2026-03-04")],
-        [Truth("r1", "positive", "intact", "p1.jpg", agrees=True), Truth("r2", "negative")],
+        [
+            Truth("r1", "positive", "intact", "p1.jpg", agrees=True),
+            Truth("r2", "negative"),
+        ],
         {"p1.jpg": lambda: b"base", "r1.jpg": lambda: photo},
         ("Mugs",),
         "a note",
@@ -42,8 +54,16 @@ def test_what_is_written_is_read_back(made: Path) -> None:
     assert list(catalogue.reviews) == expected.reviews
     assert list(catalogue.truths.values()) == expected.truths
     assert catalogue.photos == {"p1.jpg": b"base", "r1.jpg": b"jpeg"}
-    assert catalogue.manifest.counts == {"products": 1, "reviews": 2, "photos": 2, "review_photos": 1}
-    assert [review.review_id for review in catalogue.reviews_of["p1"]] == ["r2", "r1"]  # newest first
+    assert catalogue.manifest.counts == {
+        "products": 1,
+        "reviews": 2,
+        "photos": 2,
+        "review_photos": 1,
+    }
+    assert [review.review_id for review in catalogue.reviews_of["p1"]] == [
+        "r2",
+        "r1",
+    ]  # newest first
 
 
 def test_making_the_same_again_does_nothing(made: Path) -> None:
@@ -53,7 +73,8 @@ def test_making_the_same_again_does_nothing(made: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"seed": 2}, {"kind": "other"}, {"data_sha256": "x"}, {"code_sha256": "new"}]
+    "change",
+    [{"seed": 2}, {"kind": "other"}, {"data_sha256": "x"}, {"code_sha256": "new"}],
 )
 def test_another_origin_replaces(made: Path, change: dict[str, object]) -> None:
     assert write(made, replace(MANIFEST_OF, **change), lambda: tiny(b"other"))
@@ -85,7 +106,11 @@ def test_a_full_disk_leaves_what_was_there(made: Path) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with pytest.raises(OSError, match="No space left"):
-        write(made, replace(MANIFEST_OF, seed=2), lambda: replace(tiny(), photos={"p1.jpg": full}))
+        write(
+            made,
+            replace(MANIFEST_OF, seed=2),
+            lambda: replace(tiny(), photos={"p1.jpg": full}),
+        )
     assert load(made).manifest.seed == 1
     assert os.listdir(made.parent) == [made.name]
 
@@ -93,10 +118,22 @@ def test_a_full_disk_leaves_what_was_there(made: Path) -> None:
 DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "no folder": (lambda out: out.rename(out.with_name("gone")), "no catalogue here"),
     "no manifest": (lambda out: (out / MANIFEST).unlink(), "no catalogue here"),
-    "manifest cut short": (lambda out: (out / MANIFEST).write_text('{"kind": "ti'), f"{MANIFEST}: damaged"),
-    "manifest of another shape": (lambda out: (out / MANIFEST).write_text("[1]"), f"{MANIFEST}: damaged"),
-    "photo missing": (lambda out: (out / "photos" / "r1.jpg").unlink(), r"photos/r1\.jpg: cannot be read"),
-    "photo changed": (lambda out: (out / "photos" / "r1.jpg").write_bytes(b"x"), r"photos/r1\.jpg: damaged"),
+    "manifest cut short": (
+        lambda out: (out / MANIFEST).write_text('{"kind": "ti'),
+        f"{MANIFEST}: damaged",
+    ),
+    "manifest of another shape": (
+        lambda out: (out / MANIFEST).write_text("[1]"),
+        f"{MANIFEST}: damaged",
+    ),
+    "photo missing": (
+        lambda out: (out / "photos" / "r1.jpg").unlink(),
+        r"photos/r1\.jpg: cannot be read",
+    ),
+    "photo changed": (
+        lambda out: (out / "photos" / "r1.jpg").write_bytes(b"x"),
+        r"photos/r1\.jpg: damaged",
+    ),
     "reviews changed": (
         lambda out: (out / "reviews.jsonl").open("a").write("{}\n"),
         r"reviews\.jsonl: damaged",
@@ -116,7 +153,9 @@ def test_damage_is_refused_with_the_path(made: Path, case: str) -> None:
 def test_a_photo_that_no_list_knows_is_refused(tmp_path: Path) -> None:
     contents = tiny()
     write(
-        tmp_path / "c", MANIFEST_OF, lambda: replace(contents, photos={"p1.jpg": contents.photos["p1.jpg"]})
+        tmp_path / "c",
+        MANIFEST_OF,
+        lambda: replace(contents, photos={"p1.jpg": contents.photos["p1.jpg"]}),
     )
     with pytest.raises(BadInput, match=r"r1\.jpg.* is not listed"):
         load(tmp_path / "c")

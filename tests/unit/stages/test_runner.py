@@ -33,7 +33,12 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
         def run(config: object, context: Context, deps: Deps) -> Outcome:
             made.append(name)
             product = Product(f"p{len(made)}", "Pot", "Teapots", "u")
-            return Outcome(3, 1, [product], [Rejection("a", "why"), Rejection("a", "why"), Rejection("a", "also")])
+            return Outcome(
+                3,
+                1,
+                [product],
+                [Rejection("a", "why"), Rejection("a", "why"), Rejection("a", "also")],
+            )
 
         module.run = run  # type: ignore[attr-defined]
         return module
@@ -43,7 +48,9 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     yield made
 
 
-def test_a_second_run_with_the_same_inputs_is_a_no_op(deps: Deps, calls: list[str]) -> None:
+def test_a_second_run_with_the_same_inputs_is_a_no_op(
+    deps: Deps, calls: list[str]
+) -> None:
     first = run_stage("scrape", CONTEXT, deps)
     second = run_stage("scrape", CONTEXT, deps)
     assert calls == ["scrape"]
@@ -51,7 +58,9 @@ def test_a_second_run_with_the_same_inputs_is_a_no_op(deps: Deps, calls: list[st
     assert first.rejected == {"also": 1, "why": 1}
 
 
-def test_changed_inputs_replace_the_rows_and_those_downstream_follow(deps: Deps, calls: list[str]) -> None:
+def test_changed_inputs_replace_the_rows_and_those_downstream_follow(
+    deps: Deps, calls: list[str]
+) -> None:
     run_stage("scrape", CONTEXT, deps)
     run_stage("dedupe", CONTEXT, deps)
     run_stage("scrape", dataclasses.replace(CONTEXT, target_size=21), deps)
@@ -61,12 +70,16 @@ def test_changed_inputs_replace_the_rows_and_those_downstream_follow(deps: Deps,
 
 
 def test_a_stage_out_of_order_is_refused(deps: Deps, calls: list[str]) -> None:
-    with pytest.raises(DataError, match="dedupe needs scrape, which has not been committed"):
+    with pytest.raises(
+        DataError, match="dedupe needs scrape, which has not been committed"
+    ):
         run_stage("dedupe", CONTEXT, deps)
     assert not calls
 
 
-def test_a_failing_stage_commits_nothing(deps: Deps, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failing_stage_commits_nothing(
+    deps: Deps, monkeypatch: pytest.MonkeyPatch
+) -> None:
     module = types.ModuleType("kindling.stages.scrape")
 
     def run(config: object, context: Context, deps: Deps) -> Outcome:

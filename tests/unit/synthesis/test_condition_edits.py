@@ -38,7 +38,9 @@ def test_background_is_what_surrounds(thing: Callable[..., bytes]) -> None:
 
 
 @pytest.mark.parametrize("condition", DAMAGED)
-def test_damage_is_on_the_object_and_large_enough_to_see(condition: str, thing: Callable[..., bytes]) -> None:
+def test_damage_is_on_the_object_and_large_enough_to_see(
+    condition: str, thing: Callable[..., bytes]
+) -> None:
     shares, places = [], set()
     for seed in range(12):
         image = pixels(thing(seed))
@@ -55,7 +57,9 @@ def test_damage_is_on_the_object_and_large_enough_to_see(condition: str, thing: 
 
 
 def coarse(image: Image.Image) -> np.ndarray:
-    return np.asarray(image.convert("RGB").resize((12, 12), Image.Resampling.BOX), dtype=float)
+    return np.asarray(
+        image.convert("RGB").resize((12, 12), Image.Resampling.BOX), dtype=float
+    )
 
 
 def test_intact_is_the_same_picture_again(thing: Callable[..., bytes]) -> None:
@@ -69,25 +73,47 @@ def test_intact_is_the_same_picture_again(thing: Callable[..., bytes]) -> None:
         edited = editor.edit(thing(seed), "intact", np.random.default_rng(seed))
         image = Image.open(io.BytesIO(edited.data))
         assert (edited.width, edited.height, edited.suffix) == (*image.size, ".jpg")
-        alike = max(np.corrcoef(coarse(image).ravel(), coarse(one).ravel())[0, 1] for one in (base, ImageOps.mirror(base)))
+        alike = max(
+            np.corrcoef(coarse(image).ravel(), coarse(one).ravel())[0, 1]
+            for one in (base, ImageOps.mirror(base))
+        )
         assert alike > 0.8
-        assert np.abs((coarse(image) - coarse(base)).mean(axis=(0, 1))).max() < 0.15 * 255
-        assert edited.data != editor.edit(thing(seed), "intact", np.random.default_rng(seed + 100)).data
+        assert (
+            np.abs((coarse(image) - coarse(base)).mean(axis=(0, 1))).max() < 0.15 * 255
+        )
+        assert (
+            edited.data
+            != editor.edit(
+                thing(seed), "intact", np.random.default_rng(seed + 100)
+            ).data
+        )
 
 
 @pytest.mark.parametrize("condition", ["intact", *DAMAGED])
-def test_edits_are_deterministic_and_small(condition: str, thing: Callable[..., bytes]) -> None:
+def test_edits_are_deterministic_and_small(
+    condition: str, thing: Callable[..., bytes]
+) -> None:
     editor = ConditionEdits(64)
-    one, two = (editor.edit(thing(1), condition, np.random.default_rng(4)) for _ in range(2))
+    one, two = (
+        editor.edit(thing(1), condition, np.random.default_rng(4)) for _ in range(2)
+    )
     assert one == two
     assert max(one.width, one.height) <= 64
 
 
 @pytest.mark.parametrize("condition", DAMAGED)
-def test_from_equal_generators_only_the_damage_differs(condition: str, thing: Callable[..., bytes]) -> None:
+def test_from_equal_generators_only_the_damage_differs(
+    condition: str, thing: Callable[..., bytes]
+) -> None:
     for seed in range(6):
-        intact, damaged = (pixels(ConditionEdits(192).edit(thing(seed), one, np.random.default_rng(seed)).data)
-                           for one in ("intact", condition))
+        intact, damaged = (
+            pixels(
+                ConditionEdits(192)
+                .edit(thing(seed), one, np.random.default_rng(seed))
+                .data
+            )
+            for one in ("intact", condition)
+        )
         apart = np.abs(damaged - intact).max(axis=2)
         assert 0.004 < (apart > 0.12).mean() < 0.4
         assert np.median(apart) < 0.02, "the shot or its light differs too"
@@ -95,8 +121,12 @@ def test_from_equal_generators_only_the_damage_differs(condition: str, thing: Ca
 
 @pytest.mark.parametrize("size", [(33, 240), (240, 33), (40, 40)])
 @pytest.mark.parametrize("condition", DAMAGED)
-def test_odd_shapes_are_no_error(size: tuple[int, int], condition: str, thing: Callable[..., bytes]) -> None:
-    edited = ConditionEdits(192).edit(thing(1, size), condition, np.random.default_rng(1))
+def test_odd_shapes_are_no_error(
+    size: tuple[int, int], condition: str, thing: Callable[..., bytes]
+) -> None:
+    edited = ConditionEdits(192).edit(
+        thing(1, size), condition, np.random.default_rng(1)
+    )
     assert pixels(edited.data).shape[2] == 3
 
 

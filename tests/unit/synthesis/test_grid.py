@@ -14,12 +14,18 @@ from kindling.synthesis.ports import Cell
 
 
 def test_deficits_count_real_rows() -> None:
-    rows = [Review(f"r{n}", "p", "Lamps", "", "b", rating, "scraped") for n, rating in enumerate([1, 2, 3, 5, 5, 5])]
+    rows = [
+        Review(f"r{n}", "p", "Lamps", "", "b", rating, "scraped")
+        for n, rating in enumerate([1, 2, 3, 5, 5, 5])
+    ]
     cells = grid(["Lamps", "Pots", "Lamps"])
     assert len(cells) == 6
     assert deficits(cells, rows, 2) == {
-        cell: {"negative": 0, "neutral": 1, "positive": 0}[cell.sentiment] if cell.category == "Lamps" else 2
-        for cell in cells}
+        cell: {"negative": 0, "neutral": 1, "positive": 0}[cell.sentiment]
+        if cell.category == "Lamps"
+        else 2
+        for cell in cells
+    }
 
 
 @given(st.lists(st.integers(0, 200), min_size=1, max_size=9), st.integers(0, 900))
@@ -40,10 +46,14 @@ def test_photo_plan_meets_its_shares(sentiment: str, rows: int) -> None:
     pictured = [one for one in plans if one.condition]
     conflicts = [one for one in pictured if not one.consistent]
     assert (len(plans), len(pictured)) == (rows, round(0.8 * rows))
-    assert len(conflicts) == (0 if sentiment == "neutral" else round(0.1 * len(pictured)))
+    assert len(conflicts) == (
+        0 if sentiment == "neutral" else round(0.1 * len(pictured))
+    )
     for one in pictured:
         if sentiment != "neutral":
-            assert (one.condition in DAMAGED) == ((sentiment == "negative") == one.consistent)
+            assert (one.condition in DAMAGED) == (
+                (sentiment == "negative") == one.consistent
+            )
     kinds = Counter(one.condition for one in pictured if (one.condition in DAMAGED))
     assert not kinds or max(kinds.values()) - min(kinds[kind] for kind in DAMAGED) <= 1
 

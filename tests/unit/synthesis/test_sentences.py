@@ -12,42 +12,83 @@ def review(body: str, title: str = "") -> Review:
     return Review("r1", "p1", "Lamps", title, body, 4, "scraped")
 
 
-@pytest.mark.parametrize(("text", "sentences"), [
-    ("Good.  it works! really?", ["Good.", "it works!", "really?"]),
-    ("About 5 lbs. in weight. Fine.", ["About 5 lbs. in weight.", "Fine."]),
-    ('She said "no." I did not.', ['She said "no."', "I did not."]),
-    ("no mark at all", ["no mark at all"]),
-    ("", []),
-])
+@pytest.mark.parametrize(
+    ("text", "sentences"),
+    [
+        ("Good.  it works! really?", ["Good.", "it works!", "really?"]),
+        ("About 5 lbs. in weight. Fine.", ["About 5 lbs. in weight.", "Fine."]),
+        ('She said "no." I did not.', ['She said "no."', "I did not."]),
+        ("no mark at all", ["no mark at all"]),
+        ("", []),
+    ],
+)
 def test_split(text: str, sentences: list[str]) -> None:
     assert split_sentences(text) == sentences
 
 
-@given(st.lists(st.from_regex(r"[a-z]{2,6}( [a-z]{2,6}){0,4}[.!?]", fullmatch=True), min_size=1, max_size=6))
+@given(
+    st.lists(
+        st.from_regex(r"[a-z]{2,6}( [a-z]{2,6}){0,4}[.!?]", fullmatch=True),
+        min_size=1,
+        max_size=6,
+    )
+)
 def test_nothing_is_lost(sentences: list[str]) -> None:
-    assert words_of(" ".join(split_sentences("  ".join(sentences)))) == words_of(" ".join(sentences))
+    assert words_of(" ".join(split_sentences("  ".join(sentences)))) == words_of(
+        " ".join(sentences)
+    )
 
 
 def test_positions_titles_and_clauses() -> None:
-    found = fragments([review("It came on time. The shade is bright, but the switch is loose. I kept it.", "Fine lamp")])
+    found = fragments(
+        [
+            review(
+                "It came on time. The shade is bright, but the switch is loose. I kept it.",
+                "Fine lamp",
+            )
+        ]
+    )
     assert [(one.text, one.position) for one in found if not one.clause] == [
-        ("Fine lamp", "title"), ("It came on time.", "opening"),
-        ("The shade is bright, but the switch is loose.", "middle"), ("I kept it.", "closing")]
-    assert [one.text for one in found if one.clause] == ["The shade is bright", "the switch is loose."]
+        ("Fine lamp", "title"),
+        ("It came on time.", "opening"),
+        ("The shade is bright, but the switch is loose.", "middle"),
+        ("I kept it.", "closing"),
+    ]
+    assert [one.text for one in found if one.clause] == [
+        "The shade is bright",
+        "the switch is loose.",
+    ]
 
 
 def test_a_last_sentence_that_was_cut_off_is_left_out() -> None:
-    found = fragments([review("It came on time. The switch is loose. I took it back to the sh")])
+    found = fragments(
+        [review("It came on time. The switch is loose. I took it back to the sh")]
+    )
     assert [(one.text, one.position) for one in found] == [
-        ("It came on time.", "opening"), ("The switch is loose.", "middle")]
+        ("It came on time.", "opening"),
+        ("The switch is loose.", "middle"),
+    ]
 
 
-@pytest.mark.parametrize(("text", "number"), [
-    ("they fit and I like them", "plural"), ("it fits me well", "singular"), ("it came with these", None),
-    ("fits me very well", None)])
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("they fit and I like them", "plural"),
+        ("it fits me well", "singular"),
+        ("it came with these", None),
+        ("fits me very well", None),
+    ],
+)
 def test_number(text: str, number: str | None) -> None:
     assert fragments([review(text)])[0].number == number
 
 
 def test_apostrophes_belong_to_words() -> None:
-    assert words_of("It’s the cat's toy, isn't it?") == ("it's", "the", "cat's", "toy", "isn't", "it")
+    assert words_of("It’s the cat's toy, isn't it?") == (
+        "it's",
+        "the",
+        "cat's",
+        "toy",
+        "isn't",
+        "it",
+    )

@@ -81,7 +81,9 @@ def _shelf(category: Category, shelf: Shelf, seed: int) -> list[Item]:
     items = []
     for number, (at, count) in enumerate(zip(chosen, counts, strict=True), start=1):
         product_id = f"{category.item.replace(' ', '-')}-{number:02d}"
-        photos = tuple(f"{product_id}-{view}.jpg" for view in range(1, int(rng.integers(1, 3)) + 1))
+        photos = tuple(
+            f"{product_id}-{view}.jpg" for view in range(1, int(rng.integers(1, 3)) + 1)
+        )
         name, brand = titles[int(at)], pick(rng, brands)
         price = round(float(rng.uniform(*category.price)), 1) + 0.09
         product = Product(

@@ -30,9 +30,17 @@ def plant_duplicates(
     groups: dict[tuple[str, int, str], list[int]] = {}
     for at in free:
         review, truth = rows[at]
-        groups.setdefault((categories[review.product_id].name, review.rating, truth.sentiment), []).append(at)
-    wanted = ["exact"] * max(1, round(EXACT * len(rows))) + ["near"] * max(1, round(NEAR * len(rows)))
-    pairs = [(group[at], group[at + 1]) for group in groups.values() for at in range(0, len(group) - 1, 2)]
+        groups.setdefault(
+            (categories[review.product_id].name, review.rating, truth.sentiment), []
+        ).append(at)
+    wanted = ["exact"] * max(1, round(EXACT * len(rows))) + ["near"] * max(
+        1, round(NEAR * len(rows))
+    )
+    pairs = [
+        (group[at], group[at + 1])
+        for group in groups.values()
+        for at in range(0, len(group) - 1, 2)
+    ]
     order = [pairs[int(at)] for at in rng.permutation(len(pairs))]
     for kind, (source, copy) in zip(wanted, order, strict=False):
         rows[copy] = _copy(rows[source], rows[copy], kind, rng)
@@ -57,29 +65,46 @@ def _copy(source: Row, row: Row, kind: str, rng: np.random.Generator) -> Row:
     if kind == "near":
         body = mistype(body, 0.04, rng) if rng.random() < 0.5 else body
         body = (
-            body + pick(rng, (" Thanks", " Edit: still the same", " :)")) if body == original.body else body
+            body + pick(rng, (" Thanks", " Edit: still the same", " :)"))
+            if body == original.body
+            else body
         )
     return replace(review, title=original.title, body=body), replace(
-        truth, duplicate="near" if kind == "near" else "exact", duplicate_of=original.review_id
+        truth,
+        duplicate="near" if kind == "near" else "exact",
+        duplicate_of=original.review_id,
     )
 
 
 def _plant_opposites(
-    rows: list[Row], free: list[int], categories: Mapping[str, Category], rng: np.random.Generator
+    rows: list[Row],
+    free: list[int],
+    categories: Mapping[str, Category],
+    rng: np.random.Generator,
 ) -> None:
     """The same long, factual text with opposite verdicts: a deduplication that merges the two is wrong."""
     pairs: list[tuple[int, int]] = []
-    for sentiment_pair in zip(_of(rows, free, "positive"), _of(rows, free, "negative"), strict=False):
+    for sentiment_pair in zip(
+        _of(rows, free, "positive"), _of(rows, free, "negative"), strict=False
+    ):
         if (
             categories[rows[sentiment_pair[0]][0].product_id]
             is categories[rows[sentiment_pair[1]][0].product_id]
         ):
             pairs.append(sentiment_pair)
     for yes, no in pairs[: max(1, round(OPPOSITE_PAIRS * len(rows)))]:
-        writer = Writer(categories[rows[yes][0].product_id], "positive", rows[yes][0].rating, rng)
-        facts = [writer.fill(line) for line in rng.permutation(phrases()["filler"]["any"])[:4].tolist()]
+        writer = Writer(
+            categories[rows[yes][0].product_id], "positive", rows[yes][0].rating, rng
+        )
+        facts = [
+            writer.fill(line)
+            for line in rng.permutation(phrases()["filler"]["any"])[:4].tolist()
+        ]
         for at, verdict in ((yes, "yes"), (no, "no")):
-            text = ". ".join(line[:1].upper() + line[1:] for line in [*facts, phrases()["verdict"][verdict]])
+            text = ". ".join(
+                line[:1].upper() + line[1:]
+                for line in [*facts, phrases()["verdict"][verdict]]
+            )
             review, truth = rows[at]
             body = text.format(time="a month", item=writer.category.item) + "."
             of = rows[yes][0].review_id if at == no else None

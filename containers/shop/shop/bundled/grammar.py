@@ -54,7 +54,11 @@ class Writer:
         voice = Voice.draw(self.rng)
         bank = phrases()
         clauses = [self.fill(pick(self.rng, bank["see_photo"]["lines"]))]
-        title = self.fill(pick(self.rng, bank["title"]["any"])) if self._chance(TITLED) else ""
+        title = (
+            self.fill(pick(self.rng, bank["title"]["any"]))
+            if self._chance(TITLED)
+            else ""
+        )
         return Draft(title, voice.say(clauses, "neutral", self.rng), "see photo")
 
     def fill(self, template: str, **words: str) -> str:
@@ -75,14 +79,19 @@ class Writer:
             ("bad2", aspects[0]),
         ):
             if "{" + slot + "}" in template:
-                slots[slot] = f"the {aspect.name} {self._verb(aspect, slot.rstrip('2'))}"
+                slots[slot] = (
+                    f"the {aspect.name} {self._verb(aspect, slot.rstrip('2'))}"
+                )
         return template.format_map({**slots, **words})
 
     def _clauses(self, claimed: Condition | None) -> tuple[str, list[str]]:
         bank = phrases()
         told = [pick(self.rng, self.category.damage[claimed])] if claimed else []
         if not told and self._chance(AMBIGUOUS):
-            lines = [pick(self.rng, bank["ambiguous"]["lines"]) for _ in range(int(self.rng.integers(1, 4)))]
+            lines = [
+                pick(self.rng, bank["ambiguous"]["lines"])
+                for _ in range(int(self.rng.integers(1, 4)))
+            ]
             return "ambiguous", [self.fill(line) for line in dict.fromkeys(lines)]
         if self.sentiment == "negative" and self._chance(SARCASTIC):
             return "sarcastic", [
@@ -91,7 +100,10 @@ class Writer:
                 *self._aside(0.3),
             ]
         if self._chance(LISTING):
-            return "listing", [*told, self.fill(pick(self.rng, bank["listing"][self.sentiment]))]
+            return "listing", [
+                *told,
+                self.fill(pick(self.rng, bank["listing"][self.sentiment])),
+            ]
         clauses = self._neutral() if self.sentiment == "neutral" else self._leaning()
         place = int(self.rng.integers(len(clauses) + 1))
         return "regular", [*clauses[:place], *told, *clauses[place:]]
@@ -101,7 +113,11 @@ class Writer:
         bank = phrases()
         side = "good" if self.sentiment == "positive" else "bad"
         length = int(pick(self.rng, (0, 1, 1, 2, 2, 3, 4)))
-        clauses = [self.fill(pick(self.rng, bank["open"][self.sentiment]))] if self._chance(0.5) else []
+        clauses = (
+            [self.fill(pick(self.rng, bank["open"][self.sentiment]))]
+            if self._chance(0.5)
+            else []
+        )
         clauses += self._aside(0.35)
         clauses += [self._statement(aspect, side) for aspect in self._aspects(length)]
         if self._chance(RESERVATION[self.stars]):
@@ -114,21 +130,31 @@ class Writer:
     def _neutral(self) -> list[str]:
         """Balanced, lukewarm, or leaning a little to one side."""
         bank = phrases()
-        clauses = [self.fill(pick(self.rng, bank["open"]["neutral"]))] if self._chance(0.35) else []
+        clauses = (
+            [self.fill(pick(self.rng, bank["open"]["neutral"]))]
+            if self._chance(0.35)
+            else []
+        )
         clauses += self._aside(0.35)
         kind = self.rng.random()
         if kind < 0.5:
             clauses.append(self.fill(pick(self.rng, bank["but"]["neutral"])))
         elif kind < 0.72:
             clauses += [
-                self._statement(aspect, "meh") for aspect in self._aspects(int(self.rng.integers(1, 4)))
+                self._statement(aspect, "meh")
+                for aspect in self._aspects(int(self.rng.integers(1, 4)))
             ]
         else:
             leaning = pick(self.rng, ("good", "bad"))
             clauses += [
-                self._statement(aspect, leaning) for aspect in self._aspects(int(self.rng.integers(1, 3)))
+                self._statement(aspect, leaning)
+                for aspect in self._aspects(int(self.rng.integers(1, 3)))
             ]
-            clauses += [self._statement(self._aspects(1)[0], "meh")] if self._chance(0.4) else []
+            clauses += (
+                [self._statement(self._aspects(1)[0], "meh")]
+                if self._chance(0.4)
+                else []
+            )
         if self._chance(0.3) or not clauses:
             clauses.append(self.fill(pick(self.rng, bank["close"]["neutral"])))
         return clauses
@@ -137,7 +163,8 @@ class Writer:
         if not self._chance(share):
             return []
         return [
-            self.fill(pick(self.rng, phrases()["filler"]["any"])) for _ in range(int(self.rng.integers(1, 3)))
+            self.fill(pick(self.rng, phrases()["filler"]["any"]))
+            for _ in range(int(self.rng.integers(1, 3)))
         ]
 
     def _statement(self, aspect: Aspect, side: str) -> str:

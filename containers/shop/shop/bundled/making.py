@@ -13,7 +13,15 @@ from shop.chance import pick, rng_for
 from shop.conditions import draw_condition
 from shop.photos.pen import Look
 from shop.photos.scene import PHONE, STUDIO, Shot, photograph
-from shop.records import Condition, Contents, Review, Sentiment, Truth, photo_agrees, sentiment_of
+from shop.records import (
+    Condition,
+    Contents,
+    Review,
+    Sentiment,
+    Truth,
+    photo_agrees,
+    sentiment_of,
+)
 
 #: Stars as real shops have them.
 STARS = {5: 0.45, 4: 0.20, 3: 0.13, 2: 0.11, 1: 0.11}
@@ -67,14 +75,24 @@ def bundled(kind: str, seed: int) -> Contents:
     items = stock(kind, seed)
     rows: list[Row] = []
     for item in items:
-        rows += [_row(item, f"r{len(rows) + number:05d}", seed) for number in range(1, item.reviews + 1)]
+        rows += [
+            _row(item, f"r{len(rows) + number:05d}", seed)
+            for number in range(1, item.reviews + 1)
+        ]
     rows = plant_duplicates(
-        rows, {item.product.product_id: item.category for item in items}, rng_for(seed, "plant")
+        rows,
+        {item.product.product_id: item.category for item in items},
+        rng_for(seed, "plant"),
     )
     photos: dict[str, Callable[[], bytes]] = {}
     looks = {item.product.product_id: item.look for item in items}
     for item in items:
-        photos.update({name: _photo(item.look, STUDIO, "intact", name, seed) for name in item.product.photos})
+        photos.update(
+            {
+                name: _photo(item.look, STUDIO, "intact", name, seed)
+                for name in item.product.photos
+            }
+        )
     for review, truth in rows:
         if review.photo is not None and truth.condition is not None:
             photos[review.photo] = _photo(
@@ -90,7 +108,9 @@ def bundled(kind: str, seed: int) -> Contents:
     )
 
 
-def _photo(look: Look, shot: Shot, condition: Condition, name: str, seed: int) -> Callable[[], bytes]:
+def _photo(
+    look: Look, shot: Shot, condition: Condition, name: str, seed: int
+) -> Callable[[], bytes]:
     return lambda: photograph(look, shot, condition, rng_for(seed, "photo", name))
 
 
@@ -99,7 +119,9 @@ def _row(item: Item, review_id: str, seed: int) -> Row:
     rating = _rating(item.quality, rng)
     sentiment = _said(rating, rng)
     condition = (
-        draw_condition(sentiment, item.category.damage_odds, rng) if rng.random() < WITH_PHOTO else None
+        draw_condition(sentiment, item.category.damage_odds, rng)
+        if rng.random() < WITH_PHOTO
+        else None
     )
     claimed = _claim(item, sentiment, condition, rng)
     if rng.random() < EMPTY:
@@ -107,13 +129,23 @@ def _row(item: Item, review_id: str, seed: int) -> Row:
         draft = Draft("Ok" if rng.random() < 0.3 else "", "", "empty")
     elif condition is not None and rng.random() < PHOTO_SPEAKS:
         claimed = None
-        draft = Writer(item.category, sentiment, _stars(rating, sentiment), rng).point_at_photo()
+        draft = Writer(
+            item.category, sentiment, _stars(rating, sentiment), rng
+        ).point_at_photo()
     else:
-        draft = Writer(item.category, sentiment, _stars(rating, sentiment), rng).write(claimed)
+        draft = Writer(item.category, sentiment, _stars(rating, sentiment), rng).write(
+            claimed
+        )
     author = f"{pick(rng, AUTHORS)} {chr(65 + int(rng.integers(26)))}."
     day = LAST_DAY - timedelta(days=int(rng.integers(0, 730)))
     review = Review(
-        review_id, item.product.product_id, draft.title, draft.body, rating, author, day.isoformat()
+        review_id,
+        item.product.product_id,
+        draft.title,
+        draft.body,
+        rating,
+        author,
+        day.isoformat(),
     )
     truth = Truth(review_id, sentiment, claimed=claimed, style=draft.style)
     if condition is None:
@@ -127,7 +159,12 @@ def _row(item: Item, review_id: str, seed: int) -> Row:
 
 
 def _rating(quality: float, rng: np.random.Generator) -> int:
-    weights = np.array([share * np.exp(quality * (stars - 3.75) / 1.4) for stars, share in STARS.items()])
+    weights = np.array(
+        [
+            share * np.exp(quality * (stars - 3.75) / 1.4)
+            for stars, share in STARS.items()
+        ]
+    )
     return list(STARS)[int(rng.choice(len(weights), p=weights / weights.sum()))]
 
 
@@ -152,11 +189,20 @@ def _stars(rating: int, sentiment: Sentiment) -> int:
 
 
 def _claim(
-    item: Item, sentiment: Sentiment, condition: Condition | None, rng: np.random.Generator
+    item: Item,
+    sentiment: Sentiment,
+    condition: Condition | None,
+    rng: np.random.Generator,
 ) -> Condition | None:
     if sentiment == "positive":
         return None
-    shown = "none" if condition is None else "intact" if condition == "intact" else "damaged"
+    shown = (
+        "none"
+        if condition is None
+        else "intact"
+        if condition == "intact"
+        else "damaged"
+    )
     share = CLAIMS[shown] if sentiment == "negative" else CLAIMS[shown] / 2
     if rng.random() >= share:
         return None

@@ -34,7 +34,9 @@ class Category:
 
 
 def _read(name: str) -> dict[str, Any]:
-    return tomllib.loads((resources.files(__package__) / name).read_text(encoding="utf-8"))
+    return tomllib.loads(
+        (resources.files(__package__) / name).read_text(encoding="utf-8")
+    )
 
 
 @cache
@@ -53,12 +55,18 @@ def names() -> tuple[tuple[str, ...], tuple[str, ...]]:
 @cache
 def categories() -> dict[str, Category]:
     """Name -> category, in the order of assortment.toml."""
-    return {entry["name"]: _category(entry) for entry in _read("assortment.toml")["category"]}
+    return {
+        entry["name"]: _category(entry)
+        for entry in _read("assortment.toml")["category"]
+    }
 
 
 def _category(entry: dict[str, Any]) -> Category:
     low, high = entry["price"]
-    aspects = tuple(Aspect(one["name"], tuple(one["good"]), tuple(one["bad"])) for one in entry["aspect"])
+    aspects = tuple(
+        Aspect(one["name"], tuple(one["good"]), tuple(one["bad"]))
+        for one in entry["aspect"]
+    )
     damage = {condition: tuple(told) for condition, told in entry["damage"].items()}
     return Category(
         entry["name"],

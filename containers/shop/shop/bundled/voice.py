@@ -14,7 +14,9 @@ JOINTS = ((". ", 0.72), (", ", 0.1), ("... ", 0.06), (".\n\n", 0.07), (" - ", 0.
 
 
 def _weighted(rng: np.random.Generator, options: tuple[tuple[str, float], ...]) -> str:
-    return options[int(rng.choice(len(options), p=[weight for _, weight in options]))][0]
+    return options[int(rng.choice(len(options), p=[weight for _, weight in options]))][
+        0
+    ]
 
 
 @dataclass(frozen=True)
@@ -39,21 +41,35 @@ class Voice:
             typos=float(pick(rng, (0, 0, 0, 0, 0.02, 0.04, 0.1))),
         )
 
-    def say(self, clauses: list[str], sentiment: Sentiment, rng: np.random.Generator) -> str:
+    def say(
+        self, clauses: list[str], sentiment: Sentiment, rng: np.random.Generator
+    ) -> str:
         """The clauses as one text."""
         if not clauses:
             return ""
         case = "lower" if self.joint in (", ", " - ") else self.case
-        parts = [clauses[0][:1].upper() + clauses[0][1:] if self.case != "lower" else clauses[0]]
-        parts += [part if case == "lower" else part[:1].upper() + part[1:] for part in clauses[1:]]
+        parts = [
+            clauses[0][:1].upper() + clauses[0][1:]
+            if self.case != "lower"
+            else clauses[0]
+        ]
+        parts += [
+            part if case == "lower" else part[:1].upper() + part[1:]
+            for part in clauses[1:]
+        ]
         text = self.joint.join(parts) + self.end
         if self.ampersand:
             text = text.replace(" and ", " & ")
         if self.case == "shout":
-            text = " ".join(word.upper() if rng.random() < 0.15 else word for word in text.split(" "))
+            text = " ".join(
+                word.upper() if rng.random() < 0.15 else word
+                for word in text.split(" ")
+            )
         text = mistype(text, self.typos, rng)
         if self.emoji and sentiment != "neutral":
-            text += " " + pick(rng, phrases()["emoji_good" if sentiment == "positive" else "emoji_bad"])
+            text += " " + pick(
+                rng, phrases()["emoji_good" if sentiment == "positive" else "emoji_bad"]
+            )
         return text
 
 
@@ -62,7 +78,10 @@ def mistype(text: str, rate: float, rng: np.random.Generator) -> str:
     if rate <= 0:
         return text
     words = text.split(" ")
-    return " ".join(_slip(word, rng) if len(word) > 4 and rng.random() < rate else word for word in words)
+    return " ".join(
+        _slip(word, rng) if len(word) > 4 and rng.random() < rate else word
+        for word in words
+    )
 
 
 def _slip(word: str, rng: np.random.Generator) -> str:

@@ -24,7 +24,9 @@ FITS: Mapping[str, tuple[str, ...]] = {
 
 
 def pair(
-    products: Mapping[str, tuple[str, int]], photos: tuple[SourcePhoto, ...], rng: np.random.Generator
+    products: Mapping[str, tuple[str, int]],
+    photos: tuple[SourcePhoto, ...],
+    rng: np.random.Generator,
 ) -> tuple[dict[str, list[SourcePhoto]], list[SourcePhoto]]:
     """Product id -> its photos, and the photos that fit no product.
 
@@ -35,18 +37,30 @@ def pair(
     given: defaultdict[str, list[SourcePhoto]] = defaultdict(list)
     rest: list[SourcePhoto] = []
     shuffled = [photos[int(at)] for at in rng.permutation(len(photos))]
-    takers = {kind: _takers(kind, products) for kind in {photo.garment for photo in photos}}
-    for photo in sorted(shuffled, key=lambda one: (len(takers[one.garment]), one.garment)):
+    takers = {
+        kind: _takers(kind, products) for kind in {photo.garment for photo in photos}
+    }
+    for photo in sorted(
+        shuffled, key=lambda one: (len(takers[one.garment]), one.garment)
+    ):
         if not takers[photo.garment]:
             rest.append(photo)
             continue
         neediest = max(
             takers[photo.garment],
-            key=lambda taker: (not given[taker], products[taker][1] / (len(given[taker]) + 1), taker),
+            key=lambda taker: (
+                not given[taker],
+                products[taker][1] / (len(given[taker]) + 1),
+                taker,
+            ),
         )
         given[neediest].append(photo)
     return dict(given), rest
 
 
 def _takers(kind: str, products: Mapping[str, tuple[str, int]]) -> list[str]:
-    return [product_id for product_id, (garment, _) in products.items() if kind in FITS.get(garment, ())]
+    return [
+        product_id
+        for product_id, (garment, _) in products.items()
+        if kind in FITS.get(garment, ())
+    ]

@@ -53,17 +53,22 @@ def read(data: Path) -> Source:
     packed = _bytes(folder / "reviews.csv.gz")
     listing = _bytes(folder / "photos.csv")
     photos = tuple(
-        _photo(folder, number, row) for number, row in _table(folder / "photos.csv", listing, PHOTO_COLUMNS)
+        _photo(folder, number, row)
+        for number, row in _table(folder / "photos.csv", listing, PHOTO_COLUMNS)
     )
     try:
         unpacked = gzip.decompress(packed)
     except (OSError, EOFError, zlib.error) as error:
         raise BadInput(f"{folder / 'reviews.csv.gz'}: damaged gzip: {error}") from None
     table = _table(folder / "reviews.csv.gz", unpacked, REVIEW_COLUMNS)
-    reviews = tuple(_review(folder / "reviews.csv.gz", number, row) for number, row in table)
+    reviews = tuple(
+        _review(folder / "reviews.csv.gz", number, row) for number, row in table
+    )
     if not reviews:
         raise BadInput(f"{folder / 'reviews.csv.gz'}: holds no reviews")
-    name, times = Counter(photo.name for photo in photos).most_common(1)[0] if photos else ("", 0)
+    name, times = (
+        Counter(photo.name for photo in photos).most_common(1)[0] if photos else ("", 0)
+    )
     if times > 1:
         raise BadInput(f"{folder / 'photos.csv'}: {name} is listed {times} times")
     digest = hashlib.sha256(packed + listing)
@@ -76,10 +81,14 @@ def _bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise BadInput(f"{path}: cannot be read ({error.strerror}); {EXPECTED}") from None
+        raise BadInput(
+            f"{path}: cannot be read ({error.strerror}); {EXPECTED}"
+        ) from None
 
 
-def _table(path: Path, content: bytes, columns: tuple[str, ...]) -> list[tuple[int, Mapping[str, str]]]:
+def _table(
+    path: Path, content: bytes, columns: tuple[str, ...]
+) -> list[tuple[int, Mapping[str, str]]]:
     """Numbered rows, from 1; every one has the columns."""
     try:
         reader = csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""))
@@ -88,7 +97,9 @@ def _table(path: Path, content: bytes, columns: tuple[str, ...]) -> list[tuple[i
         raise BadInput(f"{path}: not a UTF-8 CSV file: {error}") from None
     missing = [column for column in columns if column not in (reader.fieldnames or ())]
     if missing:
-        raise BadInput(f"{path}: has no column {missing[0]!r}; expected {', '.join(columns)}")
+        raise BadInput(
+            f"{path}: has no column {missing[0]!r}; expected {', '.join(columns)}"
+        )
     for number, row in rows:
         if any(row[column] is None for column in columns):
             raise BadInput(f"{path}: row {number} is cut short")
@@ -97,7 +108,9 @@ def _table(path: Path, content: bytes, columns: tuple[str, ...]) -> list[tuple[i
 
 def _review(path: Path, number: int, row: Mapping[str, str]) -> SourceReview:
     if row["Rating"] not in ("1", "2", "3", "4", "5"):
-        raise BadInput(f"{path}: row {number}: Rating is {row['Rating']!r}, expected 1 to 5")
+        raise BadInput(
+            f"{path}: row {number}: Rating is {row['Rating']!r}, expected 1 to 5"
+        )
     if not re.fullmatch(r"\w+", row["Clothing ID"]):
         raise BadInput(
             f"{path}: row {number}: Clothing ID is {row['Clothing ID']!r}, expected letters and digits"

@@ -48,18 +48,27 @@ class Surface:
         """The polygon as a smooth mask, cut to the item."""
         width, height = self.picture.size
         large = Image.new("L", (width * FINER, height * FINER), 0)
-        ImageDraw.Draw(large).polygon([(x * FINER, y * FINER) for x, y in points], fill=255)
+        ImageDraw.Draw(large).polygon(
+            [(x * FINER, y * FINER) for x, y in points], fill=255
+        )
         return ImageChops.darker(large.reduce(FINER), self.item)
 
-    def stroke(self, points: Sequence[Point], fill: Colour, width: float, strength: float = 1.0) -> None:
+    def stroke(
+        self, points: Sequence[Point], fill: Colour, width: float, strength: float = 1.0
+    ) -> None:
         """A line on the item, `width` in pixels."""
         across, high = self.picture.size
         large = Image.new("L", (across * FINER, high * FINER), 0)
         placed = [(x * FINER, y * FINER) for x, y in points]
         ImageDraw.Draw(large).line(
-            placed, fill=round(255 * strength), width=max(1, round(width * FINER)), joint="curve"
+            placed,
+            fill=round(255 * strength),
+            width=max(1, round(width * FINER)),
+            joint="curve",
         )
-        self.picture.paste(fill, (0, 0), ImageChops.darker(large.reduce(FINER), self.item))
+        self.picture.paste(
+            fill, (0, 0), ImageChops.darker(large.reduce(FINER), self.item)
+        )
 
     def edge(self, angle: float) -> Point:
         """Where the ray from the centre leaves the item."""
@@ -77,9 +86,9 @@ class Surface:
     def tone(self, around: Point) -> Colour:
         """The picture's mean colour near a point."""
         x, y = around
-        red, green, blue = np.asarray(self.picture.crop((x - 8, y - 8, x + 8, y + 8)).convert("RGB")).mean(
-            (0, 1)
-        )
+        red, green, blue = np.asarray(
+            self.picture.crop((x - 8, y - 8, x + 8, y + 8)).convert("RGB")
+        ).mean((0, 1))
         return int(red), int(green), int(blue)
 
 
@@ -98,12 +107,17 @@ def damage(
     return surface.picture
 
 
-def _jagged(surface: Surface, start: Point, end: Point, roughness: float, steps: int = 9) -> list[Point]:
+def _jagged(
+    surface: Surface, start: Point, end: Point, roughness: float, steps: int = 9
+) -> list[Point]:
     (x0, y0), (x1, y1) = start, end
     wander = np.cumsum(surface.rng.normal(0, roughness, (steps + 1, 2)), axis=0)
     wander -= np.linspace(wander[0], wander[-1], steps + 1)
     return [
-        (x0 + (x1 - x0) * i / steps + float(wander[i, 0]), y0 + (y1 - y0) * i / steps + float(wander[i, 1]))
+        (
+            x0 + (x1 - x0) * i / steps + float(wander[i, 0]),
+            y0 + (y1 - y0) * i / steps + float(wander[i, 1]),
+        )
         for i in range(steps + 1)
     ]
 
@@ -118,17 +132,32 @@ def _tear(surface: Surface) -> None:
         tip = (start[0] + length * cos(heading), start[1] + length * sin(heading))
         gap = surface.reach * surface.uniform(0.12, 0.26)
         side = (-sin(heading) * gap, cos(heading) * gap)
-        one = _jagged(surface, (start[0] + side[0], start[1] + side[1]), tip, surface.reach * 0.035)
-        other = _jagged(surface, (start[0] - side[0], start[1] - side[1]), tip, surface.reach * 0.035)
+        one = _jagged(
+            surface,
+            (start[0] + side[0], start[1] + side[1]),
+            tip,
+            surface.reach * 0.035,
+        )
+        other = _jagged(
+            surface,
+            (start[0] - side[0], start[1] - side[1]),
+            tip,
+            surface.reach * 0.035,
+        )
         thread = shade(surface.tone(tip), 1.5)
         surface.picture.paste(
-            surface.behind.point(lambda value: value * 0.5), (0, 0), surface.mask([*one, *reversed(other)])
+            surface.behind.point(lambda value: value * 0.5),
+            (0, 0),
+            surface.mask([*one, *reversed(other)]),
         )
         for rim in (one, other):
             surface.stroke(rim, thread, 1.6, 0.85)
             for x, y in rim[1:-1:2]:
                 surface.stroke(
-                    [(x, y), (x + surface.uniform(-7, 7), y + surface.uniform(-7, 7))], thread, 0.9, 0.8
+                    [(x, y), (x + surface.uniform(-7, 7), y + surface.uniform(-7, 7))],
+                    thread,
+                    0.9,
+                    0.8,
                 )
 
 
@@ -136,19 +165,30 @@ def _stain(surface: Surface) -> None:
     """Soaked-in blobs with a darker rim, and splashes around them."""
     around = surface.tone(surface.centre)
     seen = [
-        stain for stain in STAINS if sum(abs(a - b) for a, b in zip(stain, around, strict=True)) > CONTRAST
+        stain
+        for stain in STAINS
+        if sum(abs(a - b) for a, b in zip(stain, around, strict=True)) > CONTRAST
     ]
     colour = pick(surface.rng, seen)
     for _ in range(int(surface.rng.integers(1, 4))):
         edge = surface.edge(surface.uniform(0, 2 * pi))
         share = surface.uniform(0.0, 0.65)
-        x, y = (middle + (rim - middle) * share for middle, rim in zip(surface.centre, edge, strict=True))
+        x, y = (
+            middle + (rim - middle) * share
+            for middle, rim in zip(surface.centre, edge, strict=True)
+        )
         radius = surface.reach * surface.uniform(0.26, 0.55)
-        blot = surface.mask(_blob(surface, (x, y), radius, 0.22)).filter(ImageFilter.GaussianBlur(1.2))
+        blot = surface.mask(_blob(surface, (x, y), radius, 0.22)).filter(
+            ImageFilter.GaussianBlur(1.2)
+        )
         rim = ImageChops.subtract(blot, blot.filter(ImageFilter.MinFilter(5)))
         strength = surface.uniform(0.5, 0.85)
-        surface.picture.paste(colour, (0, 0), blot.point(lambda value, by=strength: value * by))
-        surface.picture.paste(shade(colour, 0.6), (0, 0), rim.point(lambda value: value * 0.6))
+        surface.picture.paste(
+            colour, (0, 0), blot.point(lambda value, by=strength: value * by)
+        )
+        surface.picture.paste(
+            shade(colour, 0.6), (0, 0), rim.point(lambda value: value * 0.6)
+        )
         for _ in range(int(surface.rng.integers(2, 7))):
             angle, away = surface.uniform(0, 2 * pi), radius * surface.uniform(1.1, 1.7)
             drop = (x + away * cos(angle), y + away * sin(angle))
@@ -156,7 +196,9 @@ def _stain(surface: Surface) -> None:
             surface.picture.paste(colour, (0, 0), mask.point(lambda value: value * 0.7))
 
 
-def _blob(surface: Surface, centre: Point, radius: float, roughness: float, corners: int = 22) -> list[Point]:
+def _blob(
+    surface: Surface, centre: Point, radius: float, roughness: float, corners: int = 22
+) -> list[Point]:
     lobes = surface.rng.normal(0, roughness, 4)
     phases = surface.rng.uniform(0, 2 * pi, 4)
     outline = []
@@ -167,7 +209,9 @@ def _blob(surface: Surface, centre: Point, radius: float, roughness: float, corn
             for order, (lobe, phase) in enumerate(zip(lobes, phases, strict=True))
         )
         distance = radius * max(0.3, 1 + float(ripple))
-        outline.append((centre[0] + distance * cos(angle), centre[1] + distance * sin(angle)))
+        outline.append(
+            (centre[0] + distance * cos(angle), centre[1] + distance * sin(angle))
+        )
     return outline
 
 
@@ -177,17 +221,24 @@ def _break(surface: Surface) -> None:
     spot = surface.edge(angle)
     radius = surface.reach * surface.uniform(0.32, 0.6)
     raw = shade(surface.tone(spot), 1.45)
-    corners = sorted(surface.rng.uniform(0, 2 * pi, int(surface.rng.integers(7, 11))).tolist())
+    corners = sorted(
+        surface.rng.uniform(0, 2 * pi, int(surface.rng.integers(7, 11))).tolist()
+    )
     chunk = []
     for corner in corners:
         distance = radius * surface.uniform(0.75, 1.15)
-        chunk.append((spot[0] + distance * cos(corner), spot[1] + distance * sin(corner)))
+        chunk.append(
+            (spot[0] + distance * cos(corner), spot[1] + distance * sin(corner))
+        )
     surface.picture.paste(surface.behind, (0, 0), surface.mask(chunk))
     surface.stroke([*chunk, chunk[0]], raw, 2.2)
     for _ in range(int(surface.rng.integers(2, 5))):
         heading = angle + pi + surface.uniform(-0.9, 0.9)
         length = surface.reach * surface.uniform(0.8, 1.8)
-        start = (spot[0] + radius * 0.9 * cos(heading), spot[1] + radius * 0.9 * sin(heading))
+        start = (
+            spot[0] + radius * 0.9 * cos(heading),
+            spot[1] + radius * 0.9 * sin(heading),
+        )
         end = (start[0] + length * cos(heading), start[1] + length * sin(heading))
         crack = _jagged(surface, start, end, surface.reach * 0.05)
         surface.stroke([(x + 1, y + 1) for x, y in crack], raw, 1.0, 0.6)

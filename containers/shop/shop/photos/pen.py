@@ -57,7 +57,12 @@ class Look:
         main = pick(rng, PALETTE)
         accent = pick(rng, [colour for colour in PALETTE if colour != main])
         return cls(
-            shape, int(rng.integers(3)), main, accent, pick(rng, PATTERNS), float(rng.uniform(0.86, 1.12))
+            shape,
+            int(rng.integers(3)),
+            main,
+            accent,
+            pick(rng, PATTERNS),
+            float(rng.uniform(0.86, 1.12)),
         )
 
 
@@ -75,13 +80,17 @@ class Pen:
         x, y = point
         return ((x - 0.5) * self.look.stretch + 0.5) * SIZE * FINER, y * SIZE * FINER
 
-    def polygon(self, points: Sequence[Point], fill: Colour, body: bool = False) -> None:
+    def polygon(
+        self, points: Sequence[Point], fill: Colour, body: bool = False
+    ) -> None:
         """A filled polygon; `body` lets the look's pattern appear on it."""
         placed = [self._at(point) for point in points]
         self._draw.polygon(placed, fill=(*fill, 255))
         self._draw_body.polygon(placed, fill=255 if body else 0)
 
-    def ellipse(self, centre: Point, rx: float, ry: float, fill: Colour, body: bool = False) -> None:
+    def ellipse(
+        self, centre: Point, rx: float, ry: float, fill: Colour, body: bool = False
+    ) -> None:
         """A filled ellipse with half axes `rx` and `ry`."""
         (left, top), (right, bottom) = (
             self._at((centre[0] - rx, centre[1] - ry)),
@@ -100,7 +109,13 @@ class Pen:
         )
 
     def ring(
-        self, centre: Point, rx: float, ry: float, fill: Colour, width: float, arc: Point = (0, 360)
+        self,
+        centre: Point,
+        rx: float,
+        ry: float,
+        fill: Colour,
+        width: float,
+        arc: Point = (0, 360),
     ) -> None:
         """An arc in degrees, clockwise from three o'clock."""
         (left, top), (right, bottom) = (
@@ -108,7 +123,10 @@ class Pen:
             self._at((centre[0] + rx, centre[1] + ry)),
         )
         self._draw.arc(
-            (left, top, right, bottom), *arc, fill=(*fill, 255), width=max(1, round(width * SIZE * FINER))
+            (left, top, right, bottom),
+            *arc,
+            fill=(*fill, 255),
+            width=max(1, round(width * SIZE * FINER)),
         )
 
 
@@ -118,7 +136,12 @@ def profile(points: Sequence[Point], steps: int = 12) -> list[Point]:
     fine = np.linspace(heights[0], heights[-1], steps * len(points))
     widths = np.interp(fine, heights, [width for width, _ in points])
     smooth = np.convolve(
-        np.pad(widths, steps // 2, mode="edge"), np.ones(steps + 1) / (steps + 1), mode="valid"
+        np.pad(widths, steps // 2, mode="edge"),
+        np.ones(steps + 1) / (steps + 1),
+        mode="valid",
     )
-    right = [(0.5 + float(width), float(height)) for width, height in zip(smooth, fine, strict=True)]
+    right = [
+        (0.5 + float(width), float(height))
+        for width, height in zip(smooth, fine, strict=True)
+    ]
     return right + [(1 - x, y) for x, y in reversed(right)]

@@ -45,20 +45,28 @@ class Shot:
     home: bool
 
 
-STUDIO = Shot(angle=6, scale=(0.7, 0.96), shift=0.05, light=(0.98, 1.05), noise=1.5, home=False)
-PHONE = Shot(angle=14, scale=(0.66, 0.98), shift=0.06, light=(0.68, 1.2), noise=6.0, home=True)
+STUDIO = Shot(
+    angle=6, scale=(0.7, 0.96), shift=0.05, light=(0.98, 1.05), noise=1.5, home=False
+)
+PHONE = Shot(
+    angle=14, scale=(0.66, 0.98), shift=0.06, light=(0.68, 1.2), noise=6.0, home=True
+)
 
 
-def photograph(look: Look, shot: Shot, condition: Condition, rng: np.random.Generator) -> bytes:
+def photograph(
+    look: Look, shot: Shot, condition: Condition, rng: np.random.Generator
+) -> bytes:
     """A JPEG of the product, SIZE pixels square."""
     behind = _background(shot, rng)
     item = _placed(_product(look), shot, rng)
     mask = item.getchannel("A")
-    shadow = ImageChops.offset(mask, int(rng.integers(-7, 8)), int(rng.integers(2, 8))).filter(
-        ImageFilter.GaussianBlur(5)
-    )
+    shadow = ImageChops.offset(
+        mask, int(rng.integers(-7, 8)), int(rng.integers(2, 8))
+    ).filter(ImageFilter.GaussianBlur(5))
     behind = Image.composite(
-        Image.new("RGB", behind.size, (30, 26, 24)), behind, shadow.point(lambda value: value * 0.45)
+        Image.new("RGB", behind.size, (30, 26, 24)),
+        behind,
+        shadow.point(lambda value: value * 0.45),
     )
     picture = behind.copy()
     picture.paste(item, (0, 0), item)
@@ -79,10 +87,14 @@ def _product(look: Look) -> Image.Image:
     pen = Pen(look)
     SHAPES[look.shape](pen)
     alpha = pen.image.getchannel("A")
-    pattern = Image.composite(_pattern(look, pen.image.size), pen.image.convert("RGB"), pen.body)
+    pattern = Image.composite(
+        _pattern(look, pen.image.size), pen.image.convert("RGB"), pen.body
+    )
     ramp = np.linspace(0, 1, pen.image.width, dtype=np.float32)
     light = (1.1 - 0.5 * np.abs(ramp - 0.38) ** 1.5)[None, :, None]
-    lit = np.clip(np.asarray(pattern, dtype=np.float32) * light, 0, 255).astype(np.uint8)
+    lit = np.clip(np.asarray(pattern, dtype=np.float32) * light, 0, 255).astype(
+        np.uint8
+    )
     return Image.merge("RGBA", (*Image.fromarray(lit).split(), alpha))
 
 
@@ -96,16 +108,25 @@ def _pattern(look: Look, size: tuple[int, int]) -> Image.Image:
             draw.rectangle((left, 0, left + step // 3, height), fill=look.accent)
     if look.pattern == "check":
         for top in range(0, height, step):
-            draw.rectangle((0, top, width, top + step // 4), fill=shade(look.accent, 0.85))
+            draw.rectangle(
+                (0, top, width, top + step // 4), fill=shade(look.accent, 0.85)
+            )
     if look.pattern == "dots":
         for row, top in enumerate(range(0, height, step)):
             for left in range((row % 2) * step // 2, width, step):
-                draw.ellipse((left, top, left + step // 3, top + step // 3), fill=look.accent)
+                draw.ellipse(
+                    (left, top, left + step // 3, top + step // 3), fill=look.accent
+                )
     if look.pattern in ("band", "ring"):
         top = height * (5 + look.variant) // 10
-        draw.rectangle((0, top, width, top + step // (1 if look.pattern == "band" else 3)), fill=look.accent)
+        draw.rectangle(
+            (0, top, width, top + step // (1 if look.pattern == "band" else 3)),
+            fill=look.accent,
+        )
     if look.pattern == "speckle":
-        spots = np.random.default_rng(look.variant).integers(0, width, (420, 2)).tolist()
+        spots = (
+            np.random.default_rng(look.variant).integers(0, width, (420, 2)).tolist()
+        )
         for left, top in spots:
             draw.ellipse((left, top, left + 4, top + 4), fill=shade(look.main, 0.6))
     return picture
@@ -114,12 +135,17 @@ def _pattern(look: Look, size: tuple[int, int]) -> Image.Image:
 def _placed(item: Image.Image, shot: Shot, rng: np.random.Generator) -> Image.Image:
     side = round(SIZE * float(rng.uniform(*shot.scale)))
     small = item.resize((side, side), Image.Resampling.BOX)
-    small = small.rotate(float(rng.uniform(-shot.angle, shot.angle)), Image.Resampling.BICUBIC)
+    small = small.rotate(
+        float(rng.uniform(-shot.angle, shot.angle)), Image.Resampling.BICUBIC
+    )
     if shot.home and rng.random() < 0.3:
         small = small.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     free = (SIZE - side) / 2
     canvas = Image.new("RGBA", (SIZE, SIZE), (*item.getpixel((0, 0))[:3], 0))
-    left, top = (round(free + float(rng.uniform(-shot.shift, shot.shift)) * SIZE) for _ in range(2))
+    left, top = (
+        round(free + float(rng.uniform(-shot.shift, shot.shift)) * SIZE)
+        for _ in range(2)
+    )
     canvas.paste(small, (left, top))
     return canvas
 
@@ -129,15 +155,23 @@ def _background(shot: Shot, rng: np.random.Generator) -> Image.Image:
     y = np.linspace(0, 1, SIZE, dtype=np.float32)[:, None, None]
     if not shot.home:
         # Ramps differ, or pictures of one form would be near-duplicates of one another.
-        tone = np.array(shade((236, 234, 230), float(rng.uniform(0.8, 1.05))), dtype=np.float32)
+        tone = np.array(
+            shade((236, 234, 230), float(rng.uniform(0.8, 1.05))), dtype=np.float32
+        )
         fall = float(rng.uniform(-0.3, 0.3))
-        across = np.linspace(-0.5, 0.5, SIZE, dtype=np.float32)[None, :, None] * float(rng.uniform(-0.3, 0.3))
-        return Image.fromarray(np.clip(tone * (1 + fall * (y - 0.5) + across), 0, 255).astype(np.uint8))
+        across = np.linspace(-0.5, 0.5, SIZE, dtype=np.float32)[None, :, None] * float(
+            rng.uniform(-0.3, 0.3)
+        )
+        return Image.fromarray(
+            np.clip(tone * (1 + fall * (y - 0.5) + across), 0, 255).astype(np.uint8)
+        )
     wall = np.array(pick(rng, ROOMS), dtype=np.float32) * float(rng.uniform(0.8, 1.1))
-    table = np.array(pick(rng, TABLES), dtype=np.float32) * float(rng.uniform(0.8, 1.15))
-    picture = np.where(y < float(rng.uniform(0.1, 0.75)), wall, table * (0.85 + 0.25 * y)) * np.ones(
-        (1, SIZE, 1)
+    table = np.array(pick(rng, TABLES), dtype=np.float32) * float(
+        rng.uniform(0.8, 1.15)
     )
+    picture = np.where(
+        y < float(rng.uniform(0.1, 0.75)), wall, table * (0.85 + 0.25 * y)
+    ) * np.ones((1, SIZE, 1))
     picture = picture * (1 + _grain(rng, int(rng.integers(3, 24)), 0.09))
     image = Image.fromarray(np.clip(picture, 0, 255).astype(np.uint8))
     _furnish(ImageDraw.Draw(image), rng)
@@ -149,7 +183,11 @@ def _furnish(draw: ImageDraw.ImageDraw, rng: np.random.Generator) -> None:
     tone = pick(rng, ROOMS + TABLES)
     if style == "planks":
         for top in range(int(rng.integers(0, 40)), SIZE, int(rng.integers(18, 44))):
-            draw.line((0, top, SIZE, top + int(rng.integers(-6, 7))), fill=shade(tone, 0.6), width=2)
+            draw.line(
+                (0, top, SIZE, top + int(rng.integers(-6, 7))),
+                fill=shade(tone, 0.6),
+                width=2,
+            )
     if style == "cloth":
         step = int(rng.integers(14, 30))
         for left in range(0, SIZE * 2, step):
@@ -157,7 +195,12 @@ def _furnish(draw: ImageDraw.ImageDraw, rng: np.random.Generator) -> None:
     if style == "clutter":
         for _ in range(int(rng.integers(2, 6))):
             left, top = (int(value) for value in rng.integers(-30, SIZE, 2))
-            box = (left, top, left + int(rng.integers(20, 90)), top + int(rng.integers(20, 90)))
+            box = (
+                left,
+                top,
+                left + int(rng.integers(20, 90)),
+                top + int(rng.integers(20, 90)),
+            )
             fill = shade(pick(rng, ROOMS + TABLES), float(rng.uniform(0.6, 1.1)))
             (draw.ellipse if rng.random() < 0.4 else draw.rectangle)(box, fill=fill)
 
@@ -172,10 +215,14 @@ def _lit(picture: Image.Image, shot: Shot, rng: np.random.Generator) -> Image.Im
     pixels = np.asarray(picture, dtype=np.float32)
     warmth = float(rng.uniform(-0.07, 0.07)) if shot.home else 0.0
     pixels = (
-        pixels * float(rng.uniform(*shot.light)) * np.array([1 + warmth, 1, 1 - warmth], dtype=np.float32)
+        pixels
+        * float(rng.uniform(*shot.light))
+        * np.array([1 + warmth, 1, 1 - warmth], dtype=np.float32)
     )
     if shot.home:
-        direction = np.linspace(-1, 1, SIZE, dtype=np.float32) * float(rng.uniform(-0.18, 0.18))
+        direction = np.linspace(-1, 1, SIZE, dtype=np.float32) * float(
+            rng.uniform(-0.18, 0.18)
+        )
         pixels = pixels * (1 + direction[None, :, None]) * (1 + _grain(rng, 3, 0.06))
     pixels = pixels + rng.normal(0, shot.noise, (SIZE, SIZE, 1)).astype(np.float32)
     return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))

@@ -14,7 +14,9 @@ LONGEST = 256
 TURN = 7.0
 
 
-def another_shot(name: str, content: bytes, condition: Condition, rng: np.random.Generator) -> bytes:
+def another_shot(
+    name: str, content: bytes, condition: Condition, rng: np.random.Generator
+) -> bytes:
     """A JPEG, cropped, turned, mirrored and lit differently; BadInput when the photo cannot be decoded."""
     try:
         with Image.open(BytesIO(content)) as opened:
@@ -23,23 +25,36 @@ def another_shot(name: str, content: bytes, condition: Condition, rng: np.random
         raise BadInput(f"photo {name}: damaged: {error}") from None
     picture.thumbnail((LONGEST, LONGEST))
     picture = picture.rotate(
-        float(rng.uniform(-TURN, TURN)), Image.Resampling.BICUBIC, fillcolor=_surroundings(picture)
+        float(rng.uniform(-TURN, TURN)),
+        Image.Resampling.BICUBIC,
+        fillcolor=_surroundings(picture),
     )
     picture = _cropped(picture, rng)
     if rng.random() < 0.5:
         picture = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     behind = Image.new("RGB", picture.size, _surroundings(picture))
     # A stream of its own, so that the shot is the same whatever the condition.
-    picture = damage(picture, _garment(picture.size, rng), behind, condition, rng.spawn(1)[0])
-    light = np.array([1, 1, 1], dtype=np.float32) + rng.uniform(-0.04, 0.04, 3).astype(np.float32)
-    pixels = np.asarray(picture, dtype=np.float32) * light * float(rng.uniform(0.78, 1.18))
+    picture = damage(
+        picture, _garment(picture.size, rng), behind, condition, rng.spawn(1)[0]
+    )
+    light = np.array([1, 1, 1], dtype=np.float32) + rng.uniform(-0.04, 0.04, 3).astype(
+        np.float32
+    )
+    pixels = (
+        np.asarray(picture, dtype=np.float32) * light * float(rng.uniform(0.78, 1.18))
+    )
     return jpeg(Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)))
 
 
 def _cropped(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
     width, height = picture.size
-    across, down = (round(side * float(rng.uniform(0.8, 0.93))) for side in (width, height))
-    left, top = int(rng.integers(width - across + 1)), int(rng.integers(height - down + 1))
+    across, down = (
+        round(side * float(rng.uniform(0.8, 0.93))) for side in (width, height)
+    )
+    left, top = (
+        int(rng.integers(width - across + 1)),
+        int(rng.integers(height - down + 1)),
+    )
     return picture.crop((left, top, left + across, top + down))
 
 
@@ -62,8 +77,17 @@ def _garment(size: tuple[int, int], rng: np.random.Generator) -> Image.Image:
     """Where the garment is taken to be: the middle, as the photos' authors framed it."""
     width, height = size
     mask = Image.new("L", size, 0)
-    reach = (float(rng.uniform(0.24, 0.34)) * width, float(rng.uniform(0.26, 0.38)) * height)
+    reach = (
+        float(rng.uniform(0.24, 0.34)) * width,
+        float(rng.uniform(0.26, 0.38)) * height,
+    )
     ImageDraw.Draw(mask).ellipse(
-        (width / 2 - reach[0], height / 2 - reach[1], width / 2 + reach[0], height / 2 + reach[1]), fill=255
+        (
+            width / 2 - reach[0],
+            height / 2 - reach[1],
+            width / 2 + reach[0],
+            height / 2 + reach[1],
+        ),
+        fill=255,
     )
     return mask.filter(ImageFilter.GaussianBlur(1))

@@ -56,7 +56,9 @@ class Shop:
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
         self._pages = Pages(catalogue)
-        self.hits: Counter[str] = Counter({kind: 0 for kind in (*KINDS.values(), "other")})
+        self.hits: Counter[str] = Counter(
+            {kind: 0 for kind in (*KINDS.values(), "other")}
+        )
 
     def app(self) -> ASGIApp:
         """The application."""
@@ -81,22 +83,30 @@ class Shop:
         return _html(self._pages.category(request.path_params["name"], _page(request)))
 
     async def product(self, request: Request) -> Response:
-        return _html(self._pages.product(request.path_params["product_id"], _page(request)))
+        return _html(
+            self._pages.product(request.path_params["product_id"], _page(request))
+        )
 
     async def photo(self, request: Request) -> Response:
         content = self._catalogue.photos.get(request.path_params["name"])
         if content is None:
             return PlainTextResponse("no such photo", status_code=404)
-        return Response(content, media_type="image/jpeg", headers={"Cache-Control": "max-age=86400"})
+        return Response(
+            content, media_type="image/jpeg", headers={"Cache-Control": "max-age=86400"}
+        )
 
     async def api(self, request: Request) -> Response:
-        content = self._pages.reviews_json(request.path_params["product_id"], _page(request))
+        content = self._pages.reviews_json(
+            request.path_params["product_id"], _page(request)
+        )
         if content is None:
             return JSONResponse({"error": "no such page"}, status_code=404)
         return Response(content, media_type="application/json")
 
     async def sitemap(self, request: Request) -> Response:
-        return Response(self._pages.sitemap(_base(request)), media_type="application/xml")
+        return Response(
+            self._pages.sitemap(_base(request)), media_type="application/xml"
+        )
 
     async def robots(self, request: Request) -> Response:
         return PlainTextResponse(ROBOTS.format(base=_base(request)))
@@ -120,7 +130,11 @@ class Shop:
 
 
 def _html(content: bytes | None) -> Response:
-    return PlainTextResponse("no such page", status_code=404) if content is None else HTMLResponse(content)
+    return (
+        PlainTextResponse("no such page", status_code=404)
+        if content is None
+        else HTMLResponse(content)
+    )
 
 
 def _base(request: Request) -> str:

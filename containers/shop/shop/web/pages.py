@@ -78,11 +78,15 @@ class Pages:
 
     def product(self, product_id: str, page: int) -> bytes | None:
         """A product with a page of its reviews, in its layout."""
-        return self._once(("product", product_id, page), lambda: self._product(product_id, page))
+        return self._once(
+            ("product", product_id, page), lambda: self._product(product_id, page)
+        )
 
     def reviews_json(self, product_id: str, page: int) -> bytes | None:
         """What the script layout's browser asks for."""
-        return self._once(("api", product_id, page), lambda: self._reviews_json(product_id, page))
+        return self._once(
+            ("api", product_id, page), lambda: self._reviews_json(product_id, page)
+        )
 
     def sitemap(self, base: str) -> bytes:
         """Every product's address below `base` ("http://host:port")."""
@@ -95,10 +99,16 @@ class Pages:
     def summary(self, product: Product) -> tuple[float | None, int]:
         """Mean stars to one decimal, None without reviews, and the number of reviews."""
         reviews = self._catalogue.reviews_of.get(product.product_id, [])
-        mean = round(sum(review.rating for review in reviews) / len(reviews), 1) if reviews else None
+        mean = (
+            round(sum(review.rating for review in reviews) / len(reviews), 1)
+            if reviews
+            else None
+        )
         return mean, len(reviews)
 
-    def _once(self, key: tuple[str, str, int], make: Callable[[], bytes | None]) -> bytes | None:
+    def _once(
+        self, key: tuple[str, str, int], make: Callable[[], bytes | None]
+    ) -> bytes | None:
         if key in self._made:
             return self._made[key]
         content = make()
@@ -112,7 +122,9 @@ class Pages:
             return None
         category = self._by_slug[name]
         shown = sliced(self._categories[category], page, PRODUCTS_A_PAGE, f"/c/{name}")
-        return shown and self._render("category.html", layout="category", category=category, shown=shown)
+        return shown and self._render(
+            "category.html", layout="category", category=category, shown=shown
+        )
 
     def _product(self, product_id: str, page: int) -> bytes | None:
         product = self._catalogue.products.get(product_id)
@@ -123,7 +135,10 @@ class Pages:
         if shown is None:
             return None
         layout = layout_of(product_id)
-        data = [breadcrumb(product), product_ld(product, *self.summary(product), list(shown.rows))]
+        data = [
+            breadcrumb(product),
+            product_ld(product, *self.summary(product), list(shown.rows)),
+        ]
         return self._render(
             f"product_{layout}.html",
             layout=layout,

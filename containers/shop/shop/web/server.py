@@ -14,7 +14,9 @@ def serve(catalogue: Catalogue, host: str, port: int) -> None:
     """Serve until SIGTERM or SIGINT; BadInput when the address cannot be had."""
     listener = _listen(host, port)
     counts = catalogue.manifest.counts
-    address = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
+    address = (
+        f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
+    )
     print(
         f"shop: {catalogue.manifest.kind} at {address} "
         f"({counts['products']} products, {counts['reviews']} reviews, {counts['photos']} photos)",
@@ -42,4 +44,6 @@ def _listen(host: str, port: int) -> socket.socket:
             raise BadInput(
                 f"port {port} on {host} is taken; stop what listens there or give another --port"
             ) from None
-        raise BadInput(f"cannot listen on {host} port {port}: {error.strerror or error}") from None
+        raise BadInput(
+            f"cannot listen on {host} port {port}: {error.strerror or error}"
+        ) from None

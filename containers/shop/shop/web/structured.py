@@ -23,7 +23,9 @@ def breadcrumb(product: Product) -> dict[str, Any]:
     }
 
 
-def product_ld(product: Product, mean: float | None, count: int, shown: list[Review]) -> dict[str, Any]:
+def product_ld(
+    product: Product, mean: float | None, count: int, shown: list[Review]
+) -> dict[str, Any]:
     """The product with the reviews of one page; `mean` and `count` are of all its pages."""
     content: dict[str, Any] = {
         "@context": "https://schema.org",
@@ -35,7 +37,11 @@ def product_ld(product: Product, mean: float | None, count: int, shown: list[Rev
         "description": product.description,
         "brand": {"@type": "Brand", "name": product.brand},
         "image": [f"/photos/{photo}" for photo in product.photos],
-        "offers": {"@type": "Offer", "price": f"{product.price:.2f}", "priceCurrency": "EUR"},
+        "offers": {
+            "@type": "Offer",
+            "price": f"{product.price:.2f}",
+            "priceCurrency": "EUR",
+        },
     }
     if mean is not None:
         content["aggregateRating"] = {
@@ -55,7 +61,12 @@ def _review_ld(review: Review) -> dict[str, Any]:
         "@id": f"/p/{review.product_id}#{review.review_id}",
         "identifier": review.review_id,
         "reviewBody": review.body,
-        "reviewRating": {"@type": "Rating", "ratingValue": review.rating, "bestRating": 5, "worstRating": 1},
+        "reviewRating": {
+            "@type": "Rating",
+            "ratingValue": review.rating,
+            "bestRating": 5,
+            "worstRating": 1,
+        },
         "author": {"@type": "Person", "name": review.author},
         "datePublished": review.date,
     }
