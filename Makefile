@@ -19,16 +19,16 @@ venv: .venv/.complete  ## .venv from requirements.txt
 	@.ci/venv
 
 run: venv  ## the whole loop: shop, Airflow, eight stages, gate, one answer; then all is stopped
-	@exec $(PYTHON) -m kindling_airflow.local run $(options)
+	@exec $(PYTHON) -m kindling_local run $(options)
 
 up: venv  ## Airflow UI, inference endpoint, MLflow UI, shop; left running
-	@exec $(PYTHON) -m kindling_airflow.local up $(options)
+	@exec $(PYTHON) -m kindling_local up $(options)
 
 down: venv  ## stop all of it
-	@exec $(PYTHON) -m kindling_airflow.local down
+	@exec $(PYTHON) -m kindling_local down
 
 status: venv  ## what runs where
-	@exec $(PYTHON) -m kindling_airflow.local status
+	@exec $(PYTHON) -m kindling_local status
 
 test: venv  ## every lane but containers and kubernetes
 	@DATA='$(DATA)' .ci/test
@@ -45,7 +45,7 @@ lock:  ## requirements.txt anew from include/pyproject.toml
 	@.ci/lock
 
 clean:  ## stop everything, then remove what runs have made (var/), not .venv
-	@[ ! -x $(PYTHON) ] || $(PYTHON) -m kindling_airflow.local down
+	@[ ! -x $(PYTHON) ] || $(PYTHON) -m kindling_local down
 	@rm -rf var
 
 .PHONY: help venv run up down status test bench lint lock clean

@@ -20,12 +20,12 @@ from pathlib import Path
 import numpy as np
 
 from kindling.modeling.text_tower import Embedder
+from kindling.ports.index import Document
 from kindling.records import Estimate
 from kindling.retrieval.fusion import convex, reciprocal_rank
 from kindling.retrieval.hybrid import DEPTH, WEIGHTS, Hybrid
 from kindling.retrieval.rerank import Query
 from kindling.stores.keywords_tantivy import TantivyKeywords
-from kindling.stores.ports import Document
 
 WORDS = 40
 RESAMPLES = 2000

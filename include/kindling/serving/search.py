@@ -5,10 +5,10 @@ from typing import Protocol
 
 import numpy as np
 
+from kindling.ports.index import Filters, IndexAlias, KeywordIndex, VectorIndex
 from kindling.retrieval.hybrid import Hybrid
 from kindling.retrieval.rerank import Query
 from kindling.serving.schemas import SimilarReview
-from kindling.stores.ports import Filters, IndexAlias, KeywordIndex, VectorIndex
 
 
 class Encoder(Protocol):

@@ -5,17 +5,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from kindling.ports.index import EmbeddingCache, IndexAlias, KeywordIndex, VectorIndex
+from kindling.ports.objects import ObjectStore
+from kindling.ports.registry import ModelRegistry
+from kindling.ports.rows import RowStore
 from kindling.recipe import Recipe
 from kindling.records import Record, Rejection
-from kindling.stores.ports import (
-    EmbeddingCache,
-    IndexAlias,
-    KeywordIndex,
-    ModelRegistry,
-    ObjectStore,
-    RowStore,
-    VectorIndex,
-)
 
 
 @dataclass(frozen=True)

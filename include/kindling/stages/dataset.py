@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from kindling.ports.rows import RowStore
 from kindling.records import (
     CONDITIONS,
     SPLITS,
@@ -14,7 +15,6 @@ from kindling.records import (
     Split,
     Synthesis,
 )
-from kindling.stores.ports import RowStore
 
 
 def condition_studies(rows: RowStore, run_id: str) -> list[Example]:

@@ -20,12 +20,12 @@ from kindling.evaluation.report import Coverage, Provenance, render
 from kindling.modeling.baseline import Baseline
 from kindling.modeling.model import SentimentModel
 from kindling.observe.lineage import code_sha256
+from kindling.ports.registry import ModelVersion
 from kindling.recipe import EvaluateConfig
 from kindling.records import ChallengeVerdict, Example, Review, Synthesis
 from kindling.stages.contract import Context, Deps, Outcome
 from kindling.stages.dataset import examples
 from kindling.stages.train import BASELINE
-from kindling.stores.ports import ModelVersion
 
 LATENCY_REQUESTS = 40
 

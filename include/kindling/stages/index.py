@@ -12,16 +12,11 @@ import torch
 from kindling.errors import DataError
 from kindling.modeling.text_tower import Embedder
 from kindling.observe.lineage import sha256_of
+from kindling.ports.index import Document, EmbeddingCache, VectorIndex, VectorRow
+from kindling.ports.rows import RowStore
 from kindling.recipe import IndexConfig
 from kindling.records import DedupeDecision, Estimate, Label, Rejection, Review
 from kindling.stages.contract import Context, Deps, Outcome
-from kindling.stores.ports import (
-    Document,
-    EmbeddingCache,
-    RowStore,
-    VectorIndex,
-    VectorRow,
-)
 
 #: Texts embedded between two entries into the cache: what a killed attempt has to do again.
 CHUNK = 1024

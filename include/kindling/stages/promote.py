@@ -7,10 +7,10 @@ from typing import Any
 
 from kindling.errors import DataError
 from kindling.evaluation.gate import Check, Evidence, Rules, Verdict, judge
+from kindling.ports.registry import ModelVersion
 from kindling.recipe import PromoteConfig
 from kindling.records import Estimate
 from kindling.stages.contract import Context, Deps, Outcome
-from kindling.stores.ports import ModelVersion
 
 THREE_WAY = "three_way_macro_f1"
 

@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 
 from kindling.errors import ConfigurationError, DataError, TransientError
+from kindling.ports.objects import ObjectStore
 from kindling.quality.checks import check
 from kindling.recipe import ScrapeConfig
 from kindling.records import Page, Rejection, Review
@@ -28,7 +29,6 @@ from kindling.scraping.rows import Rows, join
 from kindling.scraping.site import Crawl, Site
 from kindling.scraping.urls import origin_of
 from kindling.stages.contract import Context, Deps, Outcome
-from kindling.stores.ports import ObjectStore
 
 log = logging.getLogger(__name__)
 

@@ -11,6 +11,7 @@ from typing import TypeVar
 import numpy as np
 
 from kindling.errors import DataError
+from kindling.ports.objects import ObjectStore
 from kindling.quality.checks import check
 from kindling.recipe import SynthesizeConfig
 from kindling.records import (
@@ -24,7 +25,6 @@ from kindling.records import (
     Synthesis,
 )
 from kindling.stages.contract import Context, Deps, Outcome
-from kindling.stores.ports import ObjectStore
 from kindling.synthesis.condition_edits import ConditionEdits
 from kindling.synthesis.conditions import plan
 from kindling.synthesis.deficit import deficits, grid, spread

@@ -22,11 +22,11 @@ from kindling.modeling.baseline import Baseline
 from kindling.modeling.rows import Rows, as_rows
 from kindling.modeling.trainer import Hyperparameters, Trained, train
 from kindling.observe.lineage import sha256_of
+from kindling.ports.registry import ModelVersion
 from kindling.recipe import TrainConfig
 from kindling.records import Estimate, Example
 from kindling.stages.contract import Context, Deps, Outcome
 from kindling.stages.dataset import condition_studies, examples
-from kindling.stores.ports import ModelVersion
 
 BASELINE = "baseline"
 BOOTSTRAP = 300

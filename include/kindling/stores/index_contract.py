@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from kindling.stores.ports import Filters
+from kindling.ports.index import Filters
 
 #: Fit for a folder, an index of Elasticsearch and a SQL literal.
 VERSION = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")

@@ -18,8 +18,8 @@ from elasticsearch import (
 from elasticsearch.helpers import BulkIndexError, bulk
 
 from kindling.errors import DataError, KindlingError, TransientError
+from kindling.ports.index import Document, Filters, Hit
 from kindling.stores.index_contract import EXACT_FIELDS, checked, wanted
-from kindling.stores.ports import Document, Filters, Hit
 
 PREFIX = "kindling-reviews-"
 #: The standard tokenizer joins words over some of these ("fit:perfect", "didn't", "3.5"); the embedded

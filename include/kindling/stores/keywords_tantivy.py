@@ -13,8 +13,8 @@ import tantivy
 from tantivy import Filter, Occur, Query, SchemaBuilder, TextAnalyzerBuilder, Tokenizer
 
 from kindling.errors import DataError, KindlingError
+from kindling.ports.index import Document, Filters, Hit
 from kindling.stores.index_contract import EXACT_FIELDS, VERSION, checked, wanted
-from kindling.stores.ports import Document, Filters, Hit
 
 ANALYZER = "english"
 HEAP_BYTES = 128_000_000

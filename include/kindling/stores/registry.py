@@ -11,7 +11,7 @@ from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion as MlflowVersion
 from mlflow.exceptions import MlflowException
 
-from kindling.stores.ports import ModelVersion
+from kindling.ports.registry import ModelVersion
 
 MODEL = "kindling-sentiment"
 EXPERIMENT = "nightly-retraining"

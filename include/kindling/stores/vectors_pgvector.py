@@ -15,8 +15,8 @@ from psycopg import sql
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from kindling.errors import DataError, TransientError
+from kindling.ports.index import Document, Filters, Hit, VectorRow
 from kindling.stores.index_contract import checked, wanted
-from kindling.stores.ports import Document, Filters, Hit, VectorRow
 from kindling.stores.postgres import SCHEMA
 
 ALIAS = "reviews"

@@ -18,8 +18,8 @@ from tokenizers.processors import TemplateProcessing
 from transformers import BertConfig, BertModel
 
 from kindling.modeling.trainer import Hyperparameters
+from kindling.ports.registry import ModelVersion
 from kindling.records import CONDITIONS, SENTIMENTS, Condition, Example, Sentiment
-from kindling.stores.ports import ModelVersion
 
 WORDS: Mapping[Sentiment, Sequence[str]] = {
     "negative": ("broke", "awful", "returned", "faded"),

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from kindling.stores.ports import Document, KeywordIndex
+from kindling.ports.index import Document, KeywordIndex
 
 
 def document(review_id: str, text: str, **fields: Any) -> Document:

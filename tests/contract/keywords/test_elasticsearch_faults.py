@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from kindling.errors import DataError, TransientError
+from kindling.ports.index import Document, KeywordIndex
 from kindling.stores.keywords_elasticsearch import ElasticsearchKeywords
-from kindling.stores.ports import Document, KeywordIndex
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kindling.stores.ports import KeywordIndex
+from kindling.ports.index import KeywordIndex
 
 OPENINGS = (
     "I love this",

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from kindling.errors import DataError
-from kindling.stores.ports import Document, KeywordIndex
+from kindling.ports.index import Document, KeywordIndex
 
 Make = Callable[..., Document]
 

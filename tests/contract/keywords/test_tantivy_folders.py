@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from kindling.ports.index import Document
 from kindling.stores.keywords_tantivy import TantivyKeywords
-from kindling.stores.ports import Document
 
 Make = Callable[..., Document]
 

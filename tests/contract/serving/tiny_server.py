@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from kindling.errors import KindlingError
-from kindling.stores.ports import ModelVersion
+from kindling.ports.registry import ModelVersion
 
 LOOK_EVERY_S = 0.3
 
@@ -76,8 +76,8 @@ def fill(
 ) -> None:
     """Models 1 and 2 (and 3, without an image tower), index versions v1 and v2 (half as long); 1 and v1 serve."""
     from kindling.modeling.text_tower import Embedder
+    from kindling.ports.index import Document, VectorRow
     from kindling.stores.keywords_tantivy import TantivyKeywords
-    from kindling.stores.ports import Document, VectorRow
     from kindling.stores.vectors_pgvector import PgIndexAlias, PgVectors
 
     for version in (1, 2, 3):

@@ -9,9 +9,9 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from kindling.errors import DataError
+from kindling.ports.objects import ObjectStore
 from kindling.stores.memory import MemoryObjects
 from kindling.stores.objects import FsspecObjects
-from kindling.stores.ports import ObjectStore
 
 
 @pytest.fixture(scope="module")

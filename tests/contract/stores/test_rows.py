@@ -7,6 +7,7 @@ import psycopg
 import pytest
 
 from kindling.errors import ConfigurationError, TransientError
+from kindling.ports.rows import RowStore
 from kindling.records import (
     Estimate,
     Label,
@@ -17,7 +18,6 @@ from kindling.records import (
     Synthesis,
 )
 from kindling.stores.memory import MemoryRows
-from kindling.stores.ports import RowStore
 from kindling.stores.postgres import PostgresRows
 
 REVIEWS = [

@@ -7,7 +7,7 @@ import psycopg
 import pytest
 
 from kindling.errors import DataError, TransientError
-from kindling.stores.ports import Document, VectorRow
+from kindling.ports.index import Document, VectorRow
 from kindling.stores.vectors_pgvector import PgEmbeddingCache, PgIndexAlias, PgVectors
 
 D = 384

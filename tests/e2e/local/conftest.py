@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from kindling_airflow.local.layout import PORTS, Layout, port_name
+from kindling_local.layout import PORTS, Layout, port_name
 
 Command = Callable[..., subprocess.Popen[str]]
 
@@ -47,7 +47,7 @@ def supervisor(layout: Layout, repository: Path) -> Iterator[Command]:
 
     def command(*arguments: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, "-m", "kindling_airflow.local", *arguments],
+            [sys.executable, "-m", "kindling_local", *arguments],
             env=environment,
             text=True,
             cwd=repository,

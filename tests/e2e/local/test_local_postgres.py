@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from kindling_airflow.local import postgres
+from kindling_local import postgres
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
-from kindling_airflow.local.layout import Layout
-from kindling_airflow.local.state import load
+from kindling_local.layout import Layout
+from kindling_local.state import load
 
 from .conftest import Command, ended, processes_of
 

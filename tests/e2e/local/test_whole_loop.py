@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kindling.catalog import STAGE_NAMES
-from kindling_airflow.local.layout import Layout
+from kindling_local.layout import Layout
 
 from .conftest import Command, ended, processes_of
 

@@ -12,9 +12,9 @@ import psutil
 import pytest
 from rich.console import Console
 
-from kindling_airflow.local.layout import PORTS, Layout
-from kindling_airflow.local.services import Service, start
-from kindling_airflow.local.state import load, save
+from kindling_local.layout import PORTS, Layout
+from kindling_local.services import Service, start
+from kindling_local.state import load, save
 
 #: Starts `argv[3:]` as a child of its own where there is one; on TERM notes its name in the file, does what
 #: its manner says, and ends. `own` puts it into a session of its own, as Airflow's task runners are.

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from kindling.catalog import STAGE_ENVIRONMENT
-from kindling_airflow.local import environment, layout
-from kindling_airflow.local.errors import SupervisorError
-from kindling_airflow.local.layout import Layout
+from kindling_local import environment, layout
+from kindling_local.errors import SupervisorError
+from kindling_local.layout import Layout
 
 SOCKETS = Path("/sockets")
 
@@ -126,7 +126,7 @@ def test_one_port_for_two_services(tmp_path: Path) -> None:
 
 
 def test_too_little_room_is_said_before_anything_starts(layout: Layout) -> None:
-    from kindling_airflow.local.layout import require_free_space
+    from kindling_local.layout import require_free_space
 
     with pytest.raises(
         SupervisorError, match=r"GiB free, 1048576 GiB are wanted.*KINDLING_VAR"

@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from kindling_airflow.local import __main__ as entry
-from kindling_airflow.local.errors import Interrupted, SupervisorError
+from kindling_local import __main__ as entry
+from kindling_local.errors import Interrupted, SupervisorError
 
 
 def raising(error: BaseException) -> Callable[..., int]:

@@ -6,7 +6,7 @@ import sys
 import time
 from typing import Any
 
-from kindling_airflow.local.memory import MemorySampler, family, measure
+from kindling_local.memory import MemorySampler, family, measure
 
 
 def test_memory_of_a_tree_is_its_sum(launch: Any) -> None:

@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from kindling_airflow.local import pipeline, summary
-from kindling_airflow.local.airflow_client import Task
-from kindling_airflow.local.errors import Interrupted, SupervisorError
-from kindling_airflow.local.layout import Layout
-from kindling_airflow.local.memory import Peak
-from kindling_airflow.local.once import Wanted, run_once
-from kindling_airflow.local.progress import PlainView
-from kindling_airflow.local.startup import Recipe
+from kindling_local import pipeline, summary
+from kindling_local.airflow_client import Task
+from kindling_local.errors import Interrupted, SupervisorError
+from kindling_local.layout import Layout
+from kindling_local.memory import Peak
+from kindling_local.once import Wanted, run_once
+from kindling_local.progress import PlainView
+from kindling_local.startup import Recipe
 
 from .conftest import report, text_console
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from kindling_airflow.local import preparation, services, state
-from kindling_airflow.local.errors import SupervisorError
-from kindling_airflow.local.layout import Layout
-from kindling_airflow.local.lock import holder, holding
+from kindling_local import preparation, services, state
+from kindling_local.errors import SupervisorError
+from kindling_local.layout import Layout
+from kindling_local.lock import holder, holding
 
 from .conftest import wait_until
 
@@ -50,7 +50,7 @@ def test_process_is_gone_when_it_ended_or_its_pid_is_reused(
 
 
 HOLD = """
-import sys, time; from pathlib import Path; from kindling_airflow.local.lock import holding
+import sys, time; from pathlib import Path; from kindling_local.lock import holding
 with holding(Path(sys.argv[1]), "run"):
     print("held", flush=True); time.sleep(60)
 """
@@ -132,7 +132,7 @@ def test_last_log_is_kept_beside_the_new_one(layout: Layout) -> None:
 )
 def test_service_of_a_run_ends_with_a_killed_supervisor(layout: Layout) -> None:
     program = (
-        "import sys, time; from pathlib import Path; from kindling_airflow.local import services\n"
+        "import sys, time; from pathlib import Path; from kindling_local import services\n"
         "argv = (sys.executable, '-c', 'import time; time.sleep(60)')\n"
         "one = services.Service('shop', argv, {}, Path(sys.argv[1]), '', lambda: '')\n"
         "print(services.start(one, Path('/'), with_parent=True).pid, flush=True); time.sleep(60)"

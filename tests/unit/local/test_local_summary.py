@@ -9,10 +9,10 @@ import pytest
 from rich.console import Console
 
 from kindling.catalog import STAGE_NAMES
-from kindling_airflow.local import answer, pipeline, summary
-from kindling_airflow.local.airflow_client import Task
-from kindling_airflow.local.memory import Peak
-from kindling_airflow.local.progress import LiveView, seconds
+from kindling_local import answer, pipeline, summary
+from kindling_local.airflow_client import Task
+from kindling_local.memory import Peak
+from kindling_local.progress import LiveView, seconds
 
 from .conftest import report, text_console
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from kindling_airflow.local import stopping
-from kindling_airflow.local.layout import Layout
-from kindling_airflow.local.state import load
+from kindling_local import stopping
+from kindling_local.layout import Layout
+from kindling_local.state import load
 
 from .conftest import lines
 
@@ -133,7 +133,7 @@ def test_orphaned_stage_is_known_by_its_stores(
 def test_the_callers_own_family_is_left_alone(layout: Layout) -> None:
     # A caller that stands in our folder, with our environment: `make down` from a script.
     program = (
-        "import sys; from pathlib import Path; from kindling_airflow.local import layout, stopping\n"
+        "import sys; from pathlib import Path; from kindling_local import layout, stopping\n"
         "one = layout.Layout(Path('/'), Path(sys.argv[1]), {})\n"
         "assert stopping.leftovers(one) == []; print('alive')"
     )

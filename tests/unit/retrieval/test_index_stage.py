@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from kindling.errors import DataError
+from kindling.ports.index import Document, Hit, VectorRow
 from kindling.recipe import IndexConfig, load
 from kindling.records import DedupeDecision, Label, Review
 from kindling.stages import index as stage
 from kindling.stages.contract import Context, Deps, Outcome
-from kindling.stores.ports import Document, Hit, VectorRow
 
 LABELS = {"r01": "accept", "r02": "review", "r03": "discard"}
 

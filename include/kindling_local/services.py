@@ -14,8 +14,8 @@ from pathlib import Path
 
 import psutil
 
-from kindling_airflow.local.errors import SupervisorError
-from kindling_airflow.local.state import Entry, process
+from kindling_local.errors import SupervisorError
+from kindling_local.state import Entry, process
 
 LAST_LINES = 25
 _PR_SET_PDEATHSIG = 1

@@ -11,20 +11,20 @@ from importlib.metadata import version
 from pathlib import Path
 
 from kindling_airflow import settings_file
-from kindling_airflow.local import environment, postgres
-from kindling_airflow.local.airflow_client import AirflowClient
-from kindling_airflow.local.components import (
+from kindling_local import environment, postgres
+from kindling_local.airflow_client import AirflowClient
+from kindling_local.components import (
     AIRFLOW,
     airflow_services,
     inference_service,
     mlflow_service,
     shop_service,
 )
-from kindling_airflow.local.errors import SupervisorError
-from kindling_airflow.local.layout import Layout
-from kindling_airflow.local.preparation import Job, output_of
-from kindling_airflow.local.services import Service, start, wait_healthy
-from kindling_airflow.local.state import State, load, process, save
+from kindling_local.errors import SupervisorError
+from kindling_local.layout import Layout
+from kindling_local.preparation import Job, output_of
+from kindling_local.services import Service, start, wait_healthy
+from kindling_local.state import State, load, process, save
 
 EXIT_NO_CHAMPION = 3
 #: Makes MLflow's tables in an empty database; its own `db upgrade` starts from tables that are there.

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-from kindling_airflow.local.errors import SupervisorError
+from kindling_local.errors import SupervisorError
 
 
 @contextmanager

@@ -8,15 +8,15 @@ from typing import Any
 import fsspec
 from rich.console import Console
 
-from kindling_airflow.local import pipeline, startup, summary
-from kindling_airflow.local.answer import ask
-from kindling_airflow.local.errors import SupervisorError
-from kindling_airflow.local.layout import require_free_ports
-from kindling_airflow.local.memory import MemorySampler
-from kindling_airflow.local.progress import seconds, view
-from kindling_airflow.local.startup import Installation, Recipe
-from kindling_airflow.local.state import process
-from kindling_airflow.local.summary import plain
+from kindling_local import pipeline, startup, summary
+from kindling_local.answer import ask
+from kindling_local.errors import SupervisorError
+from kindling_local.layout import require_free_ports
+from kindling_local.memory import MemorySampler
+from kindling_local.progress import seconds, view
+from kindling_local.startup import Installation, Recipe
+from kindling_local.state import process
+from kindling_local.summary import plain
 
 CHROMIUM_HINT = (
     "sudo apt-get install chromium, or .venv/bin/playwright install chromium"

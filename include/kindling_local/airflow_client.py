@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import httpx
 
-from kindling_airflow.local.errors import SupervisorError
+from kindling_local.errors import SupervisorError
 
 DAG = "nightly_retraining"
 ENDED = frozenset({"success", "failed", "upstream_failed", "skipped", "removed"})

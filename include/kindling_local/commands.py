@@ -9,24 +9,24 @@ from pathlib import Path
 import psutil
 from rich.console import Console
 
-from kindling_airflow.local import pipeline, postgres, startup
-from kindling_airflow.local.environment import ADMIN
-from kindling_airflow.local.errors import SupervisorError
-from kindling_airflow.local.layout import (
+from kindling_local import pipeline, postgres, startup
+from kindling_local.environment import ADMIN
+from kindling_local.errors import SupervisorError
+from kindling_local.layout import (
     Layout,
     port_name,
     require_free_ports,
     require_free_space,
 )
-from kindling_airflow.local.lock import holder, holding
-from kindling_airflow.local.memory import MemorySampler
-from kindling_airflow.local.once import Wanted, run_once
-from kindling_airflow.local.progress import print_at
-from kindling_airflow.local.startup import Installation, Recipe
-from kindling_airflow.local.state import load, process
-from kindling_airflow.local.status import print_status
-from kindling_airflow.local.stopping import leftovers, stop_all, stop_services
-from kindling_airflow.local.summary import plain
+from kindling_local.lock import holder, holding
+from kindling_local.memory import MemorySampler
+from kindling_local.once import Wanted, run_once
+from kindling_local.progress import print_at
+from kindling_local.startup import Installation, Recipe
+from kindling_local.state import load, process
+from kindling_local.status import print_status
+from kindling_local.stopping import leftovers, stop_all, stop_services
+from kindling_local.summary import plain
 
 #: Seconds that `down` gives a run that it ended to tidy up by itself.
 HAND_OVER_S = 60.0

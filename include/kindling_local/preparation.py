@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from kindling_airflow.local.errors import SupervisorError
-from kindling_airflow.local.services import last_lines
+from kindling_local.errors import SupervisorError
+from kindling_local.services import last_lines
 
 
 @dataclass

@@ -7,9 +7,9 @@ from urllib.parse import unquote, urlparse
 from rich.console import Console
 from rich.table import Table
 
-from kindling_airflow.local.memory import Peak
-from kindling_airflow.local.pipeline import Failure, RunOutcome
-from kindling_airflow.local.progress import in_order, seconds
+from kindling_local.memory import Peak
+from kindling_local.pipeline import Failure, RunOutcome
+from kindling_local.progress import in_order, seconds
 
 #: Fields by which an Estimate is known once it is JSON.
 ESTIMATE = {"value", "n", "low", "high", "data_sha256"}

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from kindling.catalog import STAGE_NAMES
-from kindling_airflow.local.airflow_client import ENDED, Task
+from kindling_local.airflow_client import ENDED, Task
 
 HEARTBEAT_S = 30.0
 STYLES = {

@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import psutil
 
-from kindling_airflow.local import postgres
-from kindling_airflow.local.layout import Layout
-from kindling_airflow.local.state import State, load, process, save
+from kindling_local import postgres
+from kindling_local.layout import Layout
+from kindling_local.state import State, load, process, save
 
 #: Those of a phase end at the same time: the API server takes seconds to leave after its last answer.
 PHASES = (

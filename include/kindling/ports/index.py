@@ -1,56 +1,10 @@
-"""What a stage may ask of the stores. Adapters stand beside this file; only `wiring` names them."""
+"""The search indexes: projections of the record, in versions that are swapped whole."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Protocol
 
 import numpy as np
-
-from kindling.records import Record, Rejection, StageReport
-
-R = TypeVar("R", bound=Record)
-
-
-class RowStore(Protocol):
-    """Rows by run id. Postgres is the record; everything else can be rebuilt from it."""
-
-    def read(self, record_type: type[R], run_id: str, **equals: Any) -> list[R]:
-        """All rows of that type in the run, ordered by key; `equals` filters columns."""
-        ...
-
-    def report(self, run_id: str, stage: str) -> StageReport | None:
-        """The stage's manifest: present means that all of its rows are there."""
-        ...
-
-    def commit(
-        self,
-        report: StageReport,
-        records: Iterable[Record],
-        rejections: Iterable[Rejection],
-    ) -> None:
-        """Replace the stage's rows for this run and write its manifest, in one transaction."""
-        ...
-
-
-class ObjectStore(Protocol):
-    """Bytes by URI, `file://` or `s3://`."""
-
-    def put(self, data: bytes, suffix: str) -> str:
-        """Store under the content's SHA-256 and return the URI; storing twice is a no-op."""
-        ...
-
-    def put_named(self, name: str, data: bytes) -> str:
-        """Store under a name such as `runs/R/report.html`, replacing atomically; returns the URI."""
-        ...
-
-    def put_directory(self, name: str, directory: Path) -> str:
-        """Store a folder's files under a name; returns the URI of the folder."""
-        ...
-
-    def get(self, uri: str) -> bytes:
-        """The bytes; DataError naming the URI when they are not there."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -153,42 +107,3 @@ class EmbeddingCache(Protocol):
     def get(self, model: str, text_sha256s: Sequence[str]) -> dict[str, np.ndarray]: ...
 
     def put(self, model: str, vectors: Mapping[str, np.ndarray]) -> None: ...
-
-
-@dataclass(frozen=True)
-class ModelVersion:
-    version: str
-    run_id: str
-    uri: str
-
-
-class ModelRegistry(Protocol):
-    """Runs, models and the alias `champion` (MLflow)."""
-
-    name: str
-
-    def register(
-        self,
-        run_id: str,
-        directory: Path,
-        params: Mapping[str, Any],
-        metrics: Mapping[str, float],
-    ) -> ModelVersion:
-        """Log a trained model folder; registering the same run again returns the same version."""
-        ...
-
-    def log_metrics(self, version: str, metrics: Mapping[str, float]) -> None:
-        """Add figures to the run behind a version."""
-        ...
-
-    def champion(self) -> ModelVersion | None: ...
-
-    def candidate(self, run_id: str) -> ModelVersion | None:
-        """The version that this run registered."""
-        ...
-
-    def promote(self, version: str) -> None: ...
-
-    def download(self, version: str, into: Path) -> Path:
-        """Fetch the model folder; returns its path."""
-        ...

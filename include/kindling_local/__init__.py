@@ -1,4 +1,4 @@
 """The whole thing on one machine without Docker: every server of it is a process.
 
-`python -m kindling_airflow.local run|up|down|status` is what `make` calls.
+`python -m kindling_local run|up|down|status` is what `make` calls.
 """

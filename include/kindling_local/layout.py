@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 
-from kindling_airflow.local.errors import SupervisorError
+from kindling_local.errors import SupervisorError
 
 HOST = "127.0.0.1"
 #: Service -> default port; each has an environment name to change it.
@@ -103,7 +103,7 @@ class Layout:
 
 def from_environment(environment: Mapping[str, str] = os.environ) -> Layout:
     """The layout that KINDLING_VAR and KINDLING_PORT_* ask for, or the defaults."""
-    root = Path(__file__).resolve().parents[3]
+    root = Path(__file__).resolve().parents[2]
     var = Path(environment.get("KINDLING_VAR") or root / "var").expanduser().resolve()
     return Layout(
         root, var, {service: _port(environment, service) for service in PORTS}

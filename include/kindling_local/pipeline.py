@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from kindling_airflow.local.airflow_client import DAG, AirflowClient, Task
-from kindling_airflow.local.errors import Interrupted
-from kindling_airflow.local.progress import View, in_order
-from kindling_airflow.local.services import LAST_LINES, last_lines
+from kindling_local.airflow_client import DAG, AirflowClient, Task
+from kindling_local.errors import Interrupted
+from kindling_local.progress import View, in_order
+from kindling_local.services import LAST_LINES, last_lines
 
 POLL_S = 1.0
 #: Airflow tells a task that its run was failed at its next heartbeat.

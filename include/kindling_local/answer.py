@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from kindling_airflow.local.errors import SupervisorError
+from kindling_local.errors import SupervisorError
 
 SAMPLE_TEXT = "It came with a tear along the side and the colour is nothing like the picture. Sending it back."
 SENTIMENTS = {"negative", "neutral", "positive"}

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from kindling.catalog import STAGE_ENVIRONMENT
-from kindling_airflow.local.layout import HOST, Layout
+from kindling_local.layout import HOST, Layout
 
 ADMIN = "admin"
 CHROMIUM_NAMES = (

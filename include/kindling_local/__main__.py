@@ -1,4 +1,4 @@
-"""`python -m kindling_airflow.local run|up|down|status`: what `make` calls."""
+"""`python -m kindling_local run|up|down|status`: what `make` calls."""
 
 import argparse
 import errno
@@ -11,9 +11,9 @@ from types import FrameType
 
 from rich.console import Console
 
-from kindling_airflow.local import commands
-from kindling_airflow.local.errors import Interrupted, SupervisorError
-from kindling_airflow.local.layout import from_environment
+from kindling_local import commands
+from kindling_local.errors import Interrupted, SupervisorError
+from kindling_local.layout import from_environment
 
 EXIT_INTERRUPTED = 130
 WIDTH = 140
@@ -61,7 +61,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m kindling_airflow.local", description=__doc__
+        prog="python -m kindling_local", description=__doc__
     )
     sub = parser.add_subparsers(dest="command", required=True, metavar="command")
     for name, text in (

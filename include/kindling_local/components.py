@@ -7,8 +7,8 @@ from datetime import datetime
 
 import httpx
 
-from kindling_airflow.local.layout import HOST, Layout
-from kindling_airflow.local.services import Service
+from kindling_local.layout import HOST, Layout
+from kindling_local.services import Service
 
 #: Service -> its key in Airflow's health answer, where it reports by heartbeat.
 HEARTBEATS = {

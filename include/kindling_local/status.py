@@ -6,11 +6,11 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from kindling_airflow.local import postgres
-from kindling_airflow.local.components import health_of
-from kindling_airflow.local.layout import Layout
-from kindling_airflow.local.progress import seconds
-from kindling_airflow.local.state import load, process
+from kindling_local import postgres
+from kindling_local.components import health_of
+from kindling_local.layout import Layout
+from kindling_local.progress import seconds
+from kindling_local.state import load, process
 
 ALL_HEALTHY, SOME_ILL, NOTHING_RUNS = 0, 1, 3
 

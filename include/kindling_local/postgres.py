@@ -14,7 +14,7 @@ import psutil
 import psycopg
 from psycopg import sql
 
-from kindling_airflow.local.errors import SupervisorError
+from kindling_local.errors import SupervisorError
 
 DATABASES = ("kindling", "airflow", "mlflow")
 START_ATTEMPTS = 4

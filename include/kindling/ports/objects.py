@@ -1,0 +1,24 @@
+"""Bytes by address: pages, photos, reports."""
+
+from pathlib import Path
+from typing import Protocol
+
+
+class ObjectStore(Protocol):
+    """Bytes by URI, `file://` or `s3://`."""
+
+    def put(self, data: bytes, suffix: str) -> str:
+        """Store under the content's SHA-256 and return the URI; storing twice is a no-op."""
+        ...
+
+    def put_named(self, name: str, data: bytes) -> str:
+        """Store under a name such as `runs/R/report.html`, replacing atomically; returns the URI."""
+        ...
+
+    def put_directory(self, name: str, directory: Path) -> str:
+        """Store a folder's files under a name; returns the URI of the folder."""
+        ...
+
+    def get(self, uri: str) -> bytes:
+        """The bytes; DataError naming the URI when they are not there."""
+        ...
