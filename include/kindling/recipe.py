@@ -12,6 +12,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from kindling.errors import ConfigurationError
+from kindling.extensions import Kind
 
 
 class _Frozen(BaseModel):
@@ -183,6 +184,15 @@ class Recipe(_Frozen):
     evaluate: EvaluateConfig = EvaluateConfig()
     promote: PromoteConfig = PromoteConfig()
     index: IndexConfig = IndexConfig()
+
+    def settings_of(self, stage: str) -> dict[str, Any]:
+        """Everything of the recipe that decides the stage's result, ready for JSON."""
+        own: dict[str, Any] = getattr(self, stage).model_dump(mode="json")
+        return own | {"catalogue": self.catalogue} if stage == "scrape" else own
+
+    def chosen(self, stage: str) -> tuple[tuple[Kind, str], ...]:
+        """Kind and name of every extension that the stage uses."""
+        return ()
 
 
 def names() -> list[str]:

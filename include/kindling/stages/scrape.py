@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
 
@@ -28,9 +28,18 @@ from kindling.scraping.robots import Robots
 from kindling.scraping.rows import Rows, join
 from kindling.scraping.site import Crawl, Site
 from kindling.scraping.urls import origin_of
-from kindling.stages.contract import Context, Deps, Outcome
+from kindling.stages.contract import Context, Outcome
 
 log = logging.getLogger(__name__)
+
+
+class Needs(Protocol):
+    """What the stage is handed."""
+
+    objects: ObjectStore
+    shop_url: str
+    #: Path of a Chromium binary, or None where there is none.
+    chromium: str | None
 
 
 @dataclass(frozen=True)
@@ -47,24 +56,24 @@ class _Haul:
     browser: str
 
 
-def run(config: ScrapeConfig, context: Context, deps: Deps) -> Outcome:
+def run(config: ScrapeConfig, context: Context, needs: Needs) -> Outcome:
     """Everything the shop shows; DataError when that is too little, TransientError when nobody answers."""
-    if origin_of(deps.shop_url) is None:
+    if origin_of(needs.shop_url) is None:
         raise ConfigurationError(
-            f"KINDLING_SHOP_URL={deps.shop_url!r} is not an http(s) address"
+            f"KINDLING_SHOP_URL={needs.shop_url!r} is not an http(s) address"
         )
-    haul = asyncio.run(_collect(config, context, deps, load(config.css_rules)))
-    _check_outage(config, deps.shop_url, haul.crawl)
+    haul = asyncio.run(_collect(config, context, needs, load(config.css_rules)))
+    _check_outage(config, needs.shop_url, haul.crawl)
     rows = join(haul.crawl.pages, haul.photos)
     if not rows.reviews:
-        raise DataError(_nothing(deps.shop_url, haul.crawl, rows))
+        raise DataError(_nothing(needs.shop_url, haul.crawl, rows))
     failing = check(list(rows.reviews), "scrape")
     quarantined = {one.row_id for one in failing}
     reviews = [review for review in rows.reviews if review.review_id not in quarantined]
     if len(reviews) < config.min_reviews:
         raise DataError(
-            f"{deps.shop_url}: {len(reviews)} reviews after checks, the recipe wants at least "
-            f"{config.min_reviews} (scrape.min_reviews); {_nothing(deps.shop_url, haul.crawl, rows)}"
+            f"{needs.shop_url}: {len(reviews)} reviews after checks, the recipe wants at least "
+            f"{config.min_reviews} (scrape.min_reviews); {_nothing(needs.shop_url, haul.crawl, rows)}"
         )
     log.info(
         "%d reviews of %d products, %d photos",
@@ -91,7 +100,7 @@ def run(config: ScrapeConfig, context: Context, deps: Deps) -> Outcome:
 
 
 async def _collect(
-    config: ScrapeConfig, context: Context, deps: Deps, rules: CssRules
+    config: ScrapeConfig, context: Context, needs: Needs, rules: CssRules
 ) -> _Haul:
     policy = Policy(
         concurrency=config.concurrency,
@@ -99,27 +108,27 @@ async def _collect(
         retries=config.retries,
         total_s=config.timeout_s,
     )
-    async with open_fetcher(deps.shop_url, policy, context.seed) as fetcher:
+    async with open_fetcher(needs.shop_url, policy, context.seed) as fetcher:
         robots = await fetcher.robots()
         fetcher.pace.delay_s = robots.delay(config.delay_s)
         started = time.monotonic()
         async with AsyncExitStack() as stack:
-            chromium = _chromium(config, deps, fetcher, rules)
+            chromium = _chromium(config, needs, fetcher, rules)
             found = await crawl(
                 Site(
-                    start_url=deps.shop_url.rstrip("/") + "/",
+                    start_url=needs.shop_url.rstrip("/") + "/",
                     fetcher=fetcher,
                     robots=robots,
                     reader=await stack.enter_async_context(Reader(rules)),
                     renderer=await stack.enter_async_context(chromium)
                     if chromium
                     else None,
-                    store=lambda body: _keep_page(deps.objects, body),
+                    store=lambda body: _keep_page(needs.objects, body),
                     max_pages=config.max_pages,
                 )
             )
         crawled = time.monotonic()
-        photos, rejections = await _photos(found, fetcher, robots, deps.objects)
+        photos, rejections = await _photos(found, fetcher, robots, needs.objects)
         return _Haul(
             found,
             photos,
@@ -128,7 +137,7 @@ async def _collect(
             crawled - started,
             time.monotonic() - crawled,
             fetcher.pace.delay_s,
-            _browser_name(config, deps, chromium),
+            _browser_name(config, needs, chromium),
         )
 
 
@@ -141,15 +150,15 @@ async def _photos(
 
 
 def _chromium(
-    config: ScrapeConfig, deps: Deps, fetcher: Fetcher, rules: CssRules
+    config: ScrapeConfig, needs: Needs, fetcher: Fetcher, rules: CssRules
 ) -> Chromium | None:
-    if not config.browser or deps.chromium is None:
+    if not config.browser or needs.chromium is None:
         return None
-    options = BrowserOptions(deps.chromium, config.browser_tabs, config.browser_page_s)
-    return Chromium(deps.shop_url, options, rules.script, fetcher.pace.turn)
+    options = BrowserOptions(needs.chromium, config.browser_tabs, config.browser_page_s)
+    return Chromium(needs.shop_url, options, rules.script, fetcher.pace.turn)
 
 
-def _browser_name(config: ScrapeConfig, deps: Deps, chromium: Chromium | None) -> str:
+def _browser_name(config: ScrapeConfig, needs: Needs, chromium: Chromium | None) -> str:
     if chromium is None:
         return (
             "none: no Chromium is set"
@@ -159,7 +168,7 @@ def _browser_name(config: ScrapeConfig, deps: Deps, chromium: Chromium | None) -
     return (
         f"Chromium {chromium.version} through Playwright"
         if chromium.version
-        else f"{deps.chromium}, not started"
+        else f"{needs.chromium}, not started"
     )
 
 

@@ -79,7 +79,7 @@ class TantivyKeywords:
         ]
         found = searcher.search(Query.boolean_query(clauses), limit).hits
         hits = [
-            Hit(searcher.doc(address).get_first("review_id"), score)
+            Hit(str(searcher.doc(address).get_first("review_id")), score)
             for score, address in found
         ]
         return sorted(hits, key=lambda hit: (-hit.score, hit.review_id))
