@@ -17,7 +17,7 @@ from kindling.errors import DataError
 from kindling.evaluation.controls import Latency, latency
 from kindling.evaluation.evaluator import Answers, Evaluation, evaluate
 from kindling.evaluation.report import Coverage, Provenance, render
-from kindling.modeling.baseline import Baseline
+from kindling.modeling.baseline import FOLDER, Baseline
 from kindling.modeling.model import SentimentModel
 from kindling.observe.lineage import code_sha256
 from kindling.ports.objects import ObjectStore
@@ -25,7 +25,6 @@ from kindling.ports.registry import ModelRegistry, ModelVersion
 from kindling.recipe import EvaluateConfig
 from kindling.records import Example, StageReport
 from kindling.stages.contract import Context, Outcome
-from kindling.stages.train import BASELINE
 from kindling.stages.view import Holdout, RunView
 
 LATENCY_REQUESTS = 40
@@ -72,20 +71,7 @@ def run(config: EvaluateConfig, context: Context, needs: Needs) -> Outcome:
             for name, figure in measured.evaluation.systems["candidate"].items()
         },
     )
-    provenance = Provenance(
-        run_id=context.run_id,
-        recipe=context.recipe.name,
-        label_scheme=context.recipe.label_scheme,
-        seed=context.seed,
-        niche=context.niche,
-        photo_note=config.photo_note,
-        code_sha256=code_sha256(),
-        candidate_version=candidate.version,
-        champion_version=other.version if other else None,
-        text_model=measured.text_model,
-        torch=torch.__version__,
-        resamples=config.bootstrap,
-    )
+    provenance = _provenance(config, context, measured, candidate, other)
     html = render(
         measured.evaluation,
         provenance,
@@ -122,6 +108,29 @@ def run(config: EvaluateConfig, context: Context, needs: Needs) -> Outcome:
     )
 
 
+def _provenance(
+    config: EvaluateConfig,
+    context: Context,
+    measured: _Measured,
+    candidate: ModelVersion,
+    champion: ModelVersion | None,
+) -> Provenance:
+    return Provenance(
+        run_id=context.run_id,
+        recipe=context.recipe.name,
+        label_scheme=context.recipe.label_scheme,
+        seed=context.seed,
+        niche=context.niche,
+        photo_note=config.photo_note,
+        code_sha256=code_sha256(),
+        candidate_version=candidate.version,
+        champion_version=champion.version if champion else None,
+        text_model=measured.text_model,
+        torch=torch.__version__,
+        resamples=config.bootstrap,
+    )
+
+
 def _measure(
     golden: Sequence[Example],
     candidate: ModelVersion,
@@ -138,7 +147,7 @@ def _measure(
     photos = [bytes_of.get(one.photo_uri or "") for one in golden]
     with tempfile.TemporaryDirectory(prefix="kindling-evaluate-") as folder:
         path = needs.registry.download(candidate.version, Path(folder) / "candidate")
-        model, baseline = SentimentModel.load(path), Baseline.load(path / BASELINE)
+        model, baseline = SentimentModel.load(path), Baseline.load(path / FOLDER)
         log.info(
             "answering %d golden rows, %d with a photo",
             len(golden),

@@ -18,7 +18,7 @@ from kindling.errors import DataError
 from kindling.evaluation.bootstrap import Bootstrap
 from kindling.evaluation.metrics import POLARITY, THREE_WAY, Metric
 from kindling.evaluation.sample import Sample
-from kindling.modeling.baseline import Baseline
+from kindling.modeling.baseline import FOLDER, Baseline
 from kindling.modeling.rows import Rows, as_rows
 from kindling.modeling.trainer import Hyperparameters, Trained, train
 from kindling.observe.lineage import sha256_of
@@ -29,7 +29,6 @@ from kindling.records import CONDITIONS, Estimate, Example, Study
 from kindling.stages.contract import Context, Outcome
 from kindling.stages.view import RunView
 
-BASELINE = "baseline"
 BOOTSTRAP = 300
 
 log = logging.getLogger(__name__)
@@ -197,7 +196,7 @@ def _register(
     figures: dict[str, Estimate],
 ) -> ModelVersion:
     with tempfile.TemporaryDirectory(prefix="kindling-model-") as folder:
-        baseline.save(Path(folder) / BASELINE)
+        baseline.save(Path(folder) / FOLDER)
         trained.model.save(Path(folder))
         version = needs.registry.register(
             context.run_id,
