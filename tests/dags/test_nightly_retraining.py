@@ -195,6 +195,7 @@ def test_survives_serialization(
 ) -> None:
     monkeypatch.setenv("KINDLING_RUNTIME", runtime)
     monkeypatch.setenv("KINDLING_IMAGE", "registry.example/kindling:1.0.0")
+    monkeypatch.setenv("KINDLING_KEYWORDS", "elasticsearch")
     dag = parse().dags["nightly_retraining"]
     data = DagSerialization.to_dict(dag)
     again = DagSerialization.from_dict(data)
