@@ -63,7 +63,7 @@ def _inputs_sha256(stage: str, context: Context, deps: Deps) -> str:
             "niche": context.niche,
             "target_size": context.target_size,
             "seed": context.seed,
-            "catalogue": context.recipe.catalogue,
+            "sources": [one.model_dump() for one in context.recipe.sources],
             "code": code_sha256(),
             "upstream": upstream.inputs_sha256 if upstream else None,
         }

@@ -257,7 +257,10 @@ def run_synthesize(world) -> Callable[..., object]:
 
         config = SynthesizeConfig(**{"photo_size": 96, "studies": 4, **fields})
         recipe = Recipe(
-            name="test", summary="", catalogue="bundled-smoke", synthesize=config
+            name="test",
+            summary="",
+            sources=({"kind": "shop", "catalogue": "bundled-smoke"},),
+            synthesize=config,
         )
         deps = SimpleNamespace(
             rows=SimpleNamespace(read=read), objects=world.objects, threads=2
