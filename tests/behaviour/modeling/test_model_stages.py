@@ -40,7 +40,11 @@ EVALUATE = EvaluateConfig(bootstrap=100, photo_note="Photos are drawn.")
 PROMOTE = PromoteConfig(bar=0.5, min_photos=30)
 CONTEXT = Context(
     "night-1",
-    Recipe(name="tiny", summary="", catalogue="bundled-smoke"),
+    Recipe(
+        name="tiny",
+        summary="",
+        sources=({"kind": "shop", "catalogue": "bundled-smoke"},),
+    ),
     ("Vases",),
     20,
     seed=5,

@@ -139,7 +139,10 @@ def run_dedupe() -> Callable[..., object]:
             objects=SimpleNamespace(get=lambda uri: Path(uri).read_bytes()),
         )
         recipe = Recipe(
-            name="test", summary="", catalogue="bundled-smoke", dedupe=config
+            name="test",
+            summary="",
+            sources=({"kind": "shop", "catalogue": "bundled-smoke"},),
+            dedupe=config,
         )
         return dedupe.run(config, Context("run", recipe, niche, 10, 1), needs)
 

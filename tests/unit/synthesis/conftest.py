@@ -260,7 +260,10 @@ def run_synthesize(world) -> Callable[..., object]:
         store.commit(StageReport("dedupe", "run", 0, 0), given, [])
         config = SynthesizeConfig(**{"photo_size": 96, "studies": 4, **fields})
         recipe = Recipe(
-            name="test", summary="", catalogue="bundled-smoke", synthesize=config
+            name="test",
+            summary="",
+            sources=({"kind": "shop", "catalogue": "bundled-smoke"},),
+            synthesize=config,
         )
         needs = SimpleNamespace(
             view=RunView(store, "run"), objects=world.objects, threads=2
