@@ -27,6 +27,7 @@ STAGE_ENVIRONMENT = (
 SHARED_CODE = (
     "errors.py",
     "extensions.py",
+    "measure",
     "observe",
     "pictures.py",
     "ports",
