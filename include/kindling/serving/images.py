@@ -4,6 +4,7 @@ import base64
 import binascii
 import io
 import re
+import struct
 
 from PIL import Image
 
@@ -40,7 +41,8 @@ def check_image(data: bytes) -> None:
             image.load()
     except Image.DecompressionBombError as error:
         raise LargeImage(f"the image has too many pixels: {error}") from error
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
+    # struct.error: EXIF whose numbers do not fit their fields.
+    except (OSError, SyntaxError, ValueError, EOFError, struct.error) as error:
         if isinstance(error, BadImage):
             raise
         raise BadImage(f"the image cannot be read; {', '.join(FORMATS)} are") from error
