@@ -33,6 +33,8 @@ def main(argv: list[str] | None = None) -> int:
                 return commands.status(console, layout)
             if arguments.command == "down":
                 return commands.down(console, layout)
+            if arguments.command == "watch":
+                return commands.watch(console, layout, arguments.with_parent)
             wanted = Wanted(
                 arguments.recipe,
                 arguments.data or os.environ.get("KINDLING_DATA", ""),
@@ -86,6 +88,10 @@ def _parser() -> argparse.ArgumentParser:
         )
     sub.add_parser("down", help="stop everything, also after a crash")
     sub.add_parser("status", help="what runs where")
+    watch = sub.add_parser("watch", help="start again what dies; `up` starts this")
+    watch.add_argument(
+        "--with-parent", action="store_true", help="what it starts ends with it"
+    )
     return parser
 
 
@@ -97,7 +103,11 @@ def _whole(value: str) -> int:
 
 @contextmanager
 def _ending_signals() -> Iterator[None]:
-    """SIGTERM and a closed terminal end a command as Ctrl-C does."""
+    """SIGTERM and a closed terminal end a command as Ctrl-C does.
+
+    And Ctrl-C itself is listened for: a shell starts what it puts in the background (`make run &`, some
+    CI systems) with SIGINT ignored, and then Python installs nothing.
+    """
 
     def end(number: int, frame: FrameType | None) -> None:
         raise Interrupted(signal.Signals(number).name)
@@ -105,6 +115,7 @@ def _ending_signals() -> Iterator[None]:
     before = {
         number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGHUP)
     }
+    before[signal.SIGINT] = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         yield
     finally:
