@@ -2,11 +2,13 @@
 
 import argparse
 import errno
+import hashlib
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 
 from rich.console import Console
@@ -101,6 +103,20 @@ def _whole(value: str) -> int:
     return int(value)
 
 
+def _past_percent(argv: Sequence[str]) -> None:
+    """Go on from a path without `%`: MLflow hands the path of its own files to Alembic, which takes a
+    percent sign for a placeholder and fails."""
+    if "%" not in sys.prefix:
+        return
+    name = hashlib.sha256(sys.prefix.encode()).hexdigest()[:16]
+    link = Path.home() / ".cache" / "kindling" / name
+    link.parent.mkdir(parents=True, exist_ok=True)
+    if not link.is_symlink():
+        link.symlink_to(sys.prefix)
+    python = str(link / "bin" / "python")
+    os.execv(python, [python, "-m", "kindling_local", *argv])
+
+
 @contextmanager
 def _ending_signals() -> Iterator[None]:
     """SIGTERM and a closed terminal end a command as Ctrl-C does.
@@ -124,4 +140,5 @@ def _ending_signals() -> Iterator[None]:
 
 
 if __name__ == "__main__":
+    _past_percent(sys.argv[1:])
     sys.exit(main())

@@ -177,6 +177,8 @@ def airflow_environment(
     return {
         **product,
         "AIRFLOW_HOME": str(layout.airflow),
+        # Where the page "Data health" sends people: the tracking URL is a database's here.
+        "KINDLING_MLFLOW_UI": layout.url("mlflow"),
         **{f"AIRFLOW__{key}": value for key, value in settings.items()},
     }
 
