@@ -5,11 +5,26 @@ import logging
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from kindling.dedupe.clusters import Clustering, Rules, cluster
-from kindling.dedupe.leakage import check_text, crossing
+from kindling.dedupe.clusters import Clustering, Member, Rules, cluster
+from kindling.dedupe.figures import KeptRow, niche_figures, split_figures
+from kindling.dedupe.leakage import (
+    Withheld,
+    at_border,
+    check_text,
+    moved_into_golden,
+)
 from kindling.dedupe.photos import perceptual_hash, photo_clusters, stock_photos
-from kindling.dedupe.split import Shares, balanced, by_hash, join
+from kindling.dedupe.placement import (
+    Catalogue,
+    Membership,
+    Placement,
+    Wanted,
+    beyond_share,
+    place,
+)
+from kindling.dedupe.split import Shares
 from kindling.errors import DataError
 from kindling.recipe import DedupeConfig
 from kindling.records import (
@@ -28,14 +43,22 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class _Placement:
-    """Every product's split, and the photo clusters that the holdout and the rest still share."""
+class Scraped:
+    """What a night has scraped: reviews, photos, and each photo's perceptual hash."""
 
-    splits: Mapping[str, Split]
-    rule: str
-    groups: int
-    shared_photos: frozenset[str]
-    photo_links_refused: int
+    reviews: Sequence[Review]
+    photos: Sequence[Photo]
+    hashes: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Decided:
+    """The stage's work without its stores; `membership` is what the next night has to know."""
+
+    decisions: tuple[DedupeDecision, ...]
+    rejections: tuple[Rejection, ...]
+    membership: Membership
+    figures: Mapping[str, Any]
 
 
 def run(config: DedupeConfig, context: Context, deps: Deps) -> Outcome:
@@ -46,10 +69,39 @@ def run(config: DedupeConfig, context: Context, deps: Deps) -> Outcome:
         raise DataError(
             f"run {context.run_id!r} has no scraped review to dedupe; look at the scrape report"
         )
-    clustering = cluster(
-        reviews,
-        Rules(config.shingle, config.permutations, config.threshold, config.short_text),
+    hashes = {
+        photo.photo_id: perceptual_hash(photo.photo_id, deps.objects.get(photo.uri))
+        for photo in photos
+    }
+    decided = decide(
+        Scraped(reviews, photos, hashes), config, context.niche, Membership()
     )
+    return Outcome(
+        rows_in=len(reviews),
+        rows_out=sum(one.kept for one in decided.decisions),
+        records=decided.decisions,
+        rejections=decided.rejections,
+        figures=decided.figures,
+        implementation={
+            "near_duplicates": "MinHash bands, exact Jaccard to the representative",
+            "photos": "imagehash pHash",
+        },
+    )
+
+
+def decide(
+    scraped: Scraped, config: DedupeConfig, niche: Sequence[str], known: Membership
+) -> Decided:
+    """Decisions for all reviews, given the splits that earlier nights gave.
+
+    A product or kept review that is `known` never changes its split: what turns out to be
+    alike across the golden border is taken out on the other side.
+    """
+    reviews = scraped.reviews
+    rules = Rules(
+        config.shingle, config.permutations, config.threshold, config.short_text
+    )
+    clustering = cluster(reviews, rules, dict.fromkeys(known.reviews, 0))
     log.info(
         "%d reviews: %d clusters of copies, %d candidate pairs verified, %d opposite edges refused",
         len(reviews),
@@ -57,37 +109,58 @@ def run(config: DedupeConfig, context: Context, deps: Deps) -> Outcome:
         clustering.candidates_verified,
         clustering.opposite_refused,
     )
-    pictures = photo_clusters(
-        {
-            photo.photo_id: perceptual_hash(photo.photo_id, deps.objects.get(photo.uri))
-            for photo in photos
-        },
-        config.photo_distance,
+    pictures = photo_clusters(scraped.hashes, config.photo_distance)
+    log.info("%d photos: %d pictures", len(scraped.photos), len(pictures))
+    catalogue = _catalogue(scraped, clustering, pictures)
+    placement = place(catalogue, _wanted(config, niche), known)
+    decisions = _decisions(scraped, clustering, placement, known, (niche, config))
+    splits = {one.review_id: one.split for one in decisions if one.kept}
+    check_text(clustering.apart, splits)
+    _check_splits(splits.values())
+    details = _details(reviews, clustering, placement, known)
+    return Decided(
+        decisions=tuple(decisions),
+        rejections=(
+            *_rejections(decisions, details),
+            *_photo_rejections(scraped.photos, placement),
+        ),
+        membership=Membership(
+            products={**known.products, **placement.splits},
+            reviews={**known.reviews, **splits},
+        ),
+        figures=_figures(scraped, clustering, pictures, placement, decisions, niche),
     )
-    log.info("%d photos: %d pictures", len(photos), len(pictures))
-    users = _users(reviews, photos)
-    placement = _place(reviews, clustering, pictures, users, config)
-    decisions = _decisions(
-        reviews, clustering, placement, context.niche, config.niche_seeds
+
+
+def _wanted(config: DedupeConfig, niche: Sequence[str]) -> Wanted:
+    return Wanted(
+        shares=Shares(config.golden_share, config.validation_share),
+        group_cap=config.group_cap,
+        needed=frozenset(
+            (*SENTIMENTS, *(f"{one}/{kind}" for one in niche for kind in SENTIMENTS))
+        ),
     )
-    kept = {
-        decision.review_id: decision.split for decision in decisions if decision.kept
-    }
-    check_text(
-        clustering.apart, {decision.review_id: decision.split for decision in decisions}
-    )
-    _check_splits(kept.values())
-    rejections = [*_rejections(decisions), *_photo_rejections(photos, placement)]
-    return Outcome(
-        rows_in=len(reviews),
-        rows_out=len(kept),
-        records=decisions,
-        rejections=rejections,
-        figures=_figures(reviews, photos, clustering, pictures, placement, decisions),
-        implementation={
-            "near_duplicates": "datasketch MinHash-LSH, exact Jaccard",
-            "photos": "imagehash pHash",
-        },
+
+
+def _catalogue(
+    scraped: Scraped, clustering: Clustering, pictures: Sequence[frozenset[str]]
+) -> Catalogue:
+    kept = {member.review_id for member in clustering.members if member.kept}
+    users = _users(scraped.reviews, scraped.photos)
+    shown = {product for products in users.values() for product in products}
+    listed = {review.product_id for review in scraped.reviews}
+    counts: dict[str, Counter[str]] = {one: Counter() for one in shown | listed}
+    for review in scraped.reviews:
+        if review.review_id in kept:
+            sentiment = sentiment_of(review.rating)
+            strata = (sentiment, f"{review.category}/{sentiment}")
+            counts[review.product_id].update(strata)
+    return Catalogue(
+        counts=counts,
+        weights=Counter(review.product_id for review in scraped.reviews),
+        text_links=_text_links(scraped.reviews, clustering),
+        pictures=pictures,
+        users=users,
     )
 
 
@@ -100,100 +173,120 @@ def _users(reviews: Iterable[Review], photos: Iterable[Photo]) -> dict[str, set[
     return users
 
 
-def _place(
-    reviews: Sequence[Review],
-    clustering: Clustering,
-    pictures: Sequence[frozenset[str]],
-    users: Mapping[str, set[str]],
-    config: DedupeConfig,
-) -> _Placement:
-    counts: dict[str, Counter[str]] = defaultdict(Counter)
-    for review in reviews:
-        sentiment = sentiment_of(review.rating)
-        counts[review.product_id].update((sentiment, f"{review.category}/{sentiment}"))
-    weights = Counter(review.product_id for review in reviews)
-    for products in users.values():
-        for product in products:
-            counts.setdefault(product, Counter())
-    groups = join(
-        [[product] for product in sorted(counts)],
-        _text_links(reviews, clustering, config),
-    ).groups
-    # Fixed before photos are looked at: they must not tip a catalogue from one rule into the other.
-    small = len(groups) < config.small_catalogue
-    splits = _assign(groups, counts, config, small)
-    links = [
-        sorted({product for photo in picture for product in users.get(photo, ())})
-        for picture in crossing(pictures, users, splits)
-    ]
-    joined = join(groups, links, weights, cap=config.group_cap * len(reviews))
-    splits = _assign(joined.groups, counts, config, small)
-    shared = crossing(pictures, users, splits)
-    return _Placement(
-        splits=splits,
-        rule="balanced" if small else "hash",
-        groups=len(joined.groups),
-        shared_photos=frozenset(photo for picture in shared for photo in picture),
-        photo_links_refused=joined.refused,
-    )
-
-
 def _text_links(
-    reviews: Iterable[Review], clustering: Clustering, config: DedupeConfig
-) -> list[list[str]]:
-    """Products that copies of one text tie together; short texts never leave their product."""
+    reviews: Iterable[Review], clustering: Clustering
+) -> list[frozenset[str]]:
+    """Products that copies of one text are on; short texts never leave their product."""
     product_of = {review.review_id: review.product_id for review in reviews}
     tied: dict[str, set[str]] = defaultdict(set)
     for member in clustering.members:
         tied[member.representative].add(product_of[member.review_id])
     apart = [{product_of[a], product_of[b]} for a, b, _ in clustering.apart]
-    return sorted(
-        sorted(products) for products in [*tied.values(), *apart] if len(products) > 1
-    )
+    return [
+        frozenset(products)
+        for products in [*tied.values(), *apart]
+        if len(products) > 1
+    ]
 
 
-def _assign(
-    groups: Sequence[tuple[str, ...]],
-    counts: Mapping[str, Counter[str]],
-    config: DedupeConfig,
-    small: bool,
+def _splits(
+    reviews: Iterable[Review], placement: Placement, known: Membership
 ) -> dict[str, Split]:
-    shares = Shares(config.golden_share, config.validation_share)
-    if small:
-        return balanced(groups, counts, shares)
-    return {product: by_hash(group, shares) for group in groups for product in group}
+    """Each review's split: its own where it is known, else its product's."""
+    return {
+        review.review_id: known.reviews.get(
+            review.review_id, placement.splits[review.product_id]
+        )
+        for review in reviews
+    }
+
+
+def _details(
+    reviews: Sequence[Review],
+    clustering: Clustering,
+    placement: Placement,
+    known: Membership,
+) -> dict[str, Withheld]:
+    """Kept reviews that the golden border takes out."""
+    products = {review.review_id: review.product_id for review in reviews}
+    moved = moved_into_golden(products, placement.splits, known.reviews)
+    splits = _splits(reviews, placement, known)
+    alike = [pair for pair in clustering.apart if not moved.keys() & set(pair[:2])]
+    return {**at_border(alike, splits, known.reviews), **moved}
 
 
 def _decisions(
-    reviews: Sequence[Review],
+    scraped: Scraped,
     clustering: Clustering,
-    placement: _Placement,
-    niche: Sequence[str],
-    niche_seeds: int | None,
+    placement: Placement,
+    known: Membership,
+    seeds: tuple[Sequence[str], DedupeConfig],
 ) -> list[DedupeDecision]:
-    by_id = {review.review_id: review for review in reviews}
-    kept = [member.review_id for member in clustering.members if member.kept]
-    surplus = _beyond_seeds(
-        [by_id[one] for one in kept], placement.splits, niche, niche_seeds
+    by_id = {review.review_id: review for review in scraped.reviews}
+    splits = _splits(scraped.reviews, placement, known)
+    reasons = {
+        one: withheld.reason
+        for one, withheld in _details(
+            scraped.reviews, clustering, placement, known
+        ).items()
+    }
+    kept = [
+        by_id[one.review_id]
+        for one in clustering.members
+        if one.kept and one.review_id not in reasons
+    ]
+    niche, config = seeds
+    for one in _beyond_seeds(kept, splits, niche, config.niche_seeds):
+        reasons[one] = "beyond_niche_seeds"
+    rows = [(one.review_id, one.product_id, splits[one.review_id]) for one in kept]
+    rank = {one.review_id: _hash(one.review_id) for one in kept}
+    for one in beyond_share(rows, placement, known, rank):
+        reasons[one] = "beyond_product_share"
+    seen = _seen_pictures(scraped, placement, known)
+    return [
+        _decision(member, by_id[member.review_id], splits, reasons, (placement, seen))
+        for member in clustering.members
+    ]
+
+
+def _decision(
+    member: Member,
+    review: Review,
+    splits: Mapping[str, Split],
+    reasons: Mapping[str, str],
+    photos: tuple[Placement, set[str]],
+) -> DedupeDecision:
+    placement, seen = photos
+    split = splits[member.review_id]
+    withheld = reasons.get(member.review_id) if member.kept else None
+    outside = split != "golden" and review.photo_id in placement.shared_photos
+    return DedupeDecision(
+        review_id=member.review_id,
+        cluster_id=member.representative,
+        kept=member.kept and withheld is None,
+        reason=withheld or member.reason,
+        similarity=member.similarity,
+        split=split,
+        photo_kept=not outside and member.review_id not in seen,
     )
-    decisions = []
-    for member in clustering.members:
-        review = by_id[member.review_id]
-        split = placement.splits[review.product_id]
-        beyond = member.review_id in surplus
-        decisions.append(
-            DedupeDecision(
-                review_id=member.review_id,
-                cluster_id=member.representative,
-                kept=member.kept and not beyond,
-                reason="beyond_niche_seeds" if beyond else member.reason,
-                similarity=member.similarity,
-                split=split,
-                photo_kept=split == "golden"
-                or review.photo_id not in placement.shared_photos,
-            )
-        )
-    return decisions
+
+
+def _seen_pictures(
+    scraped: Scraped, placement: Placement, known: Membership
+) -> set[str]:
+    """New golden reviews with a shared photo that an earlier night may have learned from."""
+    learned = {
+        review.photo_id
+        for review in scraped.reviews
+        if known.reviews.get(review.review_id, "golden") != "golden"
+    }
+    return {
+        review.review_id
+        for review in scraped.reviews
+        if review.photo_id in placement.shared_photos & learned
+        and review.review_id not in known.reviews
+        and placement.splits[review.product_id] == "golden"
+    }
 
 
 def _beyond_seeds(
@@ -207,7 +300,7 @@ def _beyond_seeds(
         return set()
     rows: dict[str, list[str]] = defaultdict(list)
     for review in reviews:
-        if review.category in niche and splits[review.product_id] == "train":
+        if review.category in niche and splits[review.review_id] == "train":
             rows[review.category].append(review.review_id)
     return {one for ids in rows.values() for one in sorted(ids, key=_hash)[seeds:]}
 
@@ -226,23 +319,25 @@ def _check_splits(kept: Iterable[Split]) -> None:
         )
 
 
-def _rejections(decisions: Iterable[DedupeDecision]) -> list[Rejection]:
+def _rejections(
+    decisions: Iterable[DedupeDecision], details: Mapping[str, Withheld]
+) -> list[Rejection]:
     return [
-        Rejection(
-            one.review_id,
-            one.reason,
-            ""
-            if one.reason == "beyond_niche_seeds"
-            else f"{one.cluster_id} stands for it, similarity {one.similarity:.3f}",
-        )
+        Rejection(one.review_id, one.reason, _detail(one, details))
         for one in decisions
         if not one.kept
     ]
 
 
-def _photo_rejections(
-    photos: Iterable[Photo], placement: _Placement
-) -> list[Rejection]:
+def _detail(decision: DedupeDecision, details: Mapping[str, Withheld]) -> str:
+    if decision.reason.startswith("beyond_"):
+        return ""
+    if decision.cluster_id == decision.review_id:
+        return details[decision.review_id].detail
+    return f"{decision.cluster_id} stands for it, similarity {decision.similarity:.3f}"
+
+
+def _photo_rejections(photos: Iterable[Photo], placement: Placement) -> list[Rejection]:
     """Photos outside the holdout that no later stage may use: a golden page shows the same picture."""
     return [
         Rejection(photo.photo_id, "photo_across_golden", f"product {photo.product_id}")
@@ -253,38 +348,53 @@ def _photo_rejections(
 
 
 def _figures(
-    reviews: Sequence[Review],
-    photos: Sequence[Photo],
+    scraped: Scraped,
     clustering: Clustering,
     pictures: Sequence[frozenset[str]],
-    placement: _Placement,
+    placement: Placement,
     decisions: Sequence[DedupeDecision],
+    niche: Sequence[str],
 ) -> dict[str, object]:
-    rating = {review.review_id: review.rating for review in reviews}
-    sizes = Counter(
-        (one.split, sentiment_of(rating[one.review_id]))
-        for one in decisions
-        if one.kept
-    )
-    stock = stock_photos(photos, pictures)
+    by_id = {review.review_id: review for review in scraped.reviews}
+    rows = [_kept_row(by_id[one.review_id], one) for one in decisions if one.kept]
+    products: dict[str, set[str]] = defaultdict(set)
+    for review in scraped.reviews:
+        products[review.category].add(review.product_id)
+    stock = stock_photos(scraped.photos, pictures)
+    reasons = Counter(one.reason for one in decisions)
     return {
         "clusters": clustering.clusters,
         "candidate_pairs_verified": clustering.candidates_verified,
         "near_pairs": clustering.near_pairs,
         "opposite_polarity_edges_refused": clustering.opposite_refused,
-        "product_groups": placement.groups,
-        "split_rule": placement.rule,
-        "split_sizes": {
-            split: {sentiment: sizes[split, sentiment] for sentiment in SENTIMENTS}
-            for split in SPLITS
-        },
+        "product_groups": len(set(placement.group_of.values())),
+        "split_rule": "balanced",
+        "golden_spread": placement.spread,
+        **split_figures(rows),
+        **niche_figures(rows, niche, products, placement),
+        "rows_beyond_product_share": reasons["beyond_product_share"],
+        "rows_dropped_at_golden_border": reasons["copy_across_golden"]
+        + reasons["copy_seen_in_training"]
+        + reasons["moved_into_golden"],
+        "text_links_refused": placement.text_links_refused,
         "photo_clusters": sum(len(picture) > 1 for picture in pictures),
         "photos_in_clusters": sum(
             len(picture) for picture in pictures if len(picture) > 1
         ),
-        "stock_photos_in_reviews": sum(review.photo_id in stock for review in reviews),
+        "stock_photos_in_reviews": sum(
+            review.photo_id in stock for review in scraped.reviews
+        ),
         "photo_links_refused": placement.photo_links_refused,
         "photos_dropped_at_golden_border": sum(
             one.kept and not one.photo_kept for one in decisions
         ),
     }
+
+
+def _kept_row(review: Review, decision: DedupeDecision) -> KeptRow:
+    return KeptRow(
+        review.product_id,
+        review.category,
+        sentiment_of(review.rating),
+        decision.split,
+    )

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from kindling.dedupe.placement import Membership
 from kindling.recipe import DedupeConfig, Recipe
 from kindling.records import Photo, Review
 from kindling.stages.contract import Context
@@ -125,10 +126,19 @@ def photo(tmp_path: Path) -> Callable[..., Photo]:
 
 @pytest.fixture
 def run_dedupe() -> Callable[..., object]:
-    """Runs the stage over rows given as a list, with the configuration's fields as keywords."""
+    """Runs the stage over rows given as a list, with the configuration's fields as keywords.
+
+    With `known`, the splits of earlier nights, only its pure part.
+    """
+    from kindling.dedupe.photos import perceptual_hash
     from kindling.stages import dedupe
 
-    def go(rows: list, niche: tuple[str, ...] = (), **fields: object):
+    def go(
+        rows: list,
+        niche: tuple[str, ...] = (),
+        known: Membership | None = None,
+        **fields: object,
+    ):
         def read(record_type: type, run_id: str, **equals: object) -> list:
             return sorted(
                 (
@@ -143,6 +153,14 @@ def run_dedupe() -> Callable[..., object]:
             )
 
         config = DedupeConfig(**fields)
+        if known is not None:
+            photos = read(Photo, "run")
+            hashes = {
+                one.photo_id: perceptual_hash(one.photo_id, Path(one.uri).read_bytes())
+                for one in photos
+            }
+            scraped = dedupe.Scraped(read(Review, "run"), photos, hashes)
+            return dedupe.decide(scraped, config, niche, known)
         deps = SimpleNamespace(
             rows=SimpleNamespace(read=read),
             objects=SimpleNamespace(get=lambda uri: Path(uri).read_bytes()),
