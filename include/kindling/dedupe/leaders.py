@@ -14,16 +14,13 @@ from kindling.records import Review
 
 def leader_keys(leaders: Sequence[Leader], rules: Rules) -> list[np.ndarray]:
     """Each leader's keys, uint64: its bands' and its text's. Two copies share one at least."""
-    long = [one for one in leaders if one.signature is not None]
-    if not long:
-        bands = np.empty((0, 0), np.uint64)
-    else:
-        rows = np.stack([one.signature for one in long])
-        bands = _bands(rows, rules)
-    numbers = iter(range(len(long)))
+    long = [one.signature for one in leaders if one.signature is not None]
+    rows = np.array(long).reshape(len(long), rules.permutations)
+    bands = iter(_bands(rows, rules))
+    none = np.empty(0, np.uint64)
     return [
         np.append(
-            bands[next(numbers)] if one.signature is not None else bands[:0].ravel(),
+            none if one.signature is None else next(bands),
             _text_key(one.folded, one.scope),
         )
         for one in leaders

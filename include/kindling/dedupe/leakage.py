@@ -1,10 +1,12 @@
 """The border of the golden holdout: nothing alike is on both sides, tonight or over the nights."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from kindling.dedupe.clusters import Leader, Rules, cluster
+from kindling.dedupe.placement import Membership
 from kindling.errors import DataError
-from kindling.records import Split
+from kindling.records import Review, Split
 
 
 @dataclass(frozen=True)
@@ -43,20 +45,39 @@ def at_border(
 
 
 def moved_into_golden(
-    products: Mapping[str, str],
-    splits: Mapping[str, Split],
-    known: Mapping[str, Split],
+    product_of: Mapping[str, str], known: Membership
 ) -> dict[str, Withheld]:
-    """Known reviews from outside golden that now stand on a golden product.
-
-    `products` maps each review to its product, `splits` each product to its split.
-    """
+    """Known reviews from outside golden that are on a known golden product now."""
     return {
         review_id: Withheld(
-            "moved_into_golden", f"was {known[review_id]}, product {product_id}"
+            "moved_into_golden", f"was {known.reviews[review_id]}, product {product_id}"
         )
-        for review_id, product_id in products.items()
-        if splits[product_id] == "golden" and known.get(review_id, "golden") != "golden"
+        for review_id, product_id in product_of.items()
+        if known.products.get(product_id) == "golden"
+        and known.reviews.get(review_id, "golden") != "golden"
+    }
+
+
+def copies_of_departed(
+    reviews: Sequence[Review], departed: Sequence[Leader], rules: Rules
+) -> dict[str, Withheld]:
+    """New golden reviews that repeat one that was learned from and is not in the shop any more."""
+    if not departed or not reviews:
+        return {}
+    found = cluster(reviews, rules, leaders=departed)
+    gone = {leader.review_id for leader in departed}
+    pairs = [
+        (one.review_id, one.representative, one.similarity)
+        for one in found.members
+        if not one.kept
+    ]
+    pairs += [(b, a, s) if a in gone else (a, b, s) for a, b, s in found.apart]
+    return {
+        one: Withheld(
+            "copy_seen_in_training", f"{other} (departed), similarity {similarity:.3f}"
+        )
+        for one, other, similarity in pairs
+        if other in gone
     }
 
 
@@ -74,19 +95,33 @@ def check_text(
             )
 
 
-def crossing(
-    clusters: Iterable[frozenset[str]],
-    users: Mapping[str, Iterable[str]],
-    splits: Mapping[str, Split],
-) -> list[frozenset[str]]:
-    """Photo clusters that golden products share with others. `users`: photo id -> products that show it."""
-    found = []
-    for cluster in clusters:
-        sides = {
-            splits[product] == "golden"
-            for photo in cluster
-            for product in users.get(photo, ())
-        }
-        if len(sides) > 1:
-            found.append(cluster)
-    return found
+@dataclass(frozen=True)
+class PhotoBorder:
+    """Photos of pictures that golden rows share with others, by the side that loses them."""
+
+    #: Lost outside golden.
+    outside: frozenset[str]
+    #: Lost in golden: an earlier night has learned from the picture.
+    inside: frozenset[str]
+
+
+def photo_border(
+    pictures: Iterable[frozenset[str]],
+    sides: Mapping[str, Iterable[Split]],
+    known: Mapping[str, Split],
+) -> PhotoBorder:
+    """Who loses a picture that is on both sides of the golden border.
+
+    `sides` maps a photo to the splits that show it tonight, `known` a photo to the split that
+    used it first on an earlier night.
+    """
+    outside: set[str] = set()
+    inside: set[str] = set()
+    for picture in pictures:
+        shown = {split == "golden" for one in picture for split in sides.get(one, ())}
+        before = {known[one] == "golden" for one in picture if one in known}
+        if False in before:
+            inside |= picture
+        elif len(shown | before) > 1:
+            outside |= picture
+    return PhotoBorder(frozenset(outside), frozenset(inside))

@@ -65,13 +65,15 @@ def band_keys(signature: np.ndarray, bands: int, rows: int) -> np.ndarray:
 
 def agreement(signature: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Estimated Jaccard similarity of one signature [P] with each of others [N, P]."""
-    return (others == signature).mean(axis=1)
+    alike: np.ndarray = (others == signature).mean(axis=1)
+    return alike
 
 
 def _permutations(count: int) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.Generator(np.random.PCG64(_SEED))
     factors = rng.integers(0, 2**31, count, dtype=np.uint32) * np.uint32(2)
-    return factors + np.uint32(1), rng.integers(0, 2**32, count, dtype=np.uint32)
+    shifts = rng.integers(0, 2**32, count, dtype=np.uint32)
+    return factors + np.uint32(1), shifts
 
 
 def _blocks(folded: Sequence[str], width: int) -> Iterator[tuple[int, Grams]]:

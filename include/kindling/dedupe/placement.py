@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from kindling.dedupe.leakage import crossing
+from kindling.dedupe.clusters import Leader
 from kindling.dedupe.split import Shares, assign, join
 from kindling.records import Split
 
@@ -14,10 +14,17 @@ _STOCK = 5
 
 @dataclass(frozen=True)
 class Membership:
-    """Splits that earlier nights gave, by product id and by id of each review that was kept."""
+    """What earlier nights decided. Nothing in here ever changes; a night only adds."""
 
+    #: Product -> its split.
     products: Mapping[str, Split] = field(default_factory=dict)
+    #: Review that was kept -> its split.
     reviews: Mapping[str, Split] = field(default_factory=dict)
+    #: Photo -> the split that used it first.
+    photos: Mapping[str, Split] = field(default_factory=dict)
+    #: Kept review outside golden -> its text and signature: once the shop has taken it away,
+    #: this is what tells that a new golden review is a copy of it.
+    learned: Mapping[str, Leader] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -49,7 +56,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Placement:
-    """Every product's split, and what the holdout and the rest still share."""
+    """Every product's split, and how it came about."""
 
     splits: Mapping[str, Split]
     #: Product -> the smallest product id of its group.
@@ -57,7 +64,6 @@ class Placement:
     spread: int
     #: Share of all kept reviews that one group may bring to each split.
     caps: Mapping[Split, float]
-    shared_photos: frozenset[str]
     text_links_refused: int
     photo_links_refused: int
 
@@ -92,13 +98,11 @@ def place(catalogue: Catalogue, wanted: Wanted, known: Membership) -> Placement:
     assigned = assign(
         joined.groups, catalogue.counts, wanted.shares, known.products, wanted.needed
     )
-    shared = crossing(catalogue.pictures, catalogue.users, assigned.splits)
     return Placement(
         splits=assigned.splits,
         group_of={one: group[0] for group in joined.groups for one in group},
         spread=assigned.spread,
         caps=assigned.caps,
-        shared_photos=frozenset(photo for picture in shared for photo in picture),
         text_links_refused=by_text.refused,
         photo_links_refused=joined.refused,
     )

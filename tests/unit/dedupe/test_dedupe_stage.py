@@ -252,10 +252,10 @@ def test_guard_names_a_planted_leak(
         row for row in catalogue if row.product_id == golden and row.rating >= 4
     )
     rows = [*catalogue, replace(source, review_id="zz", product_id=train, rating=1)]
-    monkeypatch.setattr("kindling.stages.dedupe._text_links", lambda *_: [])
+    monkeypatch.setattr("kindling.dedupe.night._text_links", lambda *_: [])
     dropped = {one.review_id: one for one in run_dedupe(rows).records}["zz"]
     assert (dropped.kept, dropped.reason) == (False, "copy_across_golden")
-    monkeypatch.setattr("kindling.stages.dedupe.at_border", lambda *_: {})
+    monkeypatch.setattr("kindling.dedupe.night.at_border", lambda *_: {})
     with pytest.raises(DataError, match="two sides of the golden border"):
         run_dedupe(rows)
 
