@@ -108,6 +108,36 @@ class DedupeDecision:
 
 
 @dataclass(frozen=True)
+class PhotoDecision:
+    """Every scraped photo gets one: whether anything but the holdout may look at it."""
+
+    table: ClassVar[str] = "photo_decision"
+    key: ClassVar[str] = "photo_id"
+    photo_id: str
+    usable: bool
+    #: "free", "golden", or "across_golden": a golden page shows the same picture.
+    reason: str
+
+
+@dataclass(frozen=True)
+class Study:
+    """One shot of one thing in every condition, to teach what damage looks like.
+
+    No review shows it, so it states no sentiment.
+    """
+
+    table: ClassVar[str] = "study"
+    key: ClassVar[str] = "study_id"
+    #: SHA-256 of the shot without damage.
+    study_id: str
+    product_id: str
+    #: The real photo that was studied.
+    base_photo_id: str
+    #: Condition -> address of the shot in the object store; every condition is there.
+    uris: Mapping[Condition, str]
+
+
+@dataclass(frozen=True)
 class Synthesis:
     """How a synthetic review came to be; joins `Review` by `review_id`."""
 
@@ -166,17 +196,21 @@ Record = (
     | Photo
     | Review
     | DedupeDecision
+    | PhotoDecision
+    | Study
     | Synthesis
     | ChallengeVerdict
     | Label
     | Rejection
 )
-RECORD_TYPES: tuple[type, ...] = (
+RECORD_TYPES: tuple[type[Record], ...] = (
     Page,
     Product,
     Photo,
     Review,
     DedupeDecision,
+    PhotoDecision,
+    Study,
     Synthesis,
     ChallengeVerdict,
     Label,
@@ -238,6 +272,9 @@ class StageReport:
     code_sha256: str = ""
     #: True when an earlier attempt had already committed and nothing was done.
     unchanged: bool = False
+    #: Which part of the stage's work this is, and how many parts there are.
+    shard: int = 0
+    shards: int = 1
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready dict (Estimates and other dataclasses become dicts)."""

@@ -34,6 +34,7 @@ from kindling.records import (
     SPLITS,
     DedupeDecision,
     Photo,
+    PhotoDecision,
     Rejection,
     Review,
     Split,
@@ -77,6 +78,7 @@ class Decided:
     """A night's work without its stores; `membership` is what the next night has to know."""
 
     decisions: tuple[DedupeDecision, ...]
+    photo_decisions: tuple[PhotoDecision, ...]
     rejections: tuple[Rejection, ...]
     membership: Membership
     figures: Mapping[str, Any]
@@ -117,11 +119,13 @@ def decide(
     kept = {one.review_id: one.split for one in decisions if one.kept}
     check_text(clustering.apart, kept)
     _check_splits(kept.values())
+    photo_decisions = _photo_decisions(scraped.photos, placement, border)
     return Decided(
         decisions=tuple(decisions),
+        photo_decisions=photo_decisions,
         rejections=(
             *_rejections(decisions, withheld),
-            *_photo_rejections(scraped.photos, placement, border),
+            *_photo_rejections(scraped.photos, photo_decisions),
         ),
         membership=_remembered(scraped, clustering, placement, border, kept, known),
         figures=night_figures(
@@ -369,13 +373,30 @@ def _detail(decision: DedupeDecision, details: Mapping[str, Withheld]) -> str:
     return f"{decision.cluster_id} stands for it, similarity {decision.similarity:.3f}"
 
 
-def _photo_rejections(
+def _photo_decisions(
     photos: Iterable[Photo], placement: Placement, border: PhotoBorder
+) -> tuple[PhotoDecision, ...]:
+    """A photo may be used outside the holdout unless a golden page shows the same picture."""
+    decisions = []
+    for photo in photos:
+        golden = placement.splits[photo.product_id] == "golden"
+        across = photo.photo_id in border.outside and not golden
+        reason = "golden" if golden else "across_golden" if across else "free"
+        decisions.append(
+            PhotoDecision(photo.photo_id, not golden and not across, reason)
+        )
+    return tuple(decisions)
+
+
+def _photo_rejections(
+    photos: Iterable[Photo], decisions: Iterable[PhotoDecision]
 ) -> list[Rejection]:
-    """Photos outside the holdout that no later stage may use: a golden page shows the same picture."""
+    """An account, for people, of the photos that no later stage may use."""
+    product_of = {photo.photo_id: photo.product_id for photo in photos}
     return [
-        Rejection(photo.photo_id, "photo_across_golden", f"product {photo.product_id}")
-        for photo in photos
-        if photo.photo_id in border.outside
-        and placement.splits[photo.product_id] != "golden"
+        Rejection(
+            one.photo_id, "photo_across_golden", f"product {product_of[one.photo_id]}"
+        )
+        for one in decisions
+        if one.reason == "across_golden"
     ]

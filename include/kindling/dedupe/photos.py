@@ -1,15 +1,14 @@
 """Near-duplicate photos by perceptual hash, so that one picture does not stand on both sides of the holdout."""
 
 import hashlib
-import io
 from collections.abc import Iterable, Iterator, Mapping
 
 import imagehash
 import numpy as np
-from PIL import Image, UnidentifiedImageError
 from scipy.cluster.hierarchy import DisjointSet
 
 from kindling.errors import DataError
+from kindling.pictures import PictureError, read_picture
 from kindling.records import Photo
 
 _BITS = 64
@@ -27,9 +26,8 @@ def perceptual_hash(photo_id: str, data: bytes) -> int:
     A plain picture is known by its colour instead.
     """
     try:
-        with Image.open(io.BytesIO(data)) as image:
-            colours = image.convert("RGB")
-    except (UnidentifiedImageError, OSError) as error:
+        colours = read_picture(data)
+    except PictureError as error:
         raise DataError(
             f"photo {photo_id} cannot be read as an image: {error}; scrape it again"
         ) from error

@@ -1,6 +1,7 @@
 """Drop copies, cluster near-duplicates, and give every review its split before anything learns from it."""
 
 from collections.abc import Sequence
+from typing import Protocol
 
 from kindling.dedupe.clusters import Rules
 from kindling.dedupe.night import Decided, Plan, Scraped
@@ -9,21 +10,29 @@ from kindling.dedupe.photos import perceptual_hash
 from kindling.dedupe.placement import Membership
 from kindling.dedupe.split import Shares
 from kindling.errors import DataError
+from kindling.ports.objects import ObjectStore
 from kindling.recipe import DedupeConfig
-from kindling.records import Photo, Review
-from kindling.stages.contract import Context, Deps, Outcome
+from kindling.stages.contract import Context, Outcome
+from kindling.stages.view import Unsplit
 
 
-def run(config: DedupeConfig, context: Context, deps: Deps) -> Outcome:
+class Needs(Protocol):
+    """What the stage is handed."""
+
+    unsplit: Unsplit
+    objects: ObjectStore
+
+
+def run(config: DedupeConfig, context: Context, needs: Needs) -> Outcome:
     """One decision for every scraped review; DataError when a split stays empty or a copy would leak."""
-    reviews = deps.rows.read(Review, context.run_id, origin="scraped")
-    photos = deps.rows.read(Photo, context.run_id, origin="scraped")
+    reviews = needs.unsplit.reviews()
+    photos = needs.unsplit.photos()
     if not reviews:
         raise DataError(
             f"run {context.run_id!r} has no scraped review to dedupe; look at the scrape report"
         )
     hashes = {
-        photo.photo_id: perceptual_hash(photo.photo_id, deps.objects.get(photo.uri))
+        photo.photo_id: perceptual_hash(photo.photo_id, needs.objects.get(photo.uri))
         for photo in photos
     }
     decided = decide(
@@ -32,7 +41,7 @@ def run(config: DedupeConfig, context: Context, deps: Deps) -> Outcome:
     return Outcome(
         rows_in=len(reviews),
         rows_out=sum(one.kept for one in decided.decisions),
-        records=decided.decisions,
+        records=[*decided.decisions, *decided.photo_decisions],
         rejections=decided.rejections,
         figures=decided.figures,
         implementation={

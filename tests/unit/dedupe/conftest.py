@@ -13,8 +13,10 @@ from PIL import Image, ImageDraw
 
 from kindling.dedupe.placement import Membership
 from kindling.recipe import DedupeConfig, Recipe
-from kindling.records import Photo, Review
+from kindling.records import Photo, Review, StageReport
 from kindling.stages.contract import Context
+from kindling.stages.view import Unsplit
+from kindling.stores.memory import MemoryRows
 
 NOUNS = [
     "kettle",
@@ -139,35 +141,27 @@ def run_dedupe() -> Callable[..., object]:
         known: Membership | None = None,
         **fields: object,
     ):
-        def read(record_type: type, run_id: str, **equals: object) -> list:
-            return sorted(
-                (
-                    row
-                    for row in rows
-                    if type(row) is record_type
-                    and all(
-                        getattr(row, name) == value for name, value in equals.items()
-                    )
-                ),
-                key=lambda row: getattr(row, row.key),
-            )
-
+        store = MemoryRows()
+        store.commit(StageReport("scrape", "run", 0, 0), rows, [])
         config = DedupeConfig(**fields)
+        unsplit = Unsplit(store, "run")
         if known is not None:
-            photos = read(Photo, "run")
             hashes = {
                 one.photo_id: perceptual_hash(one.photo_id, Path(one.uri).read_bytes())
-                for one in photos
+                for one in unsplit.photos()
             }
-            scraped = dedupe.Scraped(read(Review, "run"), photos, hashes)
+            scraped = dedupe.Scraped(unsplit.reviews(), unsplit.photos(), hashes)
             return dedupe.decide(scraped, config, niche, known)
-        deps = SimpleNamespace(
-            rows=SimpleNamespace(read=read),
+        needs = SimpleNamespace(
+            unsplit=unsplit,
             objects=SimpleNamespace(get=lambda uri: Path(uri).read_bytes()),
         )
         recipe = Recipe(
-            name="test", summary="", catalogue="bundled-smoke", dedupe=config
+            name="test",
+            summary="",
+            sources=({"kind": "shop", "catalogue": "bundled-smoke"},),
+            dedupe=config,
         )
-        return dedupe.run(config, Context("run", recipe, niche, 10, 1), deps)
+        return dedupe.run(config, Context("run", recipe, niche, 10, 1), needs)
 
     return go
