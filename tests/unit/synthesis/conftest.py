@@ -255,12 +255,18 @@ def run_synthesize(world) -> Callable[..., object]:
                 key=lambda row: getattr(row, row.key),
             )
 
-        config = SynthesizeConfig(**{"photo_size": 96, "studies": 4, **fields})
+        config = SynthesizeConfig(
+            **{
+                "editor_options": {"size": 96},
+                "studies": 4,
+                **fields,
+            }
+        )
         recipe = Recipe(
             name="test", summary="", catalogue="bundled-smoke", synthesize=config
         )
         deps = SimpleNamespace(
-            rows=SimpleNamespace(read=read), objects=world.objects, threads=2
+            rows=SimpleNamespace(read=read), objects=world.objects, threads=2, llm=None
         )
         return synthesize.run(config, Context("run", recipe, niche, target, seed), deps)
 
