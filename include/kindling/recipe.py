@@ -84,6 +84,10 @@ class SynthesizeConfig(_Frozen):
 
     @model_validator(mode="after")
     def _known(self) -> "SynthesizeConfig":
+        # The defaults are known to fit, and importing this module shall import no writer.
+        named = {"writer", "writer_options", "editor", "editor_options"}
+        if not self.model_fields_set & named:
+            return self
         try:
             extensions.options("writer", self.writer, self.writer_options)
             extensions.options("editor", self.editor, self.editor_options)

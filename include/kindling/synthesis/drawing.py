@@ -95,7 +95,7 @@ class DrawnConditions:
         """In its light, out of focus or dim where the lot says so."""
         blur, dim, strength = light.random(), light.random(), light.uniform(0.5, 1)
         if blur < self._blurred:
-            sigma = strength * 0.008 * max(pixels.shape[:2])
+            sigma = strength * 0.005 * max(pixels.shape[:2])
             pixels = ndimage.gaussian_filter(pixels, (sigma, sigma, 0))
         if dim < self._dim:
             pixels = pixels * (1 - 0.45 * strength)

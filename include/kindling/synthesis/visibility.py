@@ -9,11 +9,11 @@ import numpy as np
 from scipy import ndimage
 
 #: Change, of 1, that is seen on a plain surface.
-_PLAIN = 0.09
+_PLAIN = 0.14
 #: Multiple of the texture's own contrast that a change must reach.
 _MASKED = 1.2
 #: Share of the object that must look different.
-FLOOR = 0.006
+FLOOR = 0.01
 
 
 def changed_share(twin: np.ndarray, edited: np.ndarray, mask: np.ndarray) -> float:

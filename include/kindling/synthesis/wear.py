@@ -6,6 +6,7 @@ Every function takes float RGB [H, W, 3] in 0 to 1 and the object's mask, and re
 import numpy as np
 from scipy import ndimage
 
+from kindling.synthesis.saliency import background
 from kindling.synthesis.strokes import (
     extent,
     inside,
@@ -14,6 +15,12 @@ from kindling.synthesis.strokes import (
     ragged,
     rim,
 )
+
+
+#: Mean of a mask's pixels up to which cloth counts as dark.
+_DARK = 0.3
+_MUD = np.array([0.24, 0.15, 0.06])
+_DUST = np.array([0.70, 0.66, 0.58])
 
 
 def worn_through(
@@ -91,11 +98,12 @@ def dirty(image: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> np.n
         for sigma in (max(0.7, 0.012 * size), max(1.4, 0.04 * size))
     )
     grain = (grain - grain.mean()) / max(1e-9, float(grain.std()))
-    cover = patch * np.clip(0.75 + 0.45 * grain, 0, 1)
-    light = image[mask].mean() > 0.35
-    mud = np.array([0.24, 0.18, 0.11]) if light else np.array([0.66, 0.62, 0.55])
+    cover = patch * np.clip(1.0 + 0.5 * grain, 0, 1)
+    own = image[mask].mean(axis=0)
+    # Of mud and dust, the one that shows more on this thing.
+    mud = max(_MUD, _DUST, key=lambda colour: float(np.abs(colour - own).max()))
     alpha = (
-        cover * ndimage.gaussian_filter(mask.astype(float), 1) * rng.uniform(0.7, 0.95)
+        cover * ndimage.gaussian_filter(mask.astype(float), 1) * rng.uniform(0.85, 0.98)
     )
     return np.clip(image * (1 - alpha[..., None]) + alpha[..., None] * mud, 0, 1)
 
@@ -125,15 +133,27 @@ def _through(
 ) -> np.ndarray:
     """The inside of the garment in its own shadow, with an edge frayed in the garment's colour."""
     own = image[mask].mean(axis=0)
-    # The inside of dark cloth would not show as a darker hole: there the lining is paler.
-    within = own * rng.uniform(0.18, 0.35) if own.mean() > 0.3 else own * 0.5 + 0.42
-    reach = max(0.8, 0.014 * extent(mask))
+    within = _seen_through(image, mask, own, rng)
+    dark = bool(own.mean() <= _DARK)
+    reach = max(0.6, (0.006 if dark else 0.014) * extent(mask))
     fray = np.clip(2 * ndimage.gaussian_filter(hole, reach), 0, 1) * (1 - hole)
-    lint = np.clip(own + 0.18, 0, 1)
+    lint = np.clip(own + (0.08 if dark else 0.18), 0, 1)
     image = image + (0.6 * fray * mask)[..., None] * (lint - image)
     shadow = ndimage.shift(1 - hole, (reach, reach), order=1, mode="nearest")
     shade = 1 - 0.5 * ndimage.gaussian_filter(np.clip(shadow, 0, 1), reach) * hole
-    return image * (1 - hole[..., None]) + within * (shade * hole)[..., None]
+    opened = image * (1 - hole[..., None]) + within * (shade * hole)[..., None]
+    return np.asarray(opened)
+
+
+def _seen_through(
+    image: np.ndarray, mask: np.ndarray, own: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """Of light cloth its own inside in shadow; of dark cloth, where that would not show, what lies behind."""
+    if own.mean() > _DARK:
+        return np.asarray(own * rng.uniform(0.18, 0.35))
+    behind = background(image, mask) * rng.uniform(0.7, 0.9)
+    skin = np.array([0.72, 0.55, 0.45])
+    return behind if behind[mask].mean() > own.mean() + 0.25 else 0.9 * skin + 0 * image
 
 
 def split_open(
