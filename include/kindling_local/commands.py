@@ -10,6 +10,7 @@ import psutil
 from rich.console import Console
 
 from kindling_local import pipeline, postgres, startup
+from kindling_local.airflow_client import DAG
 from kindling_local.environment import ADMIN
 from kindling_local.errors import SupervisorError
 from kindling_local.layout import (
@@ -50,7 +51,7 @@ def run(console: Console, layout: Layout, wanted: Wanted) -> int:
             )
             with _serving(installation, recipe, data):
                 return run_once(console, installation, recipe, wanted, memory, started)
-        _clean_slate(layout, say, ("airflow", "inference", "shop"))
+        _clean_slate(layout, say, ("airflow", "inference", *_shop_of(recipe)))
         with _taken_down_after(layout, say):
             installation = Installation(
                 layout, say, with_parent=True, recipe=recipe.name
@@ -81,7 +82,9 @@ def up(console: Console, layout: Layout, wanted: Wanted) -> int:
             )
             _complete(installation)
         else:
-            _clean_slate(layout, say, ("airflow", "inference", "mlflow", "shop"))
+            _clean_slate(
+                layout, say, ("airflow", "inference", "mlflow", *_shop_of(recipe))
+            )
             with _taken_down_after(layout, say, only_on_failure=True):
                 installation = Installation(
                     layout, say, with_parent=False, recipe=recipe.name
@@ -123,12 +126,15 @@ def _serving(installation: Installation, recipe: Recipe, data: str) -> Iterator[
     before = installation.state.catalogue
 
     def serve(catalogue: str) -> None:
-        installation.say(f"the shop serves {catalogue}")
+        installation.say(f"the shop serves {catalogue or 'nothing any more'}")
         stop_services(
             installation.layout, installation.state, ("shop",), 10, installation.say
         )
         startup.start_shop(installation, catalogue)
 
+    if not recipe.catalogue:
+        yield
+        return
     # First, so that the shop goes on as it is when the other catalogue cannot be made.
     startup.make_catalogue(installation, recipe.catalogue, data)
     if recipe.catalogue == before:
@@ -140,6 +146,10 @@ def _serving(installation: Installation, recipe: Recipe, data: str) -> Iterator[
     finally:
         with _deaf():
             serve(before)
+
+
+def _shop_of(recipe: Recipe) -> tuple[str, ...]:
+    return ("shop",) if recipe.catalogue else ()
 
 
 def _complete(installation: Installation) -> None:
@@ -223,10 +233,12 @@ def _print_addresses(console: Console, installation: Installation) -> None:
         "Airflow": f"{layout.url('airflow')}  user {ADMIN}, password {password} (kept in {layout.secrets})",
         "inference": f"{layout.url('inference')}  POST /analyze, POST /search_similar; docs at /docs",
         "MLflow": layout.url("mlflow"),
-        "shop": f"{layout.url('shop')}  catalogue {state.catalogue}",
+        "shop": f"{layout.url('shop')}  catalogue {state.catalogue}"
+        if state.catalogue
+        else "none: no source of the recipe needs the bundled shop",
         "logs": f"{layout.logs}",
         "ports": f"to change them: {', '.join(map(port_name, layout.ports))}",
-        "nightly": f"{pipeline.DAG} is paused until it is unpaused in Airflow's UI"
+        "nightly": f"{DAG} is paused until it is unpaused in Airflow's UI"
         if paused
         else "02:00 UTC",
         "end": "make down",

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from kindling_airflow import settings_file
 from kindling_local import environment, postgres
@@ -39,6 +40,7 @@ class Recipe:
 
     #: What a run is given: a name, or the whole path of a file.
     name: str
+    #: What the bundled shop serves for it; empty where no source needs that shop.
     catalogue: str
     #: Has to be said beside every figure that involves photos.
     photo_note: str
@@ -139,7 +141,22 @@ def resolve_recipe(layout: Layout, name: str) -> Recipe:
             exit_code=code,
         )
     content = json.loads(output)
-    return Recipe(name, content["catalogue"], content["evaluate"]["photo_note"])
+    return Recipe(name, _catalogue_of(content), content["evaluate"]["photo_note"])
+
+
+def _catalogue_of(recipe: dict[str, Any]) -> str:
+    """The one catalogue that the recipe's sources want of the bundled shop; empty without one."""
+    wanted = {
+        entry["options"]["catalogue"]
+        for entry in recipe["sources"]
+        if entry["options"].get("catalogue")
+    }
+    if len(wanted) > 1:
+        raise SupervisorError(
+            f"sources: the bundled shop serves one catalogue at a time, not {', '.join(sorted(wanted))}",
+            exit_code=2,
+        )
+    return str(next(iter(wanted), ""))
 
 
 def bring_up(
@@ -155,14 +172,15 @@ def bring_up(
     save(layout.state, state)
     started = time.time()
     airflow = airflow_services(layout, installation.airflow, started)
-    shop = shop_service(layout, installation.product, recipe.catalogue)
+    shop = _shop(installation, recipe.catalogue)
     with ExitStack() as jobs:
         migration = [
             jobs.enter_context(job) for job in _airflow_migration(installation)
         ]
-        catalogue = jobs.enter_context(
-            _catalogue_job(installation, recipe.catalogue, data)
-        )
+        catalogue = [
+            jobs.enter_context(_catalogue_job(installation, one.catalogue, data))
+            for one in ([recipe] if recipe.catalogue else [])
+        ]
         others = [
             jobs.enter_context(job)
             for job in (
@@ -172,10 +190,10 @@ def bring_up(
         ]
         _wait_for(installation, migration)
         installation.start(airflow)
-        _wait_for(installation, [catalogue])
-        installation.start([shop])
+        _wait_for(installation, catalogue)
+        installation.start(shop)
         _wait_for(installation, others)
-    installation.wait([shop, *airflow])
+    installation.wait([*shop, *airflow])
     with installation.client() as client:
         # A task that names a missing pool is never scheduled, in silence.
         settings_file.apply(
@@ -210,11 +228,18 @@ def make_catalogue(installation: Installation, catalogue: str, data: str) -> Non
 
 
 def start_shop(installation: Installation, catalogue: str) -> None:
-    """Serve a catalogue that has been made."""
-    service = shop_service(installation.layout, installation.product, catalogue)
+    """Serve a catalogue that has been made; nothing is served for an empty name."""
     installation.state.catalogue = catalogue
-    installation.start([service])
-    installation.wait([service])
+    services = _shop(installation, catalogue)
+    installation.start(services)
+    save(installation.layout.state, installation.state)
+    installation.wait(services)
+
+
+def _shop(installation: Installation, catalogue: str) -> list[Service]:
+    if not catalogue:
+        return []
+    return [shop_service(installation.layout, installation.product, catalogue)]
 
 
 def _catalogue_job(installation: Installation, catalogue: str, data: str) -> Job:
@@ -230,10 +255,10 @@ def _catalogue_job(installation: Installation, catalogue: str, data: str) -> Job
 
 
 def core_runs(state: State) -> bool:
-    """Whether Airflow and the shop of an earlier `up` are all still there."""
+    """Whether Airflow and the shop, where it has one, of an earlier `up` are all still there."""
     return state.command == "up" and all(
         name in state.services and process(state.services[name])
-        for name in (*AIRFLOW, "shop")
+        for name in (*AIRFLOW, *(("shop",) if state.catalogue else ()))
     )
 
 

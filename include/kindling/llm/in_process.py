@@ -40,7 +40,7 @@ class InProcessChat:
             raise ConfigurationError(
                 f"KINDLING_LLM_MODEL={folder!r} cannot be loaded: {error}"
             ) from error
-        self._model.to(device).eval()
+        self._model.to(device).train(False)
 
     def answer(self, request: Request, key: str) -> Answer:
         """One answer; a schema is asked for in words, since nothing here constrains the decoding."""

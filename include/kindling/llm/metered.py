@@ -88,7 +88,6 @@ class MeteredLlm:
         self._budget = budget or Budget()
         self._price = price or Price()
         self._spent: dict[str, Spending] = {}
-        self._read = 0
         self._lock = threading.Lock()
 
     @property
@@ -96,7 +95,7 @@ class MeteredLlm:
         """What the run has reserved and paid so far, its earlier attempts included."""
         with self._lock:
             self._refresh()
-            return sum(self._spent.values(), Spending())
+            return self._total()
 
     def complete(
         self,
@@ -176,13 +175,12 @@ class MeteredLlm:
             if before is None:
                 self._write(key, highest, "reserved")
                 self._refresh()
-            total = sum(self._spent.values(), Spending())
-            if total.within(self._budget):
+            if self._total().within(self._budget):
                 return
             if before is None:
                 self._write(key, Spending(), "released")
                 self._refresh()
-            total = sum(self._spent.values(), Spending())
+            total = self._total()
         raise BudgetSpent(
             f"run {self._run_id!r}: {total.tokens:.0f} of {self._budget.tokens:.0f} tokens and"
             f" {total.money:.4f} of {self._budget.money:.4f} in money are spent or reserved; the"
@@ -211,12 +209,15 @@ class MeteredLlm:
         self._store.append(spending_topic(self._run_id), key, value)
 
     def _refresh(self) -> None:
-        """Read what was added since the last time, by this process or another."""
-        for fact in self._store.read(spending_topic(self._run_id), self._read):
-            self._read = fact.number
-            self._spent[fact.key] = Spending(fact.value["tokens"], fact.value["money"])
-            if fact.value["state"] == "released":
-                del self._spent[fact.key]
+        """Read what this process and others have reserved and paid."""
+        self._spent = {
+            key: Spending(fact.value["tokens"], fact.value["money"])
+            for key, fact in self._store.latest(spending_topic(self._run_id)).items()
+            if fact.value["state"] != "released"
+        }
+
+    def _total(self) -> Spending:
+        return sum(self._spent.values(), Spending())
 
     def _cost(self, prompt_tokens: int, completion_tokens: int) -> Spending:
         money = self._price.of(prompt_tokens, completion_tokens)

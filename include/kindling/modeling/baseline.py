@@ -10,6 +10,8 @@ from scipy.special import softmax
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
+#: Where it lies within a model folder.
+FOLDER = "baseline"
 VOCABULARY = "vocabulary.json"
 WEIGHTS = "weights.safetensors"
 

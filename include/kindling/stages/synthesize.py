@@ -4,27 +4,28 @@ import logging
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 
 from kindling import extensions
 from kindling.errors import DataError
 from kindling.ports.generation import Cell, Draft, Editor, Material, Writer
+from kindling.ports.llm import Llm
+from kindling.ports.objects import ObjectStore
 from kindling.quality.checks import check
 from kindling.recipe import SynthesizeConfig
 from kindling.records import (
-    DedupeDecision,
     Photo,
     Product,
     Record,
-    Rejection,
     Review,
     Split,
     Synthesis,
 )
-from kindling.stages.contract import Context, Deps, Outcome
+from kindling.stages.contract import Context, Outcome
 from kindling.stages.niche import refuse_unknown
+from kindling.stages.view import RunView
 from kindling.synthesis.conditions import plan
 from kindling.synthesis.deficit import deficits, grid, spread
 from kindling.synthesis.fill import Filled, cell_generator, fill
@@ -33,6 +34,16 @@ from kindling.synthesis.shots import Studio
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
+
+
+class Needs(Protocol):
+    """What the stage is handed."""
+
+    view: RunView
+    objects: ObjectStore
+    threads: int
+    #: None where the environment names no language model.
+    llm: Llm | None
 
 
 @dataclass(frozen=True)
@@ -57,16 +68,16 @@ class _Row:
     photo: Photo | None
 
 
-def run(config: SynthesizeConfig, context: Context, deps: Deps) -> Outcome:
+def run(config: SynthesizeConfig, context: Context, needs: Needs) -> Outcome:
     """Synthetic reviews with their origin, some with an edited photo; DataError without any train row."""
-    sources = _sources(context, deps)
+    sources = _sources(context, needs.view)
     refuse_unknown(context.niche, sources.products)
     material = Material(
-        sources.reviews, sources.products, context.seed, deps.llm, deps.threads
+        sources.reviews, sources.products, context.seed, needs.llm, needs.threads
     )
     writer, editor = _hands(config, material)
     lacking, filled = _written(config, context, sources, writer)
-    studio = Studio(editor, deps.objects, _in_words(sources.products))
+    studio = Studio(editor, needs.objects, _in_words(sources.products))
     rows = [
         row
         for cell, drafts in filled.drafts.items()
@@ -80,7 +91,7 @@ def run(config: SynthesizeConfig, context: Context, deps: Deps) -> Outcome:
         sum(row.photo is not None for row in rows),
     )
     studies = studio.studies(
-        sources.intact_photos, config.studies, context.seed, deps.threads
+        sources.intact_photos, config.studies, context.seed, needs.threads
     )
     log.info("%d studies of conditions", len(studies))
     failed = check([row.review for row in rows], "synthesize")
@@ -144,62 +155,32 @@ def _in_words(products: Iterable[Product]) -> dict[str, str]:
     return {one.product_id: f"{one.category}: {one.name}" for one in products}
 
 
-def _sources(context: Context, deps: Deps) -> _Sources:
-    decisions = {
-        one.review_id: one for one in deps.rows.read(DedupeDecision, context.run_id)
-    }
-    scraped = deps.rows.read(Review, context.run_id, origin="scraped")
-    products = deps.rows.read(Product, context.run_id)
-    train = [
-        review
-        for review in scraped
-        if (one := decisions.get(review.review_id))
-        and one.kept
-        and one.split == "train"
-    ]
+def _sources(context: Context, view: RunView) -> _Sources:
+    train = view.real("train")
     if not train:
         raise DataError(
             f"run {context.run_id!r} has no kept review in the train split; look at the dedupe report"
         )
-    split_of = {
-        review.product_id: decisions[review.review_id].split
-        for review in scraped
-        if review.review_id in decisions
-    }
-    barred = {
-        one.row_id
-        for one in deps.rows.read(
-            Rejection, context.run_id, reason="photo_across_golden"
-        )
-    }
-    photos = {
-        photo.photo_id: photo
-        for photo in deps.rows.read(Photo, context.run_id, origin="scraped")
-    }
+    products = view.products()
+    split_of = view.splits_of_products()
+    usable = {photo.photo_id: photo for photo in view.usable_photos()}
     pictured = {
         (photo.product_id, photo.photo_id)
-        for photo in photos.values()
-        if split_of.get(photo.product_id) == "train" and photo.photo_id not in barred
+        for photo in usable.values()
+        if split_of.get(photo.product_id) == "train"
     }
-    pictured |= {
-        (review.product_id, review.photo_id)
-        for review in train
-        if review.photo_id in photos and decisions[review.review_id].photo_kept
-    }
+    for review in train:
+        shown = view.shown_photo(review)
+        if shown in usable:
+            pictured.add((review.product_id, shown))
     category_of = {product.product_id: product.category for product in products}
     by_category: dict[str, dict[str, Photo]] = defaultdict(dict)
     own: dict[str, list[Photo]] = defaultdict(list)
     for product_id, photo_id in sorted(pictured):
-        by_category[category_of.get(product_id, "")][photo_id] = photos[photo_id]
-        own[product_id].append(photos[photo_id])
-    praised = {review.photo_id for review in train if review.rating == 5}
-    shown = {photo_id for _, photo_id in pictured}
+        by_category[category_of.get(product_id, "")][photo_id] = usable[photo_id]
+        own[product_id].append(usable[photo_id])
     return _Sources(
-        intact_photos=[
-            photos[one]
-            for one in sorted(shown)
-            if photos[one].kind == "product" or one in praised
-        ],
+        intact_photos=_intact(usable, {photo_id for _, photo_id in pictured}, train),
         reviews=train,
         products=products,
         subjects=_subjects(products, split_of),
@@ -208,6 +189,18 @@ def _sources(context: Context, deps: Deps) -> _Sources:
         },
         own_photos=own,
     )
+
+
+def _intact(
+    usable: Mapping[str, Photo], shown: Iterable[str], train: Iterable[Review]
+) -> list[Photo]:
+    """Photos taken to show an intact thing, ordered by id, which is a hash: as good as drawn."""
+    praised = {review.photo_id for review in train if review.rating == 5}
+    return [
+        usable[one]
+        for one in sorted(shown)
+        if usable[one].kind == "product" or one in praised
+    ]
 
 
 def _subjects(

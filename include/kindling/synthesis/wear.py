@@ -16,7 +16,6 @@ from kindling.synthesis.strokes import (
     rim,
 )
 
-
 #: Mean of a mask's pixels up to which cloth counts as dark.
 _DARK = 0.3
 _MUD = np.array([0.24, 0.15, 0.06])

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import httpx
 import pytest
 
-from kindling.recipe import ScrapeConfig
+from kindling.recipe import ScrapeConfig, SourceEntry
 from kindling.records import Product, Review
 from kindling.scraping.clean import normalise
 from kindling.stages import scrape
@@ -95,9 +95,10 @@ def scrape_shop(tmp_path: Path) -> Callable[..., Outcome]:
             chromium=chromium,
             objects=FsspecObjects(f"file://{tmp_path}/objects"),
         )
-        return scrape.run(
-            ScrapeConfig(**config), SimpleNamespace(seed=1, run_id="r"), deps
-        )
+        entry = SourceEntry(kind="shop", options=config)
+        recipe = SimpleNamespace(sources=(entry,))
+        context = SimpleNamespace(seed=1, run_id="r", recipe=recipe)
+        return scrape.run(ScrapeConfig(), context, deps)
 
     return run
 

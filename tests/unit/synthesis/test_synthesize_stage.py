@@ -13,6 +13,7 @@ from kindling.records import (
     CONDITIONS,
     DedupeDecision,
     Photo,
+    PhotoDecision,
     Product,
     Rejection,
     Review,
@@ -131,7 +132,12 @@ def test_golden_rows_and_their_pictures_are_never_touched(
         for photo in world.rows
         if isinstance(photo, Photo) and photo.product_id == "Teapots-0"
     }
-    rows = [*world.rows, *(Rejection(one, "photo_across_golden") for one in barred)]
+    rows = [
+        replace(row, usable=False, reason="across_golden")
+        if isinstance(row, PhotoDecision) and row.photo_id in barred
+        else row
+        for row in world.rows
+    ]
     assert (
         not {photo.base_photo_id for photo in of(run_synthesize(rows), Photo)} & barred
     )
@@ -143,7 +149,8 @@ def test_a_review_photo_is_used_only_if_dedupe_kept_it(
 ) -> None:
     uri = world.objects.put(thing(77), ".png")
     photo = Photo("f" * 64, "golden-Teapots", "review", "scraped", uri, 160, 200)
-    base = [row for row in world.rows if not isinstance(row, Photo)]
+    others = (Photo, PhotoDecision)
+    base = [row for row in world.rows if not isinstance(row, others)]
     for kept in (True, False):
         rows = [
             replace(row, photo_id=photo.photo_id)
@@ -153,7 +160,8 @@ def test_a_review_photo_is_used_only_if_dedupe_kept_it(
             else row
             for row in base
         ]
-        outcome = run_synthesize([*rows, photo], target=20)
+        usable = PhotoDecision(photo.photo_id, True, "free")
+        outcome = run_synthesize([*rows, photo, usable], target=20)
         assert bool(of(outcome, Photo)) == kept
         if not kept:
             assert outcome.figures["cells"]["Teapots/neutral"]["photo_shortfall"]
@@ -192,12 +200,15 @@ def test_studies_show_intact_things_of_the_train_split_in_every_condition(
         else row
         for row in world.rows
     ]
-    found = of(run_synthesize([*rows, *taken], studies=30), Study)
-    assert len(found) == 30 and all(set(one.uris) == set(CONDITIONS) for one in found)
-    for one in found:
-        data = world.objects.get(one.uris["intact"])
-        assert hashlib.sha256(data).hexdigest() == one.study_id
-    bases = Counter(one.base_photo_id for one in found)
+    usable = [PhotoDecision(one.photo_id, True, "free") for one in taken]
+    found = of(run_synthesize([*rows, *taken, *usable], studies=30), Study)
+    assert len(found) == 30
+    assert all(set(study.uris) == set(CONDITIONS) for study in found)
+    assert all(len(set(study.uris.values())) == len(CONDITIONS) for study in found)
+    for study in found:
+        data = world.objects.get(study.uris["intact"])
+        assert hashlib.sha256(data).hexdigest() == study.study_id
+    bases = Counter(study.base_photo_id for study in found)
     golden = {
         photo.photo_id
         for photo in world.rows
