@@ -29,17 +29,7 @@ class InProcessChat:
         self.name = f"{Path(folder).name}@in-process"
         self._device = device
         self._lock = threading.Lock()
-        try:
-            self._tokenizer: Any = AutoTokenizer.from_pretrained(
-                folder, local_files_only=True
-            )
-            self._model: Any = AutoModelForCausalLM.from_pretrained(
-                folder, local_files_only=True
-            )
-        except (OSError, ValueError) as error:
-            raise ConfigurationError(
-                f"KINDLING_LLM_MODEL={folder!r} cannot be loaded: {error}"
-            ) from error
+        self._tokenizer, self._model = _loaded(folder)
         self._model.to(device).train(False)
 
     def answer(self, request: Request, key: str) -> Answer:
@@ -118,6 +108,18 @@ class InProcessChat:
     @property
     def _end(self) -> int:
         return min(self._ends, default=0)
+
+
+def _loaded(folder: str) -> tuple[Any, Any]:
+    try:
+        return (
+            AutoTokenizer.from_pretrained(folder, local_files_only=True),
+            AutoModelForCausalLM.from_pretrained(folder, local_files_only=True),
+        )
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(
+            f"KINDLING_LLM_MODEL={folder!r} cannot be loaded: {error}"
+        ) from error
 
 
 def _with_schema(request: Request) -> Sequence[Message]:

@@ -73,8 +73,6 @@ class Material:
     seed: int
     #: The language model that the environment names; None where it names none.
     llm: Llm | None = None
-    #: Calls to it, or edits, that may be under way at once.
-    threads: int = 1
 
 
 class Writer(Protocol):

@@ -16,6 +16,7 @@ from kindling.ports.objects import ObjectStore
 from kindling.quality.checks import check
 from kindling.recipe import SynthesizeConfig
 from kindling.records import (
+    Condition,
     Photo,
     Product,
     Record,
@@ -26,7 +27,7 @@ from kindling.records import (
 from kindling.stages.contract import Context, Outcome
 from kindling.stages.niche import refuse_unknown
 from kindling.stages.view import RunView
-from kindling.synthesis.conditions import plan
+from kindling.synthesis.conditions import DAMAGED, plan
 from kindling.synthesis.deficit import deficits, grid, spread
 from kindling.synthesis.fill import Filled, cell_generator, fill
 from kindling.synthesis.shots import Studio
@@ -72,9 +73,7 @@ def run(config: SynthesizeConfig, context: Context, needs: Needs) -> Outcome:
     """Synthetic reviews with their origin, some with an edited photo; DataError without any train row."""
     sources = _sources(context, needs.view)
     refuse_unknown(context.niche, sources.products)
-    material = Material(
-        sources.reviews, sources.products, context.seed, needs.llm, needs.threads
-    )
+    material = Material(sources.reviews, sources.products, context.seed, needs.llm)
     writer, editor = _hands(config, material)
     lacking, filled = _written(config, context, sources, writer)
     studio = Studio(editor, needs.objects, _in_words(sources.products))
@@ -235,8 +234,18 @@ def _rows(
         photo = None
         if shown.condition:
             own = sources.own_photos.get(subject) or bases
-            photo = studio.review_photo(subject, own, shown.condition, rng)
+            condition = _cue(draft, shown.condition)
+            photo = studio.review_photo(subject, own, condition, rng)
         yield _row(cell, review_id, draft, subject, photo, hands)
+
+
+def _cue(draft: Draft, planned: Condition) -> Condition:
+    """The damage that the text was written for, where the plan wants damage at all."""
+    asked = draft.attributes.get("photo")
+    for condition in DAMAGED:
+        if asked == condition and planned != "intact":
+            return condition
+    return planned
 
 
 def _row(
