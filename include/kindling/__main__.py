@@ -7,13 +7,16 @@ import logging
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kindling import recipe as recipes
 from kindling import settings as environment
 from kindling.catalog import STAGES
 from kindling.errors import ConfigurationError, KindlingError
 from kindling.records import StageReport
+
+if TYPE_CHECKING:
+    from kindling.stages.contract import Shard
 
 RUN_PARAMETERS = ("recipe", "niche", "target_size")
 EXIT_NO_CHAMPION = 3
@@ -79,6 +82,11 @@ def _parser() -> argparse.ArgumentParser:
             default="",
             help="the DAG run's conf as JSON; unknown parameters are refused",
         )
+        command.add_argument(
+            "--shard",
+            default="0/1",
+            help="which part of the stage's work, as INDEX/COUNT from 0/2 and 1/2 on",
+        )
         command.set_defaults(act=_stage)
     migrate = commands.add_parser("migrate", help="apply sql/migrations")
     migrate.add_argument("--folder", type=Path, default=_migrations())
@@ -130,12 +138,31 @@ def _stage(arguments: argparse.Namespace) -> None:
         if arguments.target_size
         else recipe.synthesize.target_size
     )
-    context = Context(arguments.run, recipe, niche, target_size, recipe.seed)
-    wiring.rows(settings).begin_run(
+    context = Context(
+        arguments.run,
+        recipe,
+        niche,
+        target_size,
+        recipe.seed,
+        _shard(arguments.shard, arguments.command),
+    )
+    rows = wiring.rows(settings)
+    rows.begin_run(
         arguments.run, recipe.name, {"niche": list(niche), "target_size": target_size}
     )
-    report = run_stage(arguments.command, context, wiring.dependencies(settings))
+    report = run_stage(arguments.command, context, rows, wiring.hand(settings))
     _write_report(report, settings.report_path)
+
+
+def _shard(value: str, stage: str) -> "Shard":
+    from kindling.stages.contract import Shard
+
+    index, _, of = value.partition("/")
+    if not (index.isdigit() and of.isdigit() and int(index) < int(of)):
+        raise ConfigurationError(
+            f"{stage} --shard {value!r}; allowed: INDEX/COUNT with INDEX below COUNT, such as 0/2"
+        )
+    return Shard(int(index), int(of))
 
 
 def _write_report(report: StageReport, path: str) -> None:
@@ -204,7 +231,7 @@ def _look(arguments: argparse.Namespace) -> None:
 def _champion(arguments: argparse.Namespace) -> int:
     from kindling import wiring
 
-    champion = wiring.dependencies(environment.from_environment()).registry.champion()
+    champion = wiring.registry(environment.from_environment()).champion()
     if champion is None:
         print("no champion yet: run the pipeline first", file=sys.stderr)
         return EXIT_NO_CHAMPION

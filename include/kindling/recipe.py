@@ -21,6 +21,7 @@ from pydantic import (
 
 from kindling import extensions
 from kindling.errors import ConfigurationError
+from kindling.extensions import Kind
 
 
 class _Frozen(BaseModel):
@@ -216,6 +217,19 @@ class Recipe(_Frozen):
     evaluate: EvaluateConfig = EvaluateConfig()
     promote: PromoteConfig = PromoteConfig()
     index: IndexConfig = IndexConfig()
+
+    def settings_of(self, stage: str) -> dict[str, Any]:
+        """Everything of the recipe that decides the stage's result, ready for JSON."""
+        own: dict[str, Any] = getattr(self, stage).model_dump(mode="json")
+        if stage == "scrape":
+            own["sources"] = [one.model_dump(mode="json") for one in self.sources]
+        return own
+
+    def chosen(self, stage: str) -> tuple[tuple[Kind, str], ...]:
+        """Kind and name of every extension that the stage uses."""
+        if stage == "scrape":
+            return tuple(("source", one.kind) for one in self.sources)
+        return ()
 
 
 def names() -> list[str]:

@@ -14,6 +14,7 @@ from rich.console import Console
 from kindling_local import commands
 from kindling_local.errors import Interrupted, SupervisorError
 from kindling_local.layout import from_environment
+from kindling_local.once import Wanted
 
 EXIT_INTERRUPTED = 130
 WIDTH = 140
@@ -32,7 +33,7 @@ def main(argv: list[str] | None = None) -> int:
                 return commands.status(console, layout)
             if arguments.command == "down":
                 return commands.down(console, layout)
-            wanted = commands.Wanted(
+            wanted = Wanted(
                 arguments.recipe,
                 arguments.data or os.environ.get("KINDLING_DATA", ""),
                 arguments.niche,

@@ -10,6 +10,7 @@ import psutil
 from rich.console import Console
 
 from kindling_local import pipeline, postgres, startup
+from kindling_local.airflow_client import DAG
 from kindling_local.environment import ADMIN
 from kindling_local.errors import SupervisorError
 from kindling_local.layout import (
@@ -237,7 +238,7 @@ def _print_addresses(console: Console, installation: Installation) -> None:
         else "none: no source of the recipe needs the bundled shop",
         "logs": f"{layout.logs}",
         "ports": f"to change them: {', '.join(map(port_name, layout.ports))}",
-        "nightly": f"{pipeline.DAG} is paused until it is unpaused in Airflow's UI"
+        "nightly": f"{DAG} is paused until it is unpaused in Airflow's UI"
         if paused
         else "02:00 UTC",
         "end": "make down",

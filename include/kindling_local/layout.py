@@ -174,7 +174,8 @@ def _holder(port: int) -> str:
     except psutil.AccessDenied:  # macOS shows other processes' sockets to root only.
         return ""
     for connection in listening:
-        if connection.laddr.port == port and connection.pid:
+        # A listening socket has an address; psutil's type allows for others that have none.
+        if connection.laddr and connection.laddr.port == port and connection.pid:
             try:
                 return f" by pid {connection.pid} ({psutil.Process(connection.pid).name()})"
             except psutil.NoSuchProcess:

@@ -1,14 +1,13 @@
 """Near-duplicate photos by perceptual hash, so that one picture does not stand on both sides of the holdout."""
 
-import io
 from collections.abc import Iterable, Mapping
 
 import imagehash
 import numpy as np
-from PIL import Image, UnidentifiedImageError
 from scipy.cluster.hierarchy import DisjointSet
 
 from kindling.errors import DataError
+from kindling.pictures import PictureError, read_picture
 from kindling.records import Photo
 
 #: Rows of the distance matrix computed at once: 512 by 20,000 photos are 80 MB of uint64.
@@ -18,9 +17,8 @@ _BLOCK = 512
 def perceptual_hash(photo_id: str, data: bytes) -> int:
     """The photo's 64-bit pHash (low DCT frequencies against their median); DataError if it is no image."""
     try:
-        with Image.open(io.BytesIO(data)) as image:
-            bits = imagehash.phash(image.convert("RGB")).hash
-    except (UnidentifiedImageError, OSError) as error:
+        bits = imagehash.phash(read_picture(data)).hash
+    except PictureError as error:
         raise DataError(
             f"photo {photo_id} cannot be read as an image: {error}; scrape it again"
         ) from error

@@ -6,18 +6,41 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Protocol
 
 import torch
 
 from kindling.errors import DataError
 from kindling.modeling.model import SentimentModel
 from kindling.modeling.text_tower import Embedder
+from kindling.ports.index import IndexAlias, KeywordIndex, VectorIndex
+from kindling.ports.registry import ModelRegistry
 from kindling.serving.intake import Analyze
 from kindling.serving.predictor import Predictor
 from kindling.serving.search import ReviewSearch
-from kindling.stages.contract import Deps
 
 LOOK_EVERY_S = 10.0
+
+
+class Needs(Protocol):
+    """What serving is handed."""
+
+    @property
+    def registry(self) -> ModelRegistry: ...
+    @property
+    def alias(self) -> IndexAlias: ...
+    @property
+    def keywords(self) -> KeywordIndex: ...
+    @property
+    def vectors(self) -> VectorIndex: ...
+    @property
+    def text_model(self) -> Path | None: ...
+    @property
+    def threads(self) -> int: ...
+
+
+#: The same by the names that `wiring` knows.
+NEEDS = ("registry", "alias", "keywords", "vectors", "text_model", "threads")
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +48,7 @@ log = logging.getLogger(__name__)
 class Champion:
     """The predictor that answers now. `predictor` is replaced whole, after the new one has answered once."""
 
-    def __init__(self, deps: Deps, look_every_s: float = LOOK_EVERY_S) -> None:
+    def __init__(self, deps: Needs, look_every_s: float = LOOK_EVERY_S) -> None:
         torch.set_num_threads(deps.threads)
         self._deps, self._look_every_s = deps, look_every_s
         self._stop = threading.Event()

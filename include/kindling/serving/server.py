@@ -85,9 +85,9 @@ def serve(settings: Settings, host: str, port: int) -> int:
 def open_champion(settings: Settings) -> Opened:
     """In the worker: the champion, loaded, warm, and watched."""
     # Here and not above: the processes in front of the worker need none of the model's libraries.
-    from kindling.serving.champion import Champion
+    from kindling.serving.champion import NEEDS, Champion
 
-    champion = Champion(wiring.dependencies(settings))
+    champion = Champion(wiring.ports(settings, NEEDS))
     champion.watch()
     return lambda: champion.predictor
 

@@ -5,26 +5,37 @@ import logging
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from kindling.dedupe.clusters import Clustering, Rules, cluster
 from kindling.dedupe.leakage import check_text, crossing
 from kindling.dedupe.photos import perceptual_hash, photo_clusters, stock_photos
 from kindling.dedupe.split import Shares, balanced, by_hash, join
 from kindling.errors import DataError
+from kindling.ports.objects import ObjectStore
 from kindling.recipe import DedupeConfig
 from kindling.records import (
     SENTIMENTS,
     SPLITS,
     DedupeDecision,
     Photo,
+    PhotoDecision,
     Rejection,
     Review,
     Split,
     sentiment_of,
 )
-from kindling.stages.contract import Context, Deps, Outcome
+from kindling.stages.contract import Context, Outcome
+from kindling.stages.view import Unsplit
 
 log = logging.getLogger(__name__)
+
+
+class Needs(Protocol):
+    """What the stage is handed."""
+
+    unsplit: Unsplit
+    objects: ObjectStore
 
 
 @dataclass(frozen=True)
@@ -38,10 +49,10 @@ class _Placement:
     photo_links_refused: int
 
 
-def run(config: DedupeConfig, context: Context, deps: Deps) -> Outcome:
+def run(config: DedupeConfig, context: Context, needs: Needs) -> Outcome:
     """One decision for every scraped review; DataError when a split stays empty or a copy would leak."""
-    reviews = deps.rows.read(Review, context.run_id, origin="scraped")
-    photos = deps.rows.read(Photo, context.run_id, origin="scraped")
+    reviews = needs.unsplit.reviews()
+    photos = needs.unsplit.photos()
     if not reviews:
         raise DataError(
             f"run {context.run_id!r} has no scraped review to dedupe; look at the scrape report"
@@ -59,7 +70,9 @@ def run(config: DedupeConfig, context: Context, deps: Deps) -> Outcome:
     )
     pictures = photo_clusters(
         {
-            photo.photo_id: perceptual_hash(photo.photo_id, deps.objects.get(photo.uri))
+            photo.photo_id: perceptual_hash(
+                photo.photo_id, needs.objects.get(photo.uri)
+            )
             for photo in photos
         },
         config.photo_distance,
@@ -81,7 +94,7 @@ def run(config: DedupeConfig, context: Context, deps: Deps) -> Outcome:
     return Outcome(
         rows_in=len(reviews),
         rows_out=len(kept),
-        records=decisions,
+        records=[*decisions, *_photo_decisions(photos, placement)],
         rejections=rejections,
         figures=_figures(reviews, photos, clustering, pictures, placement, decisions),
         implementation={
@@ -240,15 +253,32 @@ def _rejections(decisions: Iterable[DedupeDecision]) -> list[Rejection]:
     ]
 
 
+def _photo_decisions(
+    photos: Sequence[Photo], placement: _Placement
+) -> list[PhotoDecision]:
+    """A photo may be used outside the holdout unless a golden page shows the same picture."""
+    decisions = []
+    for photo in photos:
+        golden = placement.splits[photo.product_id] == "golden"
+        across = photo.photo_id in placement.shared_photos and not golden
+        reason = "golden" if golden else "across_golden" if across else "free"
+        decisions.append(
+            PhotoDecision(photo.photo_id, not golden and not across, reason)
+        )
+    return decisions
+
+
 def _photo_rejections(
-    photos: Iterable[Photo], placement: _Placement
+    photos: Sequence[Photo], placement: _Placement
 ) -> list[Rejection]:
-    """Photos outside the holdout that no later stage may use: a golden page shows the same picture."""
+    """An account, for people, of the photos that no later stage may use."""
+    product_of = {photo.photo_id: photo.product_id for photo in photos}
     return [
-        Rejection(photo.photo_id, "photo_across_golden", f"product {photo.product_id}")
-        for photo in photos
-        if photo.photo_id in placement.shared_photos
-        and placement.splits[photo.product_id] != "golden"
+        Rejection(
+            one.photo_id, "photo_across_golden", f"product {product_of[one.photo_id]}"
+        )
+        for one in _photo_decisions(photos, placement)
+        if one.reason == "across_golden"
     ]
 
 

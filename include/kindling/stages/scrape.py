@@ -4,17 +4,29 @@ import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 from kindling import extensions
 from kindling.errors import DataError
+from kindling.ports.objects import ObjectStore
 from kindling.ports.source import UNCATEGORISED, Haul, Source, SourceTools
+from kindling.ports.standing import StandingStore
 from kindling.quality.checks import check
 from kindling.recipe import ScrapeConfig, SourceEntry
 from kindling.records import Page, Photo, Product, Rejection, Review
-from kindling.stages.contract import Context, Deps, Outcome
+from kindling.stages.contract import Context, Outcome
 
 log = logging.getLogger(__name__)
+
+
+class Needs(Protocol):
+    """What the stage is handed."""
+
+    objects: ObjectStore
+    standing: StandingStore
+    shop_url: str
+    #: Path of a Chromium binary, or None where there is none.
+    chromium: str | None
 
 
 @dataclass(frozen=True)
@@ -26,11 +38,12 @@ class Collected:
     haul: Haul
 
 
-def run(config: ScrapeConfig, context: Context, deps: Deps) -> Outcome:
+def run(config: ScrapeConfig, context: Context, needs: Needs) -> Outcome:
     """Everything the sources hold; DataError when that is too little, TransientError in an outage."""
     collected = [
-        _collect(entry, number, context, deps)
+        _collect(entry, number, context, needs)
         for number, entry in enumerate(context.recipe.sources)
+        if number % context.shard.of == context.shard.index
     ]
     rows = Joined(collected)
     failing = check(rows.reviews, "scrape")
@@ -65,14 +78,14 @@ def run(config: ScrapeConfig, context: Context, deps: Deps) -> Outcome:
 
 
 def _collect(
-    entry: SourceEntry, number: int, context: Context, deps: Deps
+    entry: SourceEntry, number: int, context: Context, needs: Needs
 ) -> Collected:
     tools = SourceTools(
-        objects=deps.objects,
-        standing=getattr(deps, "standing", None),  # type: ignore[arg-type]
+        objects=needs.objects,
+        standing=needs.standing,
         seed=context.seed,
-        shop_url=deps.shop_url,
-        chromium=deps.chromium,
+        shop_url=needs.shop_url,
+        chromium=needs.chromium,
     )
     module = extensions.find("source", entry.kind)
     options = extensions.options("source", entry.kind, dict(entry.options))

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 
@@ -16,25 +16,34 @@ from kindling.quality.checks import check
 from kindling.recipe import SynthesizeConfig
 from kindling.records import (
     CONDITIONS,
-    DedupeDecision,
     Photo,
     Product,
-    Rejection,
+    Record,
     Review,
     Split,
+    Study,
     Synthesis,
 )
-from kindling.stages.contract import Context, Deps, Outcome
+from kindling.stages.contract import Context, Outcome
+from kindling.stages.view import RunView
 from kindling.synthesis.condition_edits import ConditionEdits
 from kindling.synthesis.conditions import plan
 from kindling.synthesis.deficit import deficits, grid, spread
 from kindling.synthesis.fill import Filled, cell_generator, fill
-from kindling.synthesis.ports import Cell, Draft, EditedPhoto, ImagePolicy
+from kindling.synthesis.ports import Cell, Draft, ImagePolicy
 from kindling.synthesis.recombine import Recombination
 
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
+
+
+class Needs(Protocol):
+    """What the stage is handed."""
+
+    view: RunView
+    objects: ObjectStore
+    threads: int
 
 
 @dataclass(frozen=True)
@@ -59,25 +68,13 @@ class _Row:
     photo: Photo | None
 
 
-def run(config: SynthesizeConfig, context: Context, deps: Deps) -> Outcome:
+def run(config: SynthesizeConfig, context: Context, needs: Needs) -> Outcome:
     """Synthetic reviews with their origin, some with an edited photo; DataError without any train row."""
-    sources = _sources(context, deps)
+    sources = _sources(context, needs.view)
     cells = grid(context.niche or {product.category for product in sources.products})
     lacking = deficits(cells, sources.reviews, context.target_size)
-    shares = spread(
-        {cell: n for cell, n in lacking.items() if sources.subjects.get(cell.category)},
-        config.max_rows,
-    )
-    log.info(
-        "%d rows lacking in %d cells, %d to be written from %d real train reviews",
-        sum(lacking.values()),
-        len(cells),
-        sum(shares.values()),
-        len(sources.reviews),
-    )
     writer = Recombination(sources.reviews, sources.products, context.seed)
-    filled = fill(writer, shares, sources.reviews, config.max_copy_rate, context.seed)
-    log.info("%d drafts, %d taken", filled.tried, sum(map(len, filled.drafts.values())))
+    filled = _filled(config, context, sources, lacking, writer)
     editor = ConditionEdits(config.photo_size)
     rows = [
         row
@@ -90,104 +87,89 @@ def run(config: SynthesizeConfig, context: Context, deps: Deps) -> Outcome:
             config,
             context.seed,
             editor,
-            deps.objects,
+            needs.objects,
         )
     ]
-    log.info(
-        "%d rows, %d with a photo",
-        len(rows),
-        sum(row.photo is not None for row in rows),
+    pictured = sum(row.photo is not None for row in rows)
+    log.info("%d rows, %d with a photo", len(rows), pictured)
+    studies = _studies(
+        sources, config.studies, editor, needs.objects, context.seed, needs.threads
     )
-    studies = list(
-        _studies(
-            sources, config.studies, editor, deps.objects, context.seed, deps.threads
-        )
-    )
-    log.info(
-        "%d photos of %d studies of conditions",
-        len(studies),
-        len(studies) // len(CONDITIONS),
-    )
+    log.info("%d studies of %d conditions each", len(studies), len(CONDITIONS))
     failed = check([row.review for row in rows], "synthesize")
     quarantined = {rejection.row_id for rejection in failed}
     rows = [row for row in rows if row.review.review_id not in quarantined]
     return Outcome(
         rows_in=filled.tried,
         rows_out=len(rows),
-        records=[
-            *(
-                one
-                for row in rows
-                for one in (row.review, row.synthesis, row.photo)
-                if one is not None
-            ),
-            *studies,
-        ],
+        records=[*_records(rows), *studies],
         rejections=[*filled.rejections, *failed],
         figures={
             **_figures(rows, sources, lacking, filled, writer.aspects),
-            "study_photos": len(studies),
+            "study_photos": len(studies) * len(CONDITIONS),
         },
         implementation={"text": writer.name, "image": editor.name},
     )
 
 
-def _sources(context: Context, deps: Deps) -> _Sources:
-    decisions = {
-        one.review_id: one for one in deps.rows.read(DedupeDecision, context.run_id)
-    }
-    scraped = deps.rows.read(Review, context.run_id, origin="scraped")
-    products = deps.rows.read(Product, context.run_id)
-    train = [
-        review
-        for review in scraped
-        if (one := decisions.get(review.review_id))
-        and one.kept
-        and one.split == "train"
-    ]
+def _filled(
+    config: SynthesizeConfig,
+    context: Context,
+    sources: _Sources,
+    lacking: Mapping[Cell, int],
+    writer: Recombination,
+) -> Filled:
+    """Drafts for every cell that lacks rows and has a product to write about."""
+    shares = spread(
+        {cell: n for cell, n in lacking.items() if sources.subjects.get(cell.category)},
+        config.max_rows,
+    )
+    log.info(
+        "%d rows lacking in %d cells, %d to be written from %d real train reviews",
+        sum(lacking.values()),
+        len(lacking),
+        sum(shares.values()),
+        len(sources.reviews),
+    )
+    filled = fill(writer, shares, sources.reviews, config.max_copy_rate, context.seed)
+    log.info("%d drafts, %d taken", filled.tried, sum(map(len, filled.drafts.values())))
+    return filled
+
+
+def _records(rows: Iterable[_Row]) -> Iterator[Record]:
+    for row in rows:
+        yield row.review
+        yield row.synthesis
+        if row.photo is not None:
+            yield row.photo
+
+
+def _sources(context: Context, view: RunView) -> _Sources:
+    train = view.real("train")
     if not train:
         raise DataError(
             f"run {context.run_id!r} has no kept review in the train split; look at the dedupe report"
         )
-    split_of = {
-        review.product_id: decisions[review.review_id].split
-        for review in scraped
-        if review.review_id in decisions
-    }
-    barred = {
-        one.row_id
-        for one in deps.rows.read(
-            Rejection, context.run_id, reason="photo_across_golden"
-        )
-    }
-    photos = {
-        photo.photo_id: photo
-        for photo in deps.rows.read(Photo, context.run_id, origin="scraped")
-    }
+    products = view.products()
+    split_of = view.splits_of_products()
+    usable = {photo.photo_id: photo for photo in view.usable_photos()}
     pictured = {
         (photo.product_id, photo.photo_id)
-        for photo in photos.values()
-        if split_of.get(photo.product_id) == "train" and photo.photo_id not in barred
+        for photo in usable.values()
+        if split_of.get(photo.product_id) == "train"
     }
-    pictured |= {
-        (review.product_id, review.photo_id)
-        for review in train
-        if review.photo_id in photos and decisions[review.review_id].photo_kept
-    }
+    for review in train:
+        shown = view.shown_photo(review)
+        if shown in usable:
+            pictured.add((review.product_id, shown))
     category_of = {product.product_id: product.category for product in products}
     by_category: dict[str, dict[str, Photo]] = defaultdict(dict)
     own: dict[str, list[Photo]] = defaultdict(list)
     for product_id, photo_id in sorted(pictured):
-        by_category[category_of.get(product_id, "")][photo_id] = photos[photo_id]
-        own[product_id].append(photos[photo_id])
-    praised = {review.photo_id for review in train if review.rating == 5}
-    shown = {photo_id for _, photo_id in pictured}
+        by_category[category_of.get(product_id, "")][photo_id] = usable[photo_id]
+        own[product_id].append(usable[photo_id])
     return _Sources(
-        intact_photos=[
-            photos[one]
-            for one in sorted(shown)
-            if photos[one].kind == "product" or one in praised
-        ],
+        intact_photos=_intact(usable, {photo_id for _, photo_id in pictured}, train),
         reviews=train,
         products=products,
         subjects=_subjects(products, split_of),
@@ -196,6 +178,18 @@ def _sources(context: Context, deps: Deps) -> _Sources:
         },
         own_photos=own,
     )
+
+
+def _intact(
+    usable: Mapping[str, Photo], shown: Iterable[str], train: Iterable[Review]
+) -> list[Photo]:
+    """Photos taken to show an intact thing, ordered by id, which is a hash: as good as drawn."""
+    praised = {review.photo_id for review in train if review.rating == 5}
+    return [
+        usable[one]
+        for one in sorted(shown)
+        if usable[one].kind == "product" or one in praised
+    ]
 
 
 def _subjects(
@@ -278,42 +272,34 @@ def _studies(
     objects: ObjectStore,
     seed: int,
     threads: int,
-) -> Iterator[Photo]:
-    """`limit` shots of intact photos, each in every condition; no review shows them.
-
-    The shot without damage stands first, and is what the others were edited from.
-    """
-    # Ordered by the hash of their bytes, which is as good as drawn.
+) -> list[Study]:
+    """`limit` shots of intact photos, each in every condition; no review shows them."""
     bases = [
         sources.intact_photos[number % len(sources.intact_photos)]
         for number in range(limit if sources.intact_photos else 0)
     ]
 
-    def shot(number: int) -> list[EditedPhoto]:
+    def study(number: int) -> Study:
         data = objects.get(bases[number].uri)
-        return [
-            editor.edit(data, condition, np.random.default_rng([seed, number]))
+        shots = {
+            condition: editor.edit(
+                data, condition, np.random.default_rng([seed, number])
+            )
             for condition in CONDITIONS
-        ]
+        }
+        return Study(
+            study_id=hashlib.sha256(shots["intact"].data).hexdigest(),
+            product_id=bases[number].product_id,
+            base_photo_id=bases[number].photo_id,
+            uris={
+                condition: objects.put(shot.data, shot.suffix)
+                for condition, shot in shots.items()
+            },
+        )
 
     with ThreadPoolExecutor(threads) as pool:
-        for base, edits in zip(bases, pool.map(shot, range(len(bases))), strict=True):
-            edited_from = base.photo_id
-            for condition, edited in zip(CONDITIONS, edits, strict=True):
-                photo_id = hashlib.sha256(edited.data).hexdigest()
-                yield Photo(
-                    photo_id=photo_id,
-                    product_id=base.product_id,
-                    kind="product",
-                    origin="synthetic",
-                    uri=objects.put(edited.data, edited.suffix),
-                    width=edited.width,
-                    height=edited.height,
-                    condition=condition,
-                    base_photo_id=edited_from,
-                )
-                if condition == "intact":
-                    edited_from = photo_id
+        made = pool.map(study, range(len(bases)))
+        return list({one.study_id: one for one in made}.values())
 
 
 def _pick(choices: Sequence[T], rng: np.random.Generator) -> T:

@@ -102,22 +102,15 @@ def fill(
 
 def open_tiny(folder: Path, database_url: str) -> Any:
     from kindling.serving.champion import Champion
-    from kindling.stages.contract import Deps
     from kindling.stores.keywords_tantivy import TantivyKeywords
     from kindling.stores.vectors_pgvector import PgIndexAlias, PgVectors
 
-    unused: Any = None
     champion = Champion(
-        Deps(
-            rows=unused,
-            objects=unused,
-            embeddings=unused,
+        SimpleNamespace(
             keywords=TantivyKeywords(folder / "keywords"),
             vectors=PgVectors(database_url),
             alias=PgIndexAlias(database_url),
             registry=FolderRegistry(folder / "registry"),
-            shop_url="",
-            chromium=None,
             text_model=None,
             threads=1,
         ),

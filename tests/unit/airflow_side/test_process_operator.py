@@ -18,6 +18,7 @@ import pytest
 from airflow.sdk.exceptions import (
     AirflowException,
     AirflowFailException,
+    AirflowRescheduleException,
     AirflowTaskTimeout,
 )
 
@@ -270,7 +271,8 @@ def test_on_kill_from_a_signal_in_the_task_itself(
     before = signal.signal(signal.SIGALRM, on_term)
     signal.setitimer(signal.ITIMER_REAL, 1.0)
     try:
-        with pytest.raises(AirflowException, match="SIGTERM"):
+        # The stage is not to blame: it goes on later, and loses none of its tries.
+        with pytest.raises(AirflowRescheduleException):
             operator.execute({})
     finally:
         signal.signal(signal.SIGALRM, before)

@@ -12,8 +12,10 @@ import pytest
 from PIL import Image, ImageDraw
 
 from kindling.recipe import DedupeConfig, Recipe
-from kindling.records import Photo, Review
+from kindling.records import Photo, Review, StageReport
 from kindling.stages.contract import Context
+from kindling.stages.view import Unsplit
+from kindling.stores.memory import MemoryRows
 
 NOUNS = [
     "kettle",
@@ -129,22 +131,11 @@ def run_dedupe() -> Callable[..., object]:
     from kindling.stages import dedupe
 
     def go(rows: list, niche: tuple[str, ...] = (), **fields: object):
-        def read(record_type: type, run_id: str, **equals: object) -> list:
-            return sorted(
-                (
-                    row
-                    for row in rows
-                    if type(row) is record_type
-                    and all(
-                        getattr(row, name) == value for name, value in equals.items()
-                    )
-                ),
-                key=lambda row: getattr(row, row.key),
-            )
-
+        store = MemoryRows()
+        store.commit(StageReport("scrape", "run", 0, 0), rows, [])
         config = DedupeConfig(**fields)
-        deps = SimpleNamespace(
-            rows=SimpleNamespace(read=read),
+        needs = SimpleNamespace(
+            unsplit=Unsplit(store, "run"),
             objects=SimpleNamespace(get=lambda uri: Path(uri).read_bytes()),
         )
         recipe = Recipe(
@@ -153,6 +144,6 @@ def run_dedupe() -> Callable[..., object]:
             sources=({"kind": "shop", "catalogue": "bundled-smoke"},),
             dedupe=config,
         )
-        return dedupe.run(config, Context("run", recipe, niche, 10, 1), deps)
+        return dedupe.run(config, Context("run", recipe, niche, 10, 1), needs)
 
     return go

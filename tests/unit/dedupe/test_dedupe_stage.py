@@ -8,7 +8,7 @@ import pytest
 
 from kindling.dedupe.leakage import check_text
 from kindling.errors import DataError
-from kindling.records import Photo, Review
+from kindling.records import DedupeDecision, Photo, Review
 
 
 @pytest.fixture
@@ -201,7 +201,9 @@ def test_a_picture_at_the_golden_border(
     }
     rows = [replace(row, photo_id=pair.get(row.review_id)) for row in catalogue]
     outcome = run_dedupe([*rows, shown, resaved, stock], group_cap=cap)
-    decisions = {one.review_id: one for one in outcome.records}
+    decisions = {
+        one.review_id: one for one in outcome.records if isinstance(one, DedupeDecision)
+    }
     a, b = (decisions[one] for one in pair)
     assert outcome.figures["photo_clusters"] == 1
     assert outcome.figures["stock_photos_in_reviews"] == 2

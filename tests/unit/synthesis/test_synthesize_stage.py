@@ -9,11 +9,14 @@ import pytest
 
 from kindling.errors import DataError
 from kindling.records import (
+    CONDITIONS,
     DedupeDecision,
     Photo,
+    PhotoDecision,
     Product,
     Rejection,
     Review,
+    Study,
     Synthesis,
 )
 
@@ -133,7 +136,12 @@ def test_golden_rows_and_their_pictures_are_never_touched(
         for photo in world.rows
         if isinstance(photo, Photo) and photo.product_id == "Teapots-0"
     }
-    rows = [*world.rows, *(Rejection(one, "photo_across_golden") for one in barred)]
+    rows = [
+        replace(row, usable=False, reason="across_golden")
+        if isinstance(row, PhotoDecision) and row.photo_id in barred
+        else row
+        for row in world.rows
+    ]
     assert (
         not {photo.base_photo_id for photo in of(run_synthesize(rows), Photo)} & barred
     )
@@ -145,7 +153,8 @@ def test_a_review_photo_is_used_only_if_dedupe_kept_it(
 ) -> None:
     uri = world.objects.put(thing(77), ".png")
     photo = Photo("f" * 64, "golden-Teapots", "review", "scraped", uri, 160, 200)
-    base = [row for row in world.rows if not isinstance(row, Photo)]
+    others = (Photo, PhotoDecision)
+    base = [row for row in world.rows if not isinstance(row, others)]
     for kept in (True, False):
         rows = [
             replace(row, photo_id=photo.photo_id)
@@ -155,7 +164,8 @@ def test_a_review_photo_is_used_only_if_dedupe_kept_it(
             else row
             for row in base
         ]
-        outcome = run_synthesize([*rows, photo], target=20)
+        usable = PhotoDecision(photo.photo_id, True, "free")
+        outcome = run_synthesize([*rows, photo, usable], target=20)
         assert bool(of(outcome, Photo)) == kept
         if not kept:
             assert outcome.figures["cells"]["Teapots/neutral"]["photo_shortfall"]
@@ -194,20 +204,12 @@ def test_studies_show_intact_things_of_the_train_split_in_every_condition(
         else row
         for row in world.rows
     ]
-    found = [
-        photo
-        for photo in of(run_synthesize([*rows, *taken], studies=30), Photo)
-        if photo.kind == "product"
-    ]
-    intact = {photo.photo_id: photo for photo in found if photo.condition == "intact"}
-    assert (
-        len(found) == 120
-        and Counter(photo.condition for photo in found).most_common()[-1][1] == 30
-    )
-    assert all(
-        photo.base_photo_id in intact for photo in found if photo.condition != "intact"
-    )
-    bases = Counter(photo.base_photo_id for photo in intact.values())
+    usable = [PhotoDecision(one.photo_id, True, "free") for one in taken]
+    found = of(run_synthesize([*rows, *taken, *usable], studies=30), Study)
+    assert len(found) == 30
+    assert all(set(study.uris) == set(CONDITIONS) for study in found)
+    assert all(len(set(study.uris.values())) == len(CONDITIONS) for study in found)
+    bases = Counter(study.base_photo_id for study in found)
     golden = {
         photo.photo_id
         for photo in world.rows

@@ -1,6 +1,7 @@
-"""The figures, each as sums over rows and a value of the sums: one definition serves estimate and bootstrap.
+"""The figures, each as sums over rows and a value of the sums: one definition serves estimate and interval.
 
-Classes are indices in SENTIMENTS: 0 negative, 1 neutral, 2 positive.
+Classes are indices in SENTIMENTS: 0 negative, 1 neutral, 2 positive. A `Metric` carries all that
+report and gate need to know of it: whoever adds one adds it here and nowhere else.
 """
 
 from collections.abc import Callable
@@ -8,10 +9,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kindling.measure.intervals import Scale
+
 NEGATIVE, NEUTRAL, POSITIVE = 0, 1, 2
 CALIBRATION_BINS = 15
 #: Floor of a probability under the logarithm.
 EPSILON = 1e-12
+
+
+def _every_row(truth: np.ndarray) -> np.ndarray:
+    return np.ones(len(truth), dtype=bool)
 
 
 @dataclass(frozen=True)
@@ -19,17 +26,24 @@ class Metric:
     """`value(sum of statistics(truth, probabilities) over rows)`."""
 
     name: str
+    title: str
+    hint: str
     #: (truth [n], probabilities [n, 3]) -> float64 [n, k].
     statistics: Callable[[np.ndarray, np.ndarray], np.ndarray]
     #: Sums [..., k] -> [...]; NaN where no row counts.
     value: Callable[[np.ndarray], np.ndarray]
     #: Which rows count: truth [n] -> bool [n].
-    counts: Callable[[np.ndarray], np.ndarray] = lambda truth: np.ones(
-        len(truth), dtype=bool
-    )
+    counts: Callable[[np.ndarray], np.ndarray] = _every_row
+    scale: Scale = "share"
+    #: The largest value there is.
+    top: float = 1.0
+    higher_is_better: bool = True
+    #: From the value, in which the interval is taken, to the figure that is printed; rising.
+    shown: Callable[[float], float] | None = None
 
     def __call__(self, truth: np.ndarray, probabilities: np.ndarray) -> float:
-        return float(self.value(self.statistics(truth, probabilities).sum(0)))
+        found = float(self.value(self.statistics(truth, probabilities).sum(0)))
+        return self.shown(found) if self.shown else found
 
 
 def three_way_decision(probabilities: np.ndarray) -> np.ndarray:
@@ -80,12 +94,25 @@ def macro_f1(sums: np.ndarray) -> np.ndarray:
     return _ratio(f1.sum(-1), (size > 0).sum(-1).astype(float))
 
 
-THREE_WAY = Metric("three_way_macro_f1", _three_way_cells, macro_f1)
+THREE_WAY = Metric(
+    "three_way_macro_f1",
+    "Three-way macro-F1",
+    "negative, neutral, positive, weighted alike",
+    _three_way_cells,
+    macro_f1,
+)
 POLARITY = Metric(
-    "polarity_macro_f1", _polarity_cells, macro_f1, lambda truth: truth != NEUTRAL
+    "polarity_macro_f1",
+    "Polarity macro-F1",
+    "1-2 stars against 4-5, P(negative) against P(positive)",
+    _polarity_cells,
+    macro_f1,
+    lambda truth: truth != NEUTRAL,
 )
 ACCURACY = Metric(
     "accuracy",
+    "Accuracy",
+    "three-way; large where one class is",
     _three_way_cells,
     lambda sums: _ratio(_matrix(sums).trace(axis1=-2, axis2=-1), sums.sum(-1)),
 )
@@ -106,9 +133,27 @@ def class_metrics(label: str, at: int) -> tuple[Metric, Metric, Metric]:
         )
 
     return (
-        Metric(f"{label}_precision", _three_way_cells, part(-2)),
-        Metric(f"{label}_recall", _three_way_cells, part(-1)),
-        Metric(f"{label}_f1", _three_way_cells, f1),
+        Metric(
+            f"{label}_precision",
+            f"Precision, {label}",
+            "of the rows so answered, those that are",
+            _three_way_cells,
+            part(-2),
+        ),
+        Metric(
+            f"{label}_recall",
+            f"Recall, {label}",
+            "of the rows that are, those so answered",
+            _three_way_cells,
+            part(-1),
+        ),
+        Metric(
+            f"{label}_f1",
+            f"F1, {label}",
+            "harmonic mean of precision and recall",
+            _three_way_cells,
+            f1,
+        ),
     )
 
 
@@ -126,22 +171,34 @@ def _mean(sums: np.ndarray) -> np.ndarray:
     return _ratio(sums[..., 0], sums[..., 1])
 
 
+def _surprise(truth: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    likelihood = probabilities[np.arange(len(truth)), truth]
+    return np.asarray(-np.log(np.maximum(likelihood, EPSILON)))
+
+
+def _squared_distance(truth: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    return np.asarray(((probabilities - np.eye(3)[truth]) ** 2).sum(1))
+
+
 LOG_LOSS = Metric(
     "log_loss",
-    _mean_of(
-        lambda truth, probabilities: (
-            -np.log(np.maximum(probabilities[np.arange(len(truth)), truth], EPSILON))
-        )
-    ),
+    "Log-loss",
+    "nats, 0 best; ln 3 = 1.099 says nothing",
+    _mean_of(_surprise),
     _mean,
+    scale="positive",
+    top=float(-np.log(EPSILON)),
+    higher_is_better=False,
 )
 #: Brier 1950, summed over classes: 0 best, 2 worst.
 BRIER = Metric(
     "brier",
-    _mean_of(
-        lambda truth, probabilities: ((probabilities - np.eye(3)[truth]) ** 2).sum(1)
-    ),
+    "Brier score",
+    "0 best, 2 worst",
+    _mean_of(_squared_distance),
     _mean,
+    top=2.0,
+    higher_is_better=False,
 )
 
 
@@ -155,19 +212,32 @@ def calibration_edges(
 
 
 def calibration_error(edges: np.ndarray) -> Metric:
-    """Expected calibration error of the answer's confidence, over bins fixed before resampling."""
+    """Root mean square calibration error of the answer's confidence, over bins fixed beforehand.
+
+    Debiased as in Kumar, Liang and Ma 2019, "Verified Uncertainty Calibration", section 5: what
+    chance alone puts between confidence and accuracy in a bin of n rows, accuracy * (1 - accuracy)
+    / (n - 1), is taken off its squared gap. The sum may fall below 0, which is printed as 0.
+    """
     bins = len(edges) + 1
 
     def value(sums: np.ndarray) -> np.ndarray:
         parts = sums.reshape(*sums.shape[:-1], bins, 3)
-        return _ratio(
-            np.abs(parts[..., 0] - parts[..., 1]).sum(-1), parts[..., 2].sum(-1)
-        )
+        confidence, right, n = parts[..., 0], parts[..., 1], parts[..., 2]
+        rows = np.maximum(n, 1)
+        accuracy = right / rows
+        chance = accuracy * (1 - accuracy) / np.maximum(n - 1, 1)
+        gap = (confidence / rows - accuracy) ** 2 - chance
+        return _ratio((n * gap).sum(-1), n.sum(-1))
 
     return Metric(
         "calibration_error",
+        "Calibration error",
+        "root mean square gap between confidence and accuracy, debiased",
         lambda truth, probabilities: _bin_sums(truth, probabilities, edges),
         value,
+        scale="difference",
+        higher_is_better=False,
+        shown=lambda squared: max(squared, 0.0) ** 0.5,
     )
 
 
@@ -198,3 +268,11 @@ def reliability(truth: np.ndarray, probabilities: np.ndarray) -> list[Calibratio
     edges = calibration_edges(probabilities)
     sums = _bin_sums(truth, probabilities, edges).sum(0).reshape(-1, 3)
     return [CalibrationBin(float(c / n), float(a / n), int(n)) for c, a, n in sums if n]
+
+
+#: What the report draws for every system and the summary names first, in this order.
+HEADLINES = (POLARITY, THREE_WAY, ACCURACY)
+#: What claims of a probability are judged by.
+PROBABILITY = (LOG_LOSS, BRIER)
+#: A gate's bar may be set on any of these; differences between systems are taken in them.
+GATED = (THREE_WAY, POLARITY)

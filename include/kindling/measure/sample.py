@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from kindling.errors import DataError
-from kindling.records import SENTIMENTS, Example
+from kindling.measure.data_hash import data_hash
+from kindling.records import SENTIMENTS, Example, Review, sentiment_of
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,21 @@ class Sample:
             truth,
             products.astype(np.int64),
             tuple(_digest(example) for example in examples),
+        )
+
+    @classmethod
+    def of_reviews(cls, reviews: Sequence[Review]) -> "Sample":
+        """Reviews with the sentiment of their stars; DataError when there is none."""
+        if not reviews:
+            raise DataError("no review to measure on")
+        _, products = np.unique(
+            [review.product_id for review in reviews], return_inverse=True
+        )
+        truth = [SENTIMENTS.index(sentiment_of(review.rating)) for review in reviews]
+        return cls(
+            np.array(truth, dtype=np.int64),
+            products.astype(np.int64),
+            tuple(data_hash([(row.review_id, row.text)]) for row in reviews),
         )
 
     def __len__(self) -> int:

@@ -12,7 +12,7 @@ from sklearn.metrics import (
     precision_recall_fscore_support,
 )
 
-from kindling.evaluation.metrics import (
+from kindling.measure.metrics import (
     ACCURACY,
     BRIER,
     LOG_LOSS,
@@ -134,3 +134,24 @@ def test_reliability_bins_hold_all_rows_equally() -> None:
 
 def test_reliability_of_equal_confidences_is_one_bin() -> None:
     assert len(reliability(np.array([0, 1]), np.array([[0.5, 0.3, 0.2]] * 2))) == 1
+
+
+def test_calibration_error_is_free_of_what_chance_adds() -> None:
+    """Labels drawn from the answers themselves: the plain error says .03 of 900 rows, this 0."""
+    rng = np.random.default_rng(0)
+    squares, plain = [], []
+    for _ in range(60):
+        said = rng.dirichlet([1, 1, 2], 900)
+        truth = (rng.random((900, 1)) > said.cumsum(1)).sum(1).clip(0, 2)
+        edges = calibration_edges(said)
+        metric = calibration_error(edges)
+        squares.append(float(metric.value(metric.statistics(truth, said).sum(0))))
+        bins = reliability(truth, said)
+        plain.append(sum(one.n * abs(one.confidence - one.accuracy) for one in bins))
+    assert np.mean(plain) / 900 > 0.02
+    assert abs(np.mean(squares)) < 3 * np.std(squares) / 60**0.5 < 0.001
+
+
+def test_the_metrics_that_a_page_shows_have_titles() -> None:
+    for metric in METRICS:
+        assert metric.title and metric.hint and metric.title != metric.name
