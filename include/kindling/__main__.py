@@ -91,6 +91,16 @@ def _parser() -> argparse.ArgumentParser:
     migrate = commands.add_parser("migrate", help="apply sql/migrations")
     migrate.add_argument("--folder", type=Path, default=_migrations())
     migrate.set_defaults(act=_migrate)
+    look = commands.add_parser(
+        "look", help="show what a file, a folder or a shop holds, and write its recipe"
+    )
+    what = look.add_mutually_exclusive_group(required=True)
+    what.add_argument("--data", default="", help="a file or folder of reviews")
+    what.add_argument("--shop", default="", help="address of a shop")
+    look.add_argument(
+        "--out", type=Path, default=Path("var/recipes"), help="folder of the recipe"
+    )
+    look.set_defaults(act=_look)
     show = commands.add_parser("recipe", help="print a recipe, resolved")
     show.add_argument("name")
     show.add_argument(
@@ -189,6 +199,10 @@ def _refuse_unknown(conf: str) -> None:
         content = json.loads(conf or "{}") or {}
     except json.JSONDecodeError as error:
         raise ConfigurationError(f"--conf is not JSON: {error}") from None
+    if not isinstance(content, dict):
+        raise ConfigurationError(
+            f"--conf is {type(content).__name__}; a JSON object of parameters is wanted"
+        )
     unknown = sorted(set(content) - set(RUN_PARAMETERS))
     if unknown:
         raise ConfigurationError(
@@ -215,6 +229,17 @@ def _migrate(arguments: argparse.Namespace) -> None:
         environment.from_environment().required("database_url"), arguments.folder
     )
     print(f"applied {', '.join(applied)}" if applied else "nothing to apply")
+
+
+def _look(arguments: argparse.Namespace) -> None:
+    from kindling.look.command import look
+
+    look(
+        arguments.data,
+        arguments.shop,
+        arguments.out,
+        environment.from_environment(),
+    )
 
 
 def _champion(arguments: argparse.Namespace) -> int:
