@@ -109,13 +109,13 @@ class DedupeDecision:
 
 @dataclass(frozen=True)
 class PhotoDecision:
-    """Every scraped photo gets one: whether anything outside the holdout may look at it."""
+    """Every scraped photo gets one: whether anything but the holdout may look at it."""
 
     table: ClassVar[str] = "photo_decision"
     key: ClassVar[str] = "photo_id"
     photo_id: str
     usable: bool
-    #: "unique", "shared", or "across_golden": a golden page shows the same picture.
+    #: "free", "golden", or "across_golden": a golden page shows the same picture.
     reason: str
 
 
@@ -149,8 +149,8 @@ class Synthesis:
     #: Real train-split reviews whose sentences or phrases it uses.
     source_review_ids: tuple[str, ...]
     condition: Condition | None = None
-    #: False where photo and text disagree on purpose.
-    consistent: bool = True
+    #: What made it: model, prompt id and hash, attributes asked for, editor.
+    provenance: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -286,6 +286,9 @@ class StageReport:
     code_sha256: str = ""
     #: True when an earlier attempt had already committed and nothing was done.
     unchanged: bool = False
+    #: Which part of the stage's work this is, and how many parts there are.
+    shard: int = 0
+    shards: int = 1
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready dict (Estimates and other dataclasses become dicts)."""

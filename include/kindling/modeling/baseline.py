@@ -11,6 +11,8 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 
 from kindling.measure.plain_model import plain_model, word_features
 
+#: Where it lies within a model folder.
+FOLDER = "baseline"
 VOCABULARY = "vocabulary.json"
 WEIGHTS = "weights.safetensors"
 
