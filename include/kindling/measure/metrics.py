@@ -38,6 +38,9 @@ class Metric:
     #: The largest value there is.
     top: float = 1.0
     higher_is_better: bool = True
+    #: Sums [..., k] -> true rows [..., classes] of each class that the value weighs by itself;
+    #: None where it weighs rows. Of a class without a row nothing is known.
+    classes: Callable[[np.ndarray], np.ndarray] | None = None
     #: From the value, in which the interval is taken, to the figure that is printed; rising.
     shown: Callable[[float], float] | None = None
 
@@ -47,7 +50,7 @@ class Metric:
 
 
 def three_way_decision(probabilities: np.ndarray) -> np.ndarray:
-    return probabilities.argmax(1)
+    return np.asarray(probabilities.argmax(1))
 
 
 def polarity_decision(probabilities: np.ndarray) -> np.ndarray:
@@ -58,17 +61,18 @@ def polarity_decision(probabilities: np.ndarray) -> np.ndarray:
 
 
 def _three_way_cells(truth: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    return np.eye(9)[truth * 3 + three_way_decision(probabilities)]
+    return np.asarray(np.eye(9)[truth * 3 + three_way_decision(probabilities)])
 
 
 def _polarity_cells(truth: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     cells = np.eye(4)[(truth // 2) * 2 + polarity_decision(probabilities) // 2]
-    return cells * (truth != NEUTRAL)[:, None]
+    return np.asarray(cells * (truth != NEUTRAL)[:, None])
 
 
 def confusion(truth: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     """int64 [3, 3]: rows are the truth, columns the decision."""
-    return _three_way_cells(truth, probabilities).sum(0).reshape(3, 3).astype(np.int64)
+    cells = _three_way_cells(truth, probabilities).sum(0)
+    return np.asarray(cells.reshape(3, 3).astype(np.int64))
 
 
 def _matrix(sums: np.ndarray) -> np.ndarray:
@@ -77,12 +81,8 @@ def _matrix(sums: np.ndarray) -> np.ndarray:
 
 
 def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
-    return np.divide(
-        numerator,
-        denominator,
-        out=np.full(np.shape(numerator), np.nan),
-        where=denominator > 0,
-    )
+    out = np.full(np.shape(numerator), np.nan)
+    return np.asarray(np.divide(numerator, denominator, out=out, where=denominator > 0))
 
 
 def macro_f1(sums: np.ndarray) -> np.ndarray:
@@ -94,12 +94,17 @@ def macro_f1(sums: np.ndarray) -> np.ndarray:
     return _ratio(f1.sum(-1), (size > 0).sum(-1).astype(float))
 
 
+def _true_rows(sums: np.ndarray) -> np.ndarray:
+    return np.asarray(_matrix(sums).sum(-1))
+
+
 THREE_WAY = Metric(
     "three_way_macro_f1",
     "Three-way macro-F1",
     "negative, neutral, positive, weighted alike",
     _three_way_cells,
     macro_f1,
+    classes=_true_rows,
 )
 POLARITY = Metric(
     "polarity_macro_f1",
@@ -108,6 +113,7 @@ POLARITY = Metric(
     _polarity_cells,
     macro_f1,
     lambda truth: truth != NEUTRAL,
+    classes=_true_rows,
 )
 ACCURACY = Metric(
     "accuracy",
