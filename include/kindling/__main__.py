@@ -118,7 +118,21 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--host", default="127.0.0.1")
     serve.add_argument("--port", type=int, default=8000)
     serve.set_defaults(act=_serve)
+    _add_key(commands)
     return parser
+
+
+def _add_key(commands: Any) -> None:
+    key = commands.add_parser("key", help="add a key for the endpoint and print it")
+    key.add_argument("--file", type=Path, required=True, help="KINDLING_API_KEYS")
+    key.add_argument(
+        "--scopes",
+        default="analyze,search",
+        help="of analyze, search, feedback, observe",
+    )
+    key.add_argument("--per-minute", type=int, default=600)
+    key.add_argument("--note", default="", help="whose it is")
+    key.set_defaults(act=_key)
 
 
 def _stage(arguments: argparse.Namespace) -> None:
@@ -243,6 +257,13 @@ def _serve(arguments: argparse.Namespace) -> int:
     from kindling.serving.server import serve
 
     return serve(environment.from_environment(), arguments.host, arguments.port)
+
+
+def _key(arguments: argparse.Namespace) -> None:
+    from kindling.serving.keys import make_key
+
+    scopes = [one.strip() for one in arguments.scopes.split(",") if one.strip()]
+    print(make_key(arguments.file, scopes, arguments.per_minute, arguments.note))
 
 
 if __name__ == "__main__":

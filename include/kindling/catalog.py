@@ -21,6 +21,15 @@ STAGE_ENVIRONMENT = (
     "KINDLING_MLFLOW_URL",
     "KINDLING_TEXT_MODEL",
     "KINDLING_THREADS",
+    "KINDLING_LLM_URL",
+    "KINDLING_LLM_MODEL",
+    "KINDLING_LLM_API_KEY",
+    "KINDLING_LLM_MAX_TOKENS",
+    "KINDLING_LLM_MAX_COST",
+    "KINDLING_LLM_PROMPT_PRICE",
+    "KINDLING_LLM_COMPLETION_PRICE",
+    "KINDLING_LLM_PER_MINUTE",
+    "KINDLING_LLM_TIMEOUT_S",
 )
 
 #: Folders and modules of the package that every stage's result depends on.
@@ -89,8 +98,8 @@ STAGES: tuple[Stage, ...] = (
         "synthesize",
         "fill the class deficit of the niche with new text and photos",
         after=("scrape", "dedupe"),
-        needs=("view", "objects", "threads"),
-        code=("mappings", "quality", "synthesis"),
+        needs=("view", "objects", "threads", "llm"),
+        code=("mappings", "prompts", "quality", "stages/niche.py", "synthesis"),
         extras=("synthesize",),
         cpu=1,
         memory_gib=2,

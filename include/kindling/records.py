@@ -149,8 +149,8 @@ class Synthesis:
     #: Real train-split reviews whose sentences or phrases it uses.
     source_review_ids: tuple[str, ...]
     condition: Condition | None = None
-    #: False where photo and text disagree on purpose.
-    consistent: bool = True
+    #: What made it: model, prompt id and hash, attributes asked for, editor.
+    provenance: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

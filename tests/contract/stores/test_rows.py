@@ -68,7 +68,7 @@ def test_rows_come_back_as_they_went_in_ordered_by_key(rows: RowStore) -> None:
 
 
 def test_nested_values_survive(rows: RowStore) -> None:
-    synthesis = Synthesis("s", "neutral", "m", ("a", "b"), "torn", False)
+    synthesis = Synthesis("s", "neutral", "m", ("a", "b"), "torn", {"prompt": "p"})
     label = Label("s", "neutral", 0.5, "review", {"stars": 0.75})
     photo = Photo(
         "f",

@@ -8,10 +8,11 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
+from kindling.errors import BudgetSpent
+from kindling.ports.generation import Cell, Draft
 from kindling.records import Product, Review, sentiment_of
 from kindling.synthesis.copying import GramIndex
 from kindling.synthesis.fill import Filled, fill
-from kindling.synthesis.ports import Cell, Draft
 from kindling.synthesis.recombine import Recombination
 
 CELLS = {
@@ -155,7 +156,8 @@ def test_what_cannot_be_written_is_said(
 
 def test_the_judge_turns_down_with_a_reason(corpus: list[Review]) -> None:
     class Parrot:
-        name, aspects = "parrot", ()
+        name = "parrot"
+        provenance: dict[str, str] = {}
 
         def __init__(self) -> None:
             self.answers = [
@@ -183,6 +185,9 @@ def test_the_judge_turns_down_with_a_reason(corpus: list[Review]) -> None:
         def obstacle(self, cell: Cell) -> str:
             return ""
 
+        def fault(self, cell: Cell, draft: Draft) -> tuple[str, str]:
+            return Recombination(corpus, [], 1).fault(cell, draft)
+
         def write(
             self, cell: Cell, count: int, rng: np.random.Generator
         ) -> list[Draft]:
@@ -199,4 +204,56 @@ def test_the_judge_turns_down_with_a_reason(corpus: list[Review]) -> None:
     assert (
         "1 duplicate, 1 near_copy, 1 single_source"
         in result.ledger[Cell("Lamps", "positive")].shortfall
+    )
+
+
+class Scribe:
+    """A writer of fresh sentences that uses no source rows and ends when its list does."""
+
+    name = "scribe"
+    provenance: dict[str, str] = {}
+
+    def __init__(self, drafts: int, budget: int = 10_000) -> None:
+        self.drafts, self.budget = drafts, budget
+
+    def obstacle(self, cell: Cell) -> str:
+        return ""
+
+    def fault(self, cell: Cell, draft: Draft) -> tuple[str, str]:
+        return "", ""
+
+    def write(self, cell: Cell, count: int, rng: np.random.Generator) -> list[Draft]:
+        if not self.budget:
+            raise BudgetSpent("200 of 200 tokens are spent")
+        batch = min(count, self.drafts, self.budget)
+        self.drafts -= batch
+        self.budget -= batch
+        words = [f"word{n}" for n in rng.integers(0, 10**9, 8 * batch)]
+        return [Draft("", " ".join(words[8 * n : 8 * n + 8]), 5) for n in range(batch)]
+
+
+def test_a_writer_without_source_rows_gets_its_drafts_through(
+    corpus: list[Review],
+) -> None:
+    cell = Cell("Lamps", "positive")
+    assert fill(Scribe(50), {cell: 20}, corpus, 0.6, 1).ledger[cell].made == 20
+
+
+def test_a_shortfall_names_what_came_and_what_was_turned_down(
+    corpus: list[Review],
+) -> None:
+    """Wanted 148, made 80 with two turned down: the two are not the reason for 68."""
+    cell = Cell("Lamps", "positive")
+    entry = fill(Scribe(80), {cell: 148}, corpus, 0.6, 1).ledger[cell]
+    assert (entry.wanted, entry.made, entry.turned_down) == (148, 80, {})
+    assert "had 80 drafts for" in entry.shortfall
+    assert "0 of them turned down" in entry.shortfall
+
+
+def test_a_spent_budget_ends_every_cell_where_it_is(corpus: list[Review]) -> None:
+    cells = {Cell("Lamps", sentiment): 10 for sentiment in ("negative", "positive")}
+    filled = fill(Scribe(100, budget=10), cells, corpus, 0.6, 1)
+    assert [entry.made for entry in filled.ledger.values()] == [10, 0]
+    assert filled.ledger[Cell("Lamps", "positive")].shortfall == (
+        "200 of 200 tokens are spent"
     )

@@ -8,9 +8,9 @@ import pytest
 from PIL import Image, ImageOps
 
 from kindling.errors import DataError
-from kindling.synthesis.condition_edits import ConditionEdits
 from kindling.synthesis.conditions import DAMAGED
 from kindling.synthesis.damage import broken, stained, torn
+from kindling.synthesis.drawing import DrawnConditions
 from kindling.synthesis.saliency import background, object_mask
 
 DRAW = {"torn": torn, "stained": stained, "broken": broken}
@@ -67,7 +67,7 @@ def test_intact_is_the_same_picture_again(thing: Callable[..., bytes]) -> None:
 
     Light may change by .06 (brightness), .04 (warmth) and a tenth of a picture's distance from grey: .15 in all.
     """
-    editor = ConditionEdits(192)
+    editor = DrawnConditions(192)
     for seed in range(10):
         base = Image.open(io.BytesIO(thing(seed))).convert("RGB")
         edited = editor.edit(thing(seed), "intact", np.random.default_rng(seed))
@@ -93,7 +93,7 @@ def test_intact_is_the_same_picture_again(thing: Callable[..., bytes]) -> None:
 def test_edits_are_deterministic_and_small(
     condition: str, thing: Callable[..., bytes]
 ) -> None:
-    editor = ConditionEdits(64)
+    editor = DrawnConditions(64)
     one, two = (
         editor.edit(thing(1), condition, np.random.default_rng(4)) for _ in range(2)
     )
@@ -108,7 +108,7 @@ def test_from_equal_generators_only_the_damage_differs(
     for seed in range(6):
         intact, damaged = (
             pixels(
-                ConditionEdits(192)
+                DrawnConditions(192)
                 .edit(thing(seed), one, np.random.default_rng(seed))
                 .data
             )
@@ -124,7 +124,7 @@ def test_from_equal_generators_only_the_damage_differs(
 def test_odd_shapes_are_no_error(
     size: tuple[int, int], condition: str, thing: Callable[..., bytes]
 ) -> None:
-    edited = ConditionEdits(192).edit(
+    edited = DrawnConditions(192).edit(
         thing(1, size), condition, np.random.default_rng(1)
     )
     assert pixels(edited.data).shape[2] == 3
@@ -132,4 +132,4 @@ def test_odd_shapes_are_no_error(
 
 def test_a_broken_base_photo_is_an_error() -> None:
     with pytest.raises(DataError, match="cannot be read as an image"):
-        ConditionEdits(64).edit(b"nothing", "torn", np.random.default_rng(0))
+        DrawnConditions(64).edit(b"nothing", "torn", np.random.default_rng(0))
