@@ -22,6 +22,7 @@ def look(data: str, shop: str, out: Path, settings: Settings) -> None:
         shop_url=settings.shop_url,
         chromium=settings.chromium or None,
     )
+    options: Any
     if data:
         from kindling.look.files import look_at
 
