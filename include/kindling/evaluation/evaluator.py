@@ -14,7 +14,9 @@ from kindling.evaluation.controls import (
     photo_control,
     random_guess,
 )
+from kindling.evaluation.niche import GroupFinding, niche_findings
 from kindling.evaluation.slices import SliceFigure, figures, slices
+from kindling.evaluation.temperature import temperature_cost
 from kindling.measure.estimates import difference, estimate
 from kindling.measure.metrics import (
     ACCURACY,
@@ -79,6 +81,14 @@ class Evaluation:
     photo: PhotoControl | None
     conflict: Conflict | None
     slices: Sequence[SliceFigure]
+    #: Sentiment -> rows.
+    class_rows: Mapping[str, int]
+    #: Log-loss that one temperature would save: what wrong confidence costs.
+    temperature_cost: Estimate
+    #: Whether the run has a niche at all.
+    niche_asked: bool
+    #: The niche and its categories against the champion, on the first night against the baseline.
+    niche: Sequence[GroupFinding]
     #: Confident mistakes, the most confident first.
     worst: Sequence[Mistake]
 
@@ -116,7 +126,7 @@ def evaluate(
         differences={
             name: {
                 metric.name: difference(metric, sample, answers.candidate, said)
-                for metric in GATED
+                for metric in (*GATED, LOG_LOSS)
             }
             for name, said in systems.items()
             if name != "candidate"
@@ -134,6 +144,20 @@ def evaluate(
             answers.candidate,
             answers.baseline,
             answers.champion,
+        ),
+        class_rows=dict(
+            zip(
+                SENTIMENTS, np.bincount(sample.truth, minlength=3).tolist(), strict=True
+            )
+        ),
+        temperature_cost=temperature_cost(sample, answers.candidate),
+        niche_asked=bool(niche),
+        niche=niche_findings(
+            sample,
+            np.array([example.category for example in examples]),
+            niche,
+            answers.candidate,
+            answers.baseline if answers.champion is None else answers.champion,
         ),
         worst=_worst(sample.truth, answers.candidate),
     )
