@@ -65,12 +65,7 @@ def run(config: EvaluateConfig, context: Context, needs: Needs) -> Outcome:
     champion = needs.registry.champion()
     other = champion if champion and champion.version != candidate.version else None
     measured = _measure(golden, candidate, other, config, context, needs)
-    figures = EvaluationFigures.of(
-        measured.evaluation,
-        candidate.version,
-        other.version if other else None,
-        measured.latencies,
-    ).to_dict()
+    figures = _handed_on(measured, candidate, other).to_dict()
     needs.registry.log_metrics(
         candidate.version,
         {
@@ -112,6 +107,17 @@ def run(config: EvaluateConfig, context: Context, needs: Needs) -> Outcome:
             "intervals": INTERVALS,
             "registry": needs.registry.name,
         },
+    )
+
+
+def _handed_on(
+    measured: _Measured, candidate: ModelVersion, champion: ModelVersion | None
+) -> EvaluationFigures:
+    return EvaluationFigures.of(
+        measured.evaluation,
+        candidate.version,
+        champion.version if champion else None,
+        measured.latencies,
     )
 
 
