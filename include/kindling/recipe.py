@@ -104,13 +104,28 @@ class SynthesizeConfig(_Frozen):
     max_copy_rate: float = Field(0.6, gt=0, le=1)
     #: Share of synthetic rows that get an edited photo, where the category has real photos.
     photo_share: float = Field(0.8, ge=0, le=1)
-    #: Share of photo rows whose photo contradicts the text on purpose.
-    conflict_share: float = Field(0.05, ge=0, le=0.5)
-    #: Longest side of an edited photo, in pixels.
-    photo_size: int = Field(192, ge=32)
     #: Studies: a real train-split photo of any category, of an intact thing, shown in every condition to teach
     #: the image tower what damage looks like. Where there are fewer photos, some are studied again. No review's.
     studies: int = Field(640, ge=0)
+    #: Who writes the reviews: a module of `synthesis/writers/`, or a package's entry point.
+    writer: str = "recombination"
+    writer_options: dict[str, Any] = {}
+    #: Who edits the photos: a module of `synthesis/editors/`, or a package's entry point.
+    editor: str = "drawn"
+    editor_options: dict[str, Any] = {}
+
+    @model_validator(mode="after")
+    def _known(self) -> "SynthesizeConfig":
+        # The defaults are known to fit, and importing this module shall import no writer.
+        named = {"writer", "writer_options", "editor", "editor_options"}
+        if not self.model_fields_set & named:
+            return self
+        try:
+            extensions.options("writer", self.writer, self.writer_options)
+            extensions.options("editor", self.editor, self.editor_options)
+        except ConfigurationError as error:
+            raise ValueError(str(error)) from None
+        return self
 
 
 class ChallengeConfig(_Frozen):
@@ -228,6 +243,9 @@ class Recipe(_Frozen):
         """Kind and name of every extension that the stage uses."""
         if stage == "scrape":
             return tuple(("source", one.kind) for one in self.sources)
+        if stage == "synthesize":
+            chosen = self.synthesize
+            return (("writer", chosen.writer), ("editor", chosen.editor))
         return ()
 
 

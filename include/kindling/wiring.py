@@ -7,18 +7,22 @@ server of a store that it was not handed.
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kindling.errors import ConfigurationError
 from kindling.ports.index import EmbeddingCache, IndexAlias, KeywordIndex, VectorIndex
+from kindling.ports.llm import Llm
 from kindling.ports.objects import ObjectStore
 from kindling.ports.registry import ModelRegistry
 from kindling.ports.standing import StandingStore
-from kindling.settings import Settings
+from kindling.settings import LlmSettings, Settings
 from kindling.stages.contract import Context
 from kindling.stages.runner import Hand
 from kindling.stages.view import Holdout, RunView, Searchable, Unsplit
 from kindling.stores.postgres import PostgresRows
+
+if TYPE_CHECKING:
+    from kindling.llm.chat import Chat
 
 
 def rows(settings: Settings) -> PostgresRows:
@@ -110,6 +114,37 @@ _PORTS: dict[str, Callable[[Settings], Any]] = {
     "vectors": vectors,
 }
 
+
+def llm(settings: Settings, run_id: str) -> Llm | None:
+    """The language model that the environment names, with the run's budget; None where it names none."""
+    named = settings.llm
+    if not named.model:
+        return None
+    from kindling.llm.metered import Budget, MeteredLlm, Price
+
+    return MeteredLlm(
+        _chat(named),
+        standing(settings),
+        run_id,
+        Budget(named.max_tokens, named.max_cost),
+        Price(named.prompt_price, named.completion_price),
+    )
+
+
+def _chat(named: LlmSettings) -> "Chat":
+    if not named.url:
+        from kindling.llm.in_process import InProcessChat
+
+        return InProcessChat(named.model)
+    from kindling.llm.address import AddressChat, Patience
+
+    patience = Patience(timeout_s=named.timeout_s, per_minute=named.per_minute)
+    return AddressChat(named.url, named.model, named.api_key, patience)
+
+
+#: What a stage may need of the installation on its own run's account.
+_METERED: dict[str, Callable[[Settings, str], Any]] = {"llm": llm}
+
 #: What a stage may need of its own run.
 _DOORS: dict[str, Callable[[PostgresRows, str], Any]] = {
     "holdout": Holdout,
@@ -130,7 +165,9 @@ def hand(settings: Settings) -> Hand:
     def handed(context: Context, names: Iterable[str]) -> Any:
         made = ports(settings, [name for name in names if name in _PORTS])
         for name in names:
-            if name not in _PORTS:
+            if name in _METERED:
+                setattr(made, name, _METERED[name](settings, context.run_id))
+            elif name not in _PORTS:
                 setattr(made, name, _DOORS[name](rows(settings), context.run_id))
         return made
 

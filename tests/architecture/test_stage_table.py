@@ -95,7 +95,7 @@ def test_only_the_view_and_the_runner_touch_the_row_store() -> None:
 
 def test_wiring_knows_every_need() -> None:
     wanted = {need for stage in catalog.STAGES for need in stage.needs}
-    assert wanted <= set(wiring._PORTS) | set(wiring._DOORS)
+    assert wanted <= {*wiring._PORTS, *wiring._DOORS, *wiring._METERED}
 
 
 def test_edges_are_enough_and_no_more() -> None:

@@ -17,6 +17,7 @@ from kindling.errors import DataError
 from kindling.evaluation.controls import Latency, latency
 from kindling.evaluation.evaluator import Answers, Evaluation, evaluate
 from kindling.evaluation.report import Coverage, Provenance, render
+from kindling.measure.intervals import METHOD as INTERVALS
 from kindling.modeling.baseline import FOLDER, Baseline
 from kindling.modeling.model import SentimentModel
 from kindling.observe.lineage import code_sha256
@@ -102,7 +103,7 @@ def run(config: EvaluateConfig, context: Context, needs: Needs) -> Outcome:
             ),
         },
         implementation={
-            "intervals": "percentile bootstrap over products",
+            "intervals": INTERVALS,
             "registry": needs.registry.name,
         },
     )
@@ -127,7 +128,6 @@ def _provenance(
         champion_version=champion.version if champion else None,
         text_model=measured.text_model,
         torch=torch.__version__,
-        resamples=config.bootstrap,
     )
 
 
@@ -160,10 +160,7 @@ def _measure(
             photos,
             _champion(champion, texts, photos, Path(folder), needs),
         )
-    log.info("bootstrap of %d resamples", config.bootstrap)
-    evaluation = evaluate(
-        golden, context.niche, answers, config.bootstrap, context.seed
-    )
+    evaluation = evaluate(golden, context.niche, answers, context.seed)
     return _Measured(evaluation, _latencies(model, texts, photos), model.text_model)
 
 

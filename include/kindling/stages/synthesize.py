@@ -1,37 +1,36 @@
 """Fill the class deficit of the niche with new reviews and photos, made from train-split rows alone."""
 
-import hashlib
 import logging
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Protocol, TypeVar
 
 import numpy as np
 
+from kindling import extensions
 from kindling.errors import DataError
+from kindling.ports.generation import Cell, Draft, Editor, Material, Writer
+from kindling.ports.llm import Llm
 from kindling.ports.objects import ObjectStore
 from kindling.quality.checks import check
 from kindling.recipe import SynthesizeConfig
 from kindling.records import (
-    CONDITIONS,
+    Condition,
     Photo,
     Product,
     Record,
     Review,
     Split,
-    Study,
     Synthesis,
 )
 from kindling.stages.contract import Context, Outcome
+from kindling.stages.niche import refuse_unknown
 from kindling.stages.view import RunView
-from kindling.synthesis.condition_edits import ConditionEdits
-from kindling.synthesis.conditions import plan
+from kindling.synthesis.conditions import DAMAGED, plan
 from kindling.synthesis.deficit import deficits, grid, spread
 from kindling.synthesis.fill import Filled, cell_generator, fill
-from kindling.synthesis.ports import Cell, Draft, ImagePolicy
-from kindling.synthesis.recombine import Recombination
+from kindling.synthesis.shots import Studio
 
 T = TypeVar("T")
 
@@ -44,6 +43,8 @@ class Needs(Protocol):
     view: RunView
     objects: ObjectStore
     threads: int
+    #: None where the environment names no language model.
+    llm: Llm | None
 
 
 @dataclass(frozen=True)
@@ -71,31 +72,27 @@ class _Row:
 def run(config: SynthesizeConfig, context: Context, needs: Needs) -> Outcome:
     """Synthetic reviews with their origin, some with an edited photo; DataError without any train row."""
     sources = _sources(context, needs.view)
-    cells = grid(context.niche or {product.category for product in sources.products})
-    lacking = deficits(cells, sources.reviews, context.target_size)
-    writer = Recombination(sources.reviews, sources.products, context.seed)
-    filled = _filled(config, context, sources, lacking, writer)
-    editor = ConditionEdits(config.photo_size)
+    refuse_unknown(context.niche, sources.products)
+    material = Material(sources.reviews, sources.products, context.seed, needs.llm)
+    writer, editor = _hands(config, material)
+    lacking, filled = _written(config, context, sources, writer)
+    studio = Studio(editor, needs.objects, _in_words(sources.products))
     rows = [
         row
         for cell, drafts in filled.drafts.items()
         for row in _rows(
-            cell,
-            drafts,
-            writer.name,
-            sources,
-            config,
-            context.seed,
-            editor,
-            needs.objects,
+            cell, drafts, (writer, editor), sources, config, studio, context.seed
         )
     ]
-    pictured = sum(row.photo is not None for row in rows)
-    log.info("%d rows, %d with a photo", len(rows), pictured)
-    studies = _studies(
-        sources, config.studies, editor, needs.objects, context.seed, needs.threads
+    log.info(
+        "%d rows, %d with a photo",
+        len(rows),
+        sum(row.photo is not None for row in rows),
     )
-    log.info("%d studies of %d conditions each", len(studies), len(CONDITIONS))
+    studies = studio.studies(
+        sources.intact_photos, config.studies, context.seed, needs.threads
+    )
+    log.info("%d studies of conditions", len(studies))
     failed = check([row.review for row in rows], "synthesize")
     quarantined = {rejection.row_id for rejection in failed}
     rows = [row for row in rows if row.review.review_id not in quarantined]
@@ -103,23 +100,32 @@ def run(config: SynthesizeConfig, context: Context, needs: Needs) -> Outcome:
         rows_in=filled.tried,
         rows_out=len(rows),
         records=[*_records(rows), *studies],
-        rejections=[*filled.rejections, *failed],
+        rejections=[*filled.rejections, *studio.tally.rejections, *failed],
         figures={
-            **_figures(rows, sources, lacking, filled, writer.aspects),
-            "study_photos": len(studies) * len(CONDITIONS),
+            **_figures(rows, sources, lacking, filled),
+            **studio.tally.figures,
+            "studies": len(studies),
         },
         implementation={"text": writer.name, "image": editor.name},
     )
 
 
-def _filled(
-    config: SynthesizeConfig,
-    context: Context,
-    sources: _Sources,
-    lacking: Mapping[Cell, int],
-    writer: Recombination,
-) -> Filled:
-    """Drafts for every cell that lacks rows and has a product to write about."""
+def _hands(config: SynthesizeConfig, material: Material) -> tuple[Writer, Editor]:
+    """The writer and the editor that the recipe names."""
+    writing = extensions.options("writer", config.writer, config.writer_options)
+    editing = extensions.options("editor", config.editor, config.editor_options)
+    return (
+        extensions.find("writer", config.writer).writer(writing, material),
+        extensions.find("editor", config.editor).editor(editing, material),
+    )
+
+
+def _written(
+    config: SynthesizeConfig, context: Context, sources: _Sources, writer: Writer
+) -> tuple[Mapping[Cell, int], Filled]:
+    """What each cell of the grid lacks, and the drafts written for it."""
+    cells = grid(context.niche or {product.category for product in sources.products})
+    lacking = deficits(cells, sources.reviews, context.target_size)
     shares = spread(
         {cell: n for cell, n in lacking.items() if sources.subjects.get(cell.category)},
         config.max_rows,
@@ -127,21 +133,25 @@ def _filled(
     log.info(
         "%d rows lacking in %d cells, %d to be written from %d real train reviews",
         sum(lacking.values()),
-        len(lacking),
+        len(cells),
         sum(shares.values()),
         len(sources.reviews),
     )
     filled = fill(writer, shares, sources.reviews, config.max_copy_rate, context.seed)
     log.info("%d drafts, %d taken", filled.tried, sum(map(len, filled.drafts.values())))
-    return filled
+    return lacking, filled
 
 
 def _records(rows: Iterable[_Row]) -> Iterator[Record]:
     for row in rows:
         yield row.review
         yield row.synthesis
-        if row.photo is not None:
+        if row.photo:
             yield row.photo
+
+
+def _in_words(products: Iterable[Product]) -> dict[str, str]:
+    return {one.product_id: f"{one.category}: {one.name}" for one in products}
 
 
 def _sources(context: Context, view: RunView) -> _Sources:
@@ -210,96 +220,66 @@ def _subjects(
 def _rows(
     cell: Cell,
     drafts: Mapping[str, Draft],
-    method: str,
+    hands: tuple[Writer, Editor],
     sources: _Sources,
     config: SynthesizeConfig,
+    studio: Studio,
     seed: int,
-    editor: ImagePolicy,
-    objects: ObjectStore,
 ) -> Iterator[_Row]:
     rng = cell_generator(seed, cell, "photos")
     bases = sources.photos.get(cell.category, ())
-    plans = plan(
-        cell,
-        len(drafts),
-        config.photo_share if bases else 0.0,
-        config.conflict_share,
-        rng,
-    )
+    plans = plan(cell, len(drafts), config.photo_share if bases else 0.0, rng)
     for (review_id, draft), shown in zip(drafts.items(), plans, strict=True):
         subject = _pick(sources.subjects[cell.category], rng)
         photo = None
         if shown.condition:
-            base = _pick(sources.own_photos.get(subject) or bases, rng)
-            edited = editor.edit(objects.get(base.uri), shown.condition, rng)
-            photo = Photo(
-                photo_id=hashlib.sha256(edited.data).hexdigest(),
-                product_id=subject,
-                kind="review",
-                origin="synthetic",
-                uri=objects.put(edited.data, edited.suffix),
-                width=edited.width,
-                height=edited.height,
-                condition=shown.condition,
-                base_photo_id=base.photo_id,
-            )
-        review = Review(
-            review_id=review_id,
-            product_id=subject,
-            category=cell.category,
-            title=draft.title,
-            body=draft.body,
-            rating=draft.rating,
-            origin="synthetic",
-            photo_id=photo.photo_id if photo else None,
-            extractor=method,
-        )
-        synthesis = Synthesis(
-            review_id=review_id,
-            sentiment=cell.sentiment,
-            method=method,
-            source_review_ids=draft.source_review_ids,
-            condition=shown.condition,
-            consistent=shown.consistent,
-        )
-        yield _Row(review, synthesis, photo)
+            own = sources.own_photos.get(subject) or bases
+            condition = _cue(draft, shown.condition)
+            photo = studio.review_photo(subject, own, condition, rng)
+        yield _row(cell, review_id, draft, subject, photo, hands)
 
 
-def _studies(
-    sources: _Sources,
-    limit: int,
-    editor: ImagePolicy,
-    objects: ObjectStore,
-    seed: int,
-    threads: int,
-) -> list[Study]:
-    """`limit` shots of intact photos, each in every condition; no review shows them."""
-    bases = [
-        sources.intact_photos[number % len(sources.intact_photos)]
-        for number in range(limit if sources.intact_photos else 0)
-    ]
+def _cue(draft: Draft, planned: Condition) -> Condition:
+    """The damage that the text was written for, where the plan wants damage at all."""
+    asked = draft.attributes.get("photo")
+    for condition in DAMAGED:
+        if asked == condition and planned != "intact":
+            return condition
+    return planned
 
-    def study(number: int) -> Study:
-        data = objects.get(bases[number].uri)
-        shots = {
-            condition: editor.edit(
-                data, condition, np.random.default_rng([seed, number])
-            )
-            for condition in CONDITIONS
-        }
-        return Study(
-            study_id=hashlib.sha256(shots["intact"].data).hexdigest(),
-            product_id=bases[number].product_id,
-            base_photo_id=bases[number].photo_id,
-            uris={
-                condition: objects.put(shot.data, shot.suffix)
-                for condition, shot in shots.items()
-            },
-        )
 
-    with ThreadPoolExecutor(threads) as pool:
-        made = pool.map(study, range(len(bases)))
-        return list({one.study_id: one for one in made}.values())
+def _row(
+    cell: Cell,
+    review_id: str,
+    draft: Draft,
+    subject: str,
+    photo: Photo | None,
+    hands: tuple[Writer, Editor],
+) -> _Row:
+    writer, editor = hands
+    review = Review(
+        review_id=review_id,
+        product_id=subject,
+        category=cell.category,
+        title=draft.title,
+        body=draft.body,
+        rating=draft.rating,
+        origin="synthetic",
+        photo_id=photo.photo_id if photo else None,
+        extractor=writer.name,
+    )
+    made_by = {**writer.provenance, **draft.attributes}
+    if photo:
+        made_by |= {"editor": editor.name, **editor.provenance}
+    synthesis = Synthesis(
+        review_id=review_id,
+        sentiment=cell.sentiment,
+        method=writer.name,
+        source_review_ids=draft.source_review_ids,
+        condition=photo.condition if photo else None,
+        provenance=made_by,
+    )
+    return _Row(review, synthesis, photo)
 
 
 def _pick(choices: Sequence[T], rng: np.random.Generator) -> T:
@@ -311,7 +291,6 @@ def _figures(
     sources: _Sources,
     lacking: Mapping[Cell, int],
     filled: Filled,
-    aspects: Sequence[str],
 ) -> dict[str, object]:
     conditions = Counter(row.photo.condition for row in rows if row.photo)
     return {
@@ -321,10 +300,9 @@ def _figures(
             str(cell): _ledger(cell, count, sources, filled)
             for cell, count in lacking.items()
         },
-        "aspects": list(aspects),
+        "aspects": filled.aspects,
         "photos": conditions.total(),
         "conditions": dict(sorted(conditions.items())),
-        "conflicting_photos": sum(not row.synthesis.consistent for row in rows),
         "base_photos": {
             cell.category: len(sources.photos.get(cell.category, ()))
             for cell in lacking

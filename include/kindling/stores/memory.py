@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -84,20 +85,23 @@ class MemoryStanding:
     ) -> None:
         self._facts: list[Fact] = []
         self._first: dict[tuple[str, str], Fact] = {}
+        self._lock = threading.RLock()
         self._clock = clock
 
     def append(self, topic: str, key: str, value: Mapping[str, Any]) -> Fact:
         """Add a fact; a key may have many, of which the newest counts."""
         copied = json.loads(json.dumps(dict(value)))
-        fact = Fact(len(self._facts) + 1, topic, key, copied, self._clock())
-        self._facts.append(fact)
+        with self._lock:
+            fact = Fact(len(self._facts) + 1, topic, key, copied, self._clock())
+            self._facts.append(fact)
         return fact
 
     def put_once(self, topic: str, key: str, value: Mapping[str, Any]) -> Fact:
         """The key's first fact: this one, or the one that came before it."""
-        if (topic, key) not in self._first:
-            self._first[topic, key] = self.append(topic, key, value)
-        return self._first[topic, key]
+        with self._lock:
+            if (topic, key) not in self._first:
+                self._first[topic, key] = self.append(topic, key, value)
+            return self._first[topic, key]
 
     def get(self, topic: str, key: str) -> Fact | None:
         """The key's newest fact."""

@@ -253,12 +253,15 @@ def run_synthesize(world) -> Callable[..., object]:
         niche: tuple[str, ...] = ("Teapots",),
         target: int = 30,
         seed: int = 7,
+        llm: object = None,
         **fields: object,
     ):
         store = MemoryRows()
         given = world.rows if rows is None else rows
         store.commit(StageReport("dedupe", "run", 0, 0), given, [])
-        config = SynthesizeConfig(**{"photo_size": 96, "studies": 4, **fields})
+        config = SynthesizeConfig(
+            **{"editor_options": {"size": 96}, "studies": 4, **fields}
+        )
         recipe = Recipe(
             name="test",
             summary="",
@@ -266,7 +269,7 @@ def run_synthesize(world) -> Callable[..., object]:
             synthesize=config,
         )
         needs = SimpleNamespace(
-            view=RunView(store, "run"), objects=world.objects, threads=2
+            view=RunView(store, "run"), objects=world.objects, threads=2, llm=llm
         )
         return synthesize.run(
             config, Context("run", recipe, niche, target, seed), needs

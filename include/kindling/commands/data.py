@@ -1,0 +1,53 @@
+"""Commands about data and recipes: what a file or shop holds, what a recipe says, the database's schema."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from kindling import recipe as recipes
+from kindling import settings as environment
+
+
+def add(commands: Any) -> None:
+    """`look`, `recipe` and `migrate`."""
+    look = commands.add_parser(
+        "look", help="show what a file, a folder or a shop holds, and write its recipe"
+    )
+    what = look.add_mutually_exclusive_group(required=True)
+    what.add_argument("--data", default="", help="a file or folder of reviews")
+    what.add_argument("--shop", default="", help="address of a shop")
+    look.add_argument(
+        "--out", type=Path, default=Path("var/recipes"), help="folder of the recipe"
+    )
+    look.set_defaults(act=_look)
+
+    show = commands.add_parser("recipe", help="print a recipe, resolved, as JSON")
+    show.add_argument("name")
+    show.set_defaults(act=_recipe)
+
+    migrate = commands.add_parser("migrate", help="apply sql/migrations")
+    migrate.add_argument("--folder", type=Path, default=_migrations())
+    migrate.set_defaults(act=_migrate)
+
+
+def _look(arguments: argparse.Namespace) -> None:
+    from kindling.look.command import look
+
+    settings = environment.from_environment()
+    look(arguments.data, arguments.shop, arguments.out, settings)
+
+
+def _recipe(arguments: argparse.Namespace) -> None:
+    print(recipes.load(arguments.name).model_dump_json(indent=2))
+
+
+def _migrations() -> Path:
+    return Path(__file__).resolve().parents[3] / "sql" / "migrations"
+
+
+def _migrate(arguments: argparse.Namespace) -> None:
+    from kindling.stores.migrations import migrate
+
+    url = environment.from_environment().required("database_url")
+    applied = migrate(url, arguments.folder)
+    print(f"applied {', '.join(applied)}" if applied else "nothing to apply")
