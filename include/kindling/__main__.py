@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from kindling import recipe as recipes
 from kindling import settings as environment
 from kindling.catalog import STAGES
-from kindling.errors import ConfigurationError, KindlingError
+from kindling.errors import ConfigurationError, DataError, KindlingError
 from kindling.records import StageReport
 
 if TYPE_CHECKING:
@@ -91,16 +91,7 @@ def _parser() -> argparse.ArgumentParser:
     migrate = commands.add_parser("migrate", help="apply sql/migrations")
     migrate.add_argument("--folder", type=Path, default=_migrations())
     migrate.set_defaults(act=_migrate)
-    look = commands.add_parser(
-        "look", help="show what a file, a folder or a shop holds, and write its recipe"
-    )
-    what = look.add_mutually_exclusive_group(required=True)
-    what.add_argument("--data", default="", help="a file or folder of reviews")
-    what.add_argument("--shop", default="", help="address of a shop")
-    look.add_argument(
-        "--out", type=Path, default=Path("var/recipes"), help="folder of the recipe"
-    )
-    look.set_defaults(act=_look)
+    _add_look(commands)
     show = commands.add_parser("recipe", help="print a recipe, resolved")
     show.add_argument("name")
     show.add_argument(
@@ -135,6 +126,27 @@ def _add_key(commands: Any) -> None:
     key.set_defaults(act=_key)
 
 
+def _add_look(commands: Any) -> None:
+    look = commands.add_parser(
+        "look", help="show what a file, a folder or a shop holds, and write its recipe"
+    )
+    what = look.add_mutually_exclusive_group(required=True)
+    what.add_argument("--data", default="", help="a file or folder of reviews")
+    what.add_argument("--shop", default="", help="address of a shop")
+    look.add_argument(
+        "--niche", default="", help="categories in cold start, comma-separated"
+    )
+    look.add_argument(
+        "--out", type=Path, default=Path("var/recipes"), help="folder of the recipe"
+    )
+    look.set_defaults(act=_look)
+    example = commands.add_parser(
+        "example", help="print one review of a run, with its photo where it has one"
+    )
+    example.add_argument("--run", required=True)
+    example.set_defaults(act=_example)
+
+
 def _stage(arguments: argparse.Namespace) -> None:
     from kindling import wiring
     from kindling.stages.contract import Context
@@ -143,10 +155,7 @@ def _stage(arguments: argparse.Namespace) -> None:
     settings = environment.from_environment()
     _refuse_unknown(arguments.conf)
     recipe = recipes.load(arguments.recipe)
-    niche = (
-        tuple(part.strip() for part in arguments.niche.split(",") if part.strip())
-        or recipe.niche
-    )
+    niche = _listed(arguments.niche) or recipe.niche
     target_size = (
         _whole(arguments.target_size)
         if arguments.target_size
@@ -210,6 +219,10 @@ def _refuse_unknown(conf: str) -> None:
         )
 
 
+def _listed(value: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
 def _whole(value: str) -> int:
     if not value.isdigit():
         raise ConfigurationError(
@@ -232,14 +245,26 @@ def _migrate(arguments: argparse.Namespace) -> None:
 
 
 def _look(arguments: argparse.Namespace) -> None:
-    from kindling.look.command import look
+    from kindling.look.command import Asked, look
 
-    look(
-        arguments.data,
-        arguments.shop,
-        arguments.out,
-        environment.from_environment(),
-    )
+    settings = environment.from_environment()
+    niche = _listed(arguments.niche)
+    look(Asked(arguments.data, arguments.shop, niche, arguments.out), settings)
+
+
+def _example(arguments: argparse.Namespace) -> None:
+    from kindling import wiring
+    from kindling.records import Photo, Review
+
+    rows = wiring.rows(environment.from_environment())
+    reviews = rows.read(Review, arguments.run, origin="scraped")
+    if not reviews:
+        raise DataError(f"run {arguments.run!r} holds no review")
+    # One that is read in seconds, with a photo where any has one.
+    chosen = min(reviews, key=lambda one: (not one.photo_id, abs(len(one.body) - 120)))
+    photos = rows.read(Photo, arguments.run, photo_id=chosen.photo_id or "")
+    uri = photos[0].uri if photos else ""
+    print(json.dumps({"text": chosen.text, "photo": uri}))
 
 
 def _champion(arguments: argparse.Namespace) -> int:
