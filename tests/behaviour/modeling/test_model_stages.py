@@ -260,6 +260,27 @@ def test_a_model_below_the_bar_leaves_the_alias(needs: Any) -> None:
     assert promoted.rows_out == 0
 
 
+def test_a_first_night_that_passes_nothing_serves_provisionally_until_one_passes(
+    needs: Any,
+) -> None:
+    strict = PROMOTE.model_copy(update={"bar": 0.999})
+    _, _, promoted = night(needs, strict)
+    assert promoted.figures["provisional"] and not promoted.figures["promoted"]
+    assert needs.registry.serving().version == promoted.figures["serving_version"]
+    assert needs.registry.champion() is None
+    passed = promote.run(PROMOTE, CONTEXT, needs)
+    assert passed.figures["promoted"] and not passed.figures["provisional"]
+    assert not needs.registry.serving().provisional
+
+
+def test_a_recipe_may_forbid_a_provisional_model(needs: Any) -> None:
+    _, _, promoted = night(
+        needs, PROMOTE.model_copy(update={"bar": 0.999, "provisional": False})
+    )
+    assert needs.registry.serving() is None
+    assert promoted.figures["serving_version"] is None
+
+
 def test_a_champion_that_changed_after_the_evaluation_stops_the_promotion(
     needs: Any,
 ) -> None:

@@ -30,7 +30,7 @@ class FolderRegistry:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def champion(self) -> ModelVersion | None:
+    def serving(self) -> ModelVersion | None:
         path = self._folder / "champion.json"
         return ModelVersion(**json.loads(path.read_text())) if path.exists() else None
 
@@ -136,7 +136,7 @@ class Instant:
     def __init__(self) -> None:
         from kindling.serving.predictor import Predictor
 
-        self.predictor = Predictor(Constant(), "0", False, None)
+        self.predictor = Predictor(Constant(), "0", False, False, None)
 
     def named(self) -> dict[str, Any]:
         return {}
