@@ -11,6 +11,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import fsspec
+
 from kindling_airflow import settings_file
 from kindling_local import environment, postgres
 from kindling_local.airflow_client import AirflowClient
@@ -146,13 +148,30 @@ class Installation:
             )
         return str(json.loads(output)["version"])
 
+    def example(self, run: str) -> tuple[str, bytes | None]:
+        """Text of one review of the run, and its photo where it has one."""
+        code, output, said = output_of(
+            (sys.executable, "-m", "kindling", "example", "--run", run),
+            self.product,
+            self.layout.processes,
+        )
+        if code:
+            raise SupervisorError(
+                f"python -m kindling example ended with {code}: {said}"
+            )
+        found = json.loads(output)
+        if not found["photo"]:
+            return found["text"], None
+        with fsspec.open(found["photo"], "rb") as file:
+            return found["text"], file.read()
+
 
 def resolve_recipe(layout: Layout, name: str) -> Recipe:
     """The recipe as the product reads it; SupervisorError (exit code 2) when it is unknown or broken."""
     if name.endswith((".yaml", ".yml")):
         name = str(Path(name).resolve())  # Stages stand in folders of their own.
     code, output, said = output_of(
-        (sys.executable, "-m", "kindling", "recipe", name, "--json"),
+        (sys.executable, "-m", "kindling", "recipe", name),
         {**os.environ, "PYTHONPATH": str(layout.root / "include")},
         layout.root,
     )

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from kindling.ports.source import UNCATEGORISED
 from kindling.records import Photo, Product, Rejection, Review
 from kindling.scraping.clean import mask_personal_data, normalise
 from kindling.scraping.dates import iso_date
@@ -16,8 +17,6 @@ from kindling.scraping.photos import StoredPhoto
 from kindling.scraping.rating import stars
 from kindling.scraping.site import CrawledPage
 
-#: The category of products whose source names none: one of its own, so that nothing is lost.
-UNCATEGORISED = "uncategorised"
 _WORD = re.compile(r"\w")
 #: Characters; nobody writes a longer review, and cleaning one costs.
 _MAX_TEXT = 20_000

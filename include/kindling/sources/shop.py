@@ -277,8 +277,9 @@ def _figures(collected: _Collected, rows: "Rows") -> dict[str, Any]:
         "cross_checks": sum(page.extraction.checked for page in pages),
         "cross_check_conflicts": sum(len(page.extraction.conflicts) for page in pages),
         "personal_data_masked": {
-            kind: rows.masked[kind] for kind in ("email", "phone", "card")
+            kind: rows.masked[kind] for kind in ("email", "phone", "card", "iban")
         },
+        "languages": dict(rows.languages.most_common()),
         "robots_disallowed": reasons["robots_disallowed"],
         "ai_opt_outs": reasons["ai_opt_out"],
         "products_not_reached": len(collected.crawl.unreached),
