@@ -17,14 +17,16 @@ from kindling.errors import DataError
 from kindling.evaluation.controls import Latency, latency
 from kindling.evaluation.evaluator import Answers, Evaluation, evaluate
 from kindling.evaluation.figures import EvaluationFigures
-from kindling.evaluation.report import Coverage, Provenance, render
+from kindling.evaluation.gate import judge
+from kindling.evaluation.report import Coverage, Provenance, Surroundings, render
+from kindling.evaluation.verdict import Evidence, Rules, Verdict
 from kindling.measure.intervals import METHOD as INTERVALS
 from kindling.modeling.baseline import FOLDER, Baseline
 from kindling.modeling.model import SentimentModel
 from kindling.observe.lineage import code_sha256
 from kindling.ports.objects import ObjectStore
 from kindling.ports.registry import ModelRegistry, ModelVersion
-from kindling.recipe import EvaluateConfig
+from kindling.recipe import EvaluateConfig, PromoteConfig
 from kindling.records import Example, StageReport
 from kindling.stages.contract import Context, Outcome
 from kindling.stages.view import Holdout, RunView
@@ -65,7 +67,8 @@ def run(config: EvaluateConfig, context: Context, needs: Needs) -> Outcome:
     champion = needs.registry.champion()
     other = champion if champion and champion.version != candidate.version else None
     measured = _measure(golden, candidate, other, config, context, needs)
-    figures = _handed_on(measured, candidate, other).to_dict()
+    found = _handed_on(measured, candidate, other)
+    figures = found.to_dict()
     needs.registry.log_metrics(
         candidate.version,
         {
@@ -76,11 +79,10 @@ def run(config: EvaluateConfig, context: Context, needs: Needs) -> Outcome:
     provenance = _provenance(config, context, measured, candidate, other)
     html = render(
         measured.evaluation,
+        _verdict(context.recipe.promote, found),
         provenance,
         golden,
-        measured.latencies,
-        _pipeline(needs.view),
-        _coverage(needs.view),
+        Surroundings(measured.latencies, _pipeline(needs.view), _coverage(needs.view)),
     )
     content = json.dumps(
         {
@@ -119,6 +121,11 @@ def _handed_on(
         champion.version if champion else None,
         measured.latencies,
     )
+
+
+def _verdict(rules: PromoteConfig, found: EvaluationFigures) -> Verdict:
+    """What `promote` will say, unless the champion changes in between."""
+    return judge(Rules(**rules.model_dump()), Evidence.of(found, rules.metric))
 
 
 def _provenance(
