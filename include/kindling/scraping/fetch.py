@@ -16,6 +16,7 @@ from kindling.scraping.fetch_error import KINDS, FetchError, Kind
 from kindling.scraping.pace import Pace, Sleep
 from kindling.scraping.public import Resolve, is_address, is_public, resolve
 from kindling.scraping.robots import AGENT, Robots, from_response
+from kindling.scraping.transport import AiohttpTransport
 from kindling.scraping.urls import absolute, origin_of, same_site
 
 __all__ = [
@@ -330,15 +331,12 @@ async def open_fetcher(
     resolver: Resolve = resolve,
 ) -> AsyncIterator[Fetcher]:
     """A fetcher with a connection pool of its own; `seed` spreads the retries."""
-    limits = httpx.Limits(
-        max_connections=policy.concurrency, max_keepalive_connections=policy.concurrency
-    )
     async with httpx.AsyncClient(
-        transport=transport,
-        limits=limits,
+        transport=transport
+        or AiohttpTransport(policy.concurrency, policy.connect_s, policy.total_s),
         trust_env=False,
         follow_redirects=False,
-        timeout=httpx.Timeout(policy.total_s, connect=policy.connect_s),
+        timeout=None,
         headers={
             "User-Agent": f"{AGENT}/0.1",
             "Accept-Language": "en",
