@@ -1,6 +1,7 @@
 """A page's bytes as text that a parser can take: its encoding told, its traps for parsers defused."""
 
 import codecs
+import contextlib
 import re
 
 from w3lib.encoding import html_to_unicode, resolve_encoding
@@ -35,6 +36,7 @@ _DECLARED = re.compile(
 _DASH = re.compile(
     r"[\u2010-\u2015]|&#(?:821[0-3]|x201[0-5]);|&[nm]dash;", re.IGNORECASE
 )
+_SINGLE_BYTE = re.compile(r"cp125\d|windows-125\d|iso-?8859|latin|koi8", re.IGNORECASE)
 _REPLACEMENT = "\ufffd"
 
 
@@ -45,6 +47,10 @@ def decoded(body: bytes, content_type: str) -> tuple[str, list[str]]:
     misspelt, then what the bytes themselves look like.
     """
     encoding, text = html_to_unicode(content_type or None, body)
+    if _SINGLE_BYTE.match(encoding) and not text.isascii():
+        # Bytes that are UTF-8 throughout are no accident, whatever the page says.
+        with contextlib.suppress(UnicodeDecodeError):
+            return body.decode("utf-8-sig"), []
     if _REPLACEMENT not in text or body.startswith(
         (codecs.BOM_UTF8, b"\xff\xfe", b"\xfe\xff")
     ):
