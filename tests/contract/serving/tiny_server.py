@@ -6,6 +6,7 @@
 """
 
 import json
+import logging
 import os
 import sys
 import time
@@ -183,6 +184,8 @@ def main(kind: str, port: str, folder: str, database_url: str) -> int:
         tuple(os.environ.get("TINY_IMAGE_HOSTS", "").split(",")),
         partial(open_standing, Path(folder) / "feedback.jsonl"),
     )
+    if keys:
+        logging.basicConfig(level=logging.INFO)
     rules = Rules(KeyRing(Path(keys)) if keys else None, log=bool(keys))
     try:
         return run(opener, front, rules, "127.0.0.1", int(port))
