@@ -72,6 +72,20 @@ def tiny_model(folder: Path, seed: int, with_image: bool = True) -> None:
     SentimentModel(text, image, fusion, "tiny", 32).save(folder)
 
 
+def full_model(folder: Path, seed: int) -> None:
+    """Save a model of the size that serves: MiniLM and both towers, a head that knows nothing."""
+    from kindling.modeling import pretrained
+    from kindling.modeling.fusion import Fusion
+    from kindling.modeling.image_tower import ImageClassifier
+    from kindling.modeling.model import SentimentModel
+    from kindling.modeling.text_tower import TextClassifier
+
+    text = TextClassifier.fresh(pretrained.locate(None)[0], 3, 128, seed)
+    image = ImageClassifier.fresh(224, 3, 4, seed)
+    fusion = Fusion(1.5, 1.2, 1.0, 1.0, (0.0, 0.0, 0.0), "naive-bayes", 0)
+    SentimentModel(text, image, fusion, "minilm", 128).save(folder)
+
+
 def fill(
     folder: Path, database_url: str, reviews: dict[str, tuple[str, int, str]]
 ) -> None:
