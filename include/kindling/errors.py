@@ -23,3 +23,9 @@ class TransientError(KindlingError):
     """An outside service did not answer; the same call may succeed later (EX_TEMPFAIL)."""
 
     exit_code = 75
+
+
+class BudgetSpent(KindlingError):
+    """A run's budget for tokens or money does not cover the next call; what is there is usable."""
+
+    exit_code = 3

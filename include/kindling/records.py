@@ -108,6 +108,36 @@ class DedupeDecision:
 
 
 @dataclass(frozen=True)
+class PhotoDecision:
+    """Every scraped photo gets one: whether anything but the holdout may look at it."""
+
+    table: ClassVar[str] = "photo_decision"
+    key: ClassVar[str] = "photo_id"
+    photo_id: str
+    usable: bool
+    #: "free", "golden", or "across_golden": a golden page shows the same picture.
+    reason: str
+
+
+@dataclass(frozen=True)
+class Study:
+    """One shot of one thing in every condition, to teach what damage looks like.
+
+    No review shows it, so it states no sentiment.
+    """
+
+    table: ClassVar[str] = "study"
+    key: ClassVar[str] = "study_id"
+    #: SHA-256 of the shot without damage.
+    study_id: str
+    product_id: str
+    #: The real photo that was studied.
+    base_photo_id: str
+    #: Condition -> address of the shot in the object store; every condition is there.
+    uris: Mapping[Condition, str]
+
+
+@dataclass(frozen=True)
 class Synthesis:
     """How a synthetic review came to be; joins `Review` by `review_id`."""
 
@@ -119,8 +149,8 @@ class Synthesis:
     #: Real train-split reviews whose sentences or phrases it uses.
     source_review_ids: tuple[str, ...]
     condition: Condition | None = None
-    #: False where photo and text disagree on purpose.
-    consistent: bool = True
+    #: What made it: model, prompt id and hash, attributes asked for, editor.
+    provenance: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -166,17 +196,21 @@ Record = (
     | Photo
     | Review
     | DedupeDecision
+    | PhotoDecision
+    | Study
     | Synthesis
     | ChallengeVerdict
     | Label
     | Rejection
 )
-RECORD_TYPES: tuple[type, ...] = (
+RECORD_TYPES: tuple[type[Record], ...] = (
     Page,
     Product,
     Photo,
     Review,
     DedupeDecision,
+    PhotoDecision,
+    Study,
     Synthesis,
     ChallengeVerdict,
     Label,
@@ -214,9 +248,23 @@ class Estimate:
     low: float
     high: float
     data_sha256: str
+    #: Products behind the n rows, and how many of equal size would tell as much; 0 where the
+    #: rows are taken to be independent.
+    products: int = 0
+    in_effect: float = 0.0
+    #: The smallest difference that would be seen with a chance of 80 %; None where not known.
+    detectable: float | None = None
+    #: Why there is no interval, and so no figure to print; low and high are then its whole range.
+    refused: str = ""
 
     def __str__(self) -> str:
-        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}] (n={self.n}, data {self.data_sha256[:8]})"
+        source = f"n={self.n}, data {self.data_sha256[:8]}"
+        if self.refused:
+            return f"{self.refused} ({source})"
+        found = f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}] ({source})"
+        if self.detectable is None:
+            return found
+        return f"{found[:-1]}; detects {self.detectable:.3f})"
 
 
 @dataclass(frozen=True)
@@ -238,6 +286,9 @@ class StageReport:
     code_sha256: str = ""
     #: True when an earlier attempt had already committed and nothing was done.
     unchanged: bool = False
+    #: Which part of the stage's work this is, and how many parts there are.
+    shard: int = 0
+    shards: int = 1
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready dict (Estimates and other dataclasses become dicts)."""

@@ -29,6 +29,7 @@ SECRETS: Mapping[str, bool] = {
     "KINDLING_DATABASE_URL": False,
     "KINDLING_MLFLOW_URL": False,
     "KINDLING_ELASTICSEARCH_URL": True,
+    "KINDLING_LLM_API_KEY": True,
     "AWS_ACCESS_KEY_ID": True,
     "AWS_SECRET_ACCESS_KEY": True,
     "AWS_SESSION_TOKEN": True,

@@ -22,6 +22,7 @@ from kindling_local.layout import (
     require_free_space,
 )
 from kindling_local.lock import holder, holding
+from kindling_local.looking import settled
 from kindling_local.memory import MemorySampler
 from kindling_local.once import Wanted, run_once
 from kindling_local.progress import print_at
@@ -42,6 +43,7 @@ def run(console: Console, layout: Layout, wanted: Wanted) -> int:
     """The whole loop once. Uses an installation that `up` left, or brings one up and takes it down again."""
     started = time.monotonic()
     say = _speaker(console, started)
+    wanted = settled(console, layout, wanted)
     data = _data_folder(wanted.data)
     layout.make()
     with holding(layout.lock, "run"), MemorySampler(lambda: _roots(layout)) as memory:
@@ -57,7 +59,7 @@ def run(console: Console, layout: Layout, wanted: Wanted) -> int:
             )
             with _serving(installation, recipe, data):
                 return run_once(console, installation, recipe, wanted, memory, started)
-        _clean_slate(layout, say, ("airflow", "inference", "shop"))
+        _clean_slate(layout, say, ("airflow", "inference", *_shop_of(recipe)))
         with _taken_down_after(layout, say):
             installation = Installation(
                 layout, say, with_parent=True, recipe=recipe.name
@@ -71,6 +73,7 @@ def run(console: Console, layout: Layout, wanted: Wanted) -> int:
 def up(console: Console, layout: Layout, wanted: Wanted) -> int:
     """Everything up and left running; what already runs is kept."""
     say = _speaker(console, time.monotonic())
+    wanted = settled(console, layout, wanted)
     data = _data_folder(wanted.data)
     layout.make()
     with holding(layout.lock, "up"):
@@ -91,7 +94,9 @@ def up(console: Console, layout: Layout, wanted: Wanted) -> int:
             )
             _complete(installation)
         else:
-            _clean_slate(layout, say, ("airflow", "inference", "mlflow", "shop"))
+            _clean_slate(
+                layout, say, ("airflow", "inference", "mlflow", *_shop_of(recipe))
+            )
             with _taken_down_after(layout, say, only_on_failure=True):
                 installation = Installation(
                     layout, say, with_parent=False, recipe=recipe.name
@@ -99,6 +104,18 @@ def up(console: Console, layout: Layout, wanted: Wanted) -> int:
                 startup.bring_up(installation, recipe, data, "up")
                 _complete(installation)
         _print_addresses(console, installation)
+    return 0
+
+
+def look(console: Console, layout: Layout, wanted: Wanted) -> int:
+    """What data or a shop holds, and the recipe for it; nothing is started."""
+    if not wanted.data and not wanted.shop:
+        raise SupervisorError(
+            "nothing to look at: make look DATA=reviews.csv, or SHOP=https://…",
+            exit_code=2,
+        )
+    recipe = settled(console, layout, replace(wanted, recipe="")).recipe
+    plain(console, f"edit it, then: make run RECIPE={recipe}")
     return 0
 
 
@@ -151,12 +168,15 @@ def _serving(installation: Installation, recipe: Recipe, data: str) -> Iterator[
     before = installation.state.catalogue
 
     def serve(catalogue: str) -> None:
-        installation.say(f"the shop serves {catalogue}")
+        installation.say(f"the shop serves {catalogue or 'nothing any more'}")
         stop_services(
             installation.layout, installation.state, ("shop",), 10, installation.say
         )
         startup.start_shop(installation, catalogue)
 
+    if not recipe.catalogue:
+        yield
+        return
     # First, so that the shop goes on as it is when the other catalogue cannot be made.
     startup.make_catalogue(installation, recipe.catalogue, data)
     if recipe.catalogue == before:
@@ -168,6 +188,10 @@ def _serving(installation: Installation, recipe: Recipe, data: str) -> Iterator[
     finally:
         with _deaf():
             serve(before)
+
+
+def _shop_of(recipe: Recipe) -> tuple[str, ...]:
+    return ("shop",) if recipe.catalogue else ()
 
 
 def _complete(installation: Installation) -> None:
@@ -255,7 +279,9 @@ def _print_addresses(console: Console, installation: Installation) -> None:
         "Airflow": f"{layout.url('airflow')}  user {ADMIN}, password {password} (kept in {layout.secrets})",
         "inference": f"{layout.url('inference')}  POST /analyze, POST /search_similar; docs at /docs",
         "MLflow": layout.url("mlflow"),
-        "shop": f"{layout.url('shop')}  catalogue {state.catalogue}",
+        "shop": f"{layout.url('shop')}  catalogue {state.catalogue}"
+        if state.catalogue
+        else "none: no source of the recipe needs the bundled shop",
         "logs": f"{layout.logs}",
         "stage": f". {layout.environment} sets what a stage run by hand needs",
         "ports": f"to change them: {', '.join(map(port_name, layout.ports))}",

@@ -9,6 +9,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
+
+import fsspec
 
 from kindling_airflow import settings_file
 from kindling_local import environment, postgres
@@ -40,6 +43,7 @@ class Recipe:
 
     #: What a run is given: a name, or the whole path of a file.
     name: str
+    #: What the bundled shop serves for it; empty where no source needs that shop.
     catalogue: str
     #: Has to be said beside every figure that involves photos.
     photo_note: str
@@ -144,13 +148,30 @@ class Installation:
             )
         return str(json.loads(output)["version"])
 
+    def example(self, run: str) -> tuple[str, bytes | None]:
+        """Text of one review of the run, and its photo where it has one."""
+        code, output, said = output_of(
+            (sys.executable, "-m", "kindling", "example", "--run", run),
+            self.product,
+            self.layout.processes,
+        )
+        if code:
+            raise SupervisorError(
+                f"python -m kindling example ended with {code}: {said}"
+            )
+        found = json.loads(output)
+        if not found["photo"]:
+            return found["text"], None
+        with fsspec.open(found["photo"], "rb") as file:
+            return found["text"], file.read()
+
 
 def resolve_recipe(layout: Layout, name: str) -> Recipe:
     """The recipe as the product reads it; SupervisorError (exit code 2) when it is unknown or broken."""
     if name.endswith((".yaml", ".yml")):
         name = str(Path(name).resolve())  # Stages stand in folders of their own.
     code, output, said = output_of(
-        (sys.executable, "-m", "kindling", "recipe", name, "--json"),
+        (sys.executable, "-m", "kindling", "recipe", name),
         {**os.environ, "PYTHONPATH": str(layout.root / "include")},
         layout.root,
     )
@@ -160,7 +181,22 @@ def resolve_recipe(layout: Layout, name: str) -> Recipe:
             exit_code=code,
         )
     content = json.loads(output)
-    return Recipe(name, content["catalogue"], content["evaluate"]["photo_note"])
+    return Recipe(name, _catalogue_of(content), content["evaluate"]["photo_note"])
+
+
+def _catalogue_of(recipe: dict[str, Any]) -> str:
+    """The one catalogue that the recipe's sources want of the bundled shop; empty without one."""
+    wanted = {
+        entry["options"]["catalogue"]
+        for entry in recipe["sources"]
+        if entry["options"].get("catalogue")
+    }
+    if len(wanted) > 1:
+        raise SupervisorError(
+            f"sources: the bundled shop serves one catalogue at a time, not {', '.join(sorted(wanted))}",
+            exit_code=2,
+        )
+    return str(next(iter(wanted), ""))
 
 
 def bring_up(
@@ -178,14 +214,15 @@ def bring_up(
     installation.say("making tables and the shop's catalogue")
     started = time.time()
     airflow = airflow_services(layout, installation.airflow, started)
-    shop = shop_service(layout, installation.product, recipe.catalogue)
+    shop = _shop(installation, recipe.catalogue)
     with ExitStack() as jobs:
         migration = [
             jobs.enter_context(job) for job in _airflow_migration(installation)
         ]
-        catalogue = jobs.enter_context(
-            _catalogue_job(installation, recipe.catalogue, data)
-        )
+        catalogue = [
+            jobs.enter_context(_catalogue_job(installation, one.catalogue, data))
+            for one in ([recipe] if recipe.catalogue else [])
+        ]
         others = [
             jobs.enter_context(job)
             for job in (
@@ -196,10 +233,10 @@ def bring_up(
         _wait_for(installation, migration)
         installation.say("starting Airflow")
         installation.start(airflow)
-        _wait_for(installation, [catalogue])
-        installation.start([shop])
+        _wait_for(installation, catalogue)
+        installation.start(shop)
         _wait_for(installation, others)
-    installation.wait([shop, *airflow])
+    installation.wait([*shop, *airflow])
     with installation.client() as client:
         # A task that names a missing pool is never scheduled, in silence.
         settings_file.apply(
@@ -266,11 +303,18 @@ def make_catalogue(installation: Installation, catalogue: str, data: str) -> Non
 
 
 def start_shop(installation: Installation, catalogue: str) -> None:
-    """Serve a catalogue that has been made."""
-    service = shop_service(installation.layout, installation.product, catalogue)
+    """Serve a catalogue that has been made; nothing is served for an empty name."""
     installation.state.catalogue = catalogue
-    installation.start([service])
-    installation.wait([service])
+    services = _shop(installation, catalogue)
+    installation.start(services)
+    save(installation.layout.state, installation.state)
+    installation.wait(services)
+
+
+def _shop(installation: Installation, catalogue: str) -> list[Service]:
+    if not catalogue:
+        return []
+    return [shop_service(installation.layout, installation.product, catalogue)]
 
 
 def _catalogue_job(installation: Installation, catalogue: str, data: str) -> Job:
@@ -286,10 +330,10 @@ def _catalogue_job(installation: Installation, catalogue: str, data: str) -> Job
 
 
 def core_runs(state: State) -> bool:
-    """Whether Airflow and the shop of an earlier `up` are all still there."""
+    """Whether Airflow and the shop, where it has one, of an earlier `up` are all still there."""
     return state.command == "up" and all(
         name in state.services and process(state.services[name])
-        for name in (*AIRFLOW, "shop")
+        for name in (*AIRFLOW, *(("shop",) if state.catalogue else ()))
     )
 
 

@@ -7,23 +7,21 @@ Always float32: convolutions this small train six times slower in bfloat16 on a 
 """
 
 import hashlib
-import io
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 from torch import nn
 
 from kindling.errors import DataError
+from kindling.pictures import PictureError, read_picture
 
-#: Pixels of a photo, before decoding, from which it is refused: a bomb, not a product photo.
-MAX_PIXELS = 50_000_000
 WIDTHS = (24, 48, 96)
 #: Of channels: Wu and He 2018, "Group Normalization". A batch holds few things, each in every condition, and its
-#: statistics say little of other photos: see "What held the image tower back" in docs/experiments.md.
+#: statistics say little of other photos: see docs/experiments/2026-11-21-image-tower.md.
 GROUPS = 8
 #: Pixels a side of one place of the damage map.
 PLACE = 4
@@ -48,29 +46,13 @@ class Preprocessing:
 
 
 def decode(data: bytes, size: int) -> np.ndarray:
-    """Any picture Pillow reads -> uint8 [size, size, 3], upright; DataError when it is none or too large."""
+    """Any picture -> uint8 [size, size, 3], upright; DataError when it is none or too large."""
     try:
-        with Image.open(io.BytesIO(data)) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise DataError(
-                    f"photo of {image.width} x {image.height} pixels; at most {MAX_PIXELS} are read"
-                )
-            image.draft(
-                "RGB", (2 * size, 2 * size)
-            )  # JPEG only: decodes at a fraction of the size.
-            upright = ImageOps.exif_transpose(image).convert("RGB")
-            return np.asarray(upright.resize((size, size), Image.Resampling.BILINEAR))
-    except (
-        UnidentifiedImageError,
-        Image.DecompressionBombError,
-        OSError,
-        SyntaxError,
-        ValueError,
-    ) as error:
+        seen = read_picture(data, at_least=2 * size)
+    except PictureError as error:
         sha256 = hashlib.sha256(data).hexdigest()
-        raise DataError(
-            f"photo {sha256[:12]} ({len(data)} bytes) cannot be read: {error}"
-        ) from error
+        raise DataError(f"photo {sha256[:12]}: {error}") from error
+    return np.asarray(seen.resize((size, size), Image.Resampling.BILINEAR))
 
 
 class ConditionMeaning(nn.Module):

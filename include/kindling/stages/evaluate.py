@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -16,20 +16,32 @@ from kindling.catalog import STAGE_NAMES
 from kindling.errors import DataError
 from kindling.evaluation.controls import Latency, latency
 from kindling.evaluation.evaluator import Answers, Evaluation, evaluate
+from kindling.evaluation.figures import EvaluationFigures
 from kindling.evaluation.report import Coverage, Provenance, render
-from kindling.modeling.baseline import Baseline
+from kindling.measure.intervals import METHOD as INTERVALS
+from kindling.modeling.baseline import FOLDER, Baseline
 from kindling.modeling.model import SentimentModel
 from kindling.observe.lineage import code_sha256
-from kindling.ports.registry import ModelVersion
+from kindling.ports.objects import ObjectStore
+from kindling.ports.registry import ModelRegistry, ModelVersion
 from kindling.recipe import EvaluateConfig
-from kindling.records import ChallengeVerdict, Example, Review, Synthesis
-from kindling.stages.contract import Context, Deps, Outcome
-from kindling.stages.dataset import examples
-from kindling.stages.train import BASELINE
+from kindling.records import Example, StageReport
+from kindling.stages.contract import Context, Outcome
+from kindling.stages.view import Holdout, RunView
 
 LATENCY_REQUESTS = 40
 
 log = logging.getLogger(__name__)
+
+
+class Needs(Protocol):
+    """What the stage is handed."""
+
+    view: RunView
+    holdout: Holdout
+    objects: ObjectStore
+    registry: ModelRegistry
+    threads: int
 
 
 @dataclass(frozen=True)
@@ -39,49 +51,36 @@ class _Measured:
     text_model: str
 
 
-def run(config: EvaluateConfig, context: Context, deps: Deps) -> Outcome:
+def run(config: EvaluateConfig, context: Context, needs: Needs) -> Outcome:
     """Figures with intervals, `report.html` and `figures.json` of the run."""
-    torch.set_num_threads(deps.threads)
-    golden = examples(deps.rows, context.run_id, ("golden",))
+    torch.set_num_threads(needs.threads)
+    golden = needs.holdout.examples()
     if not golden:
         raise DataError(
             f"run {context.run_id!r}: the golden holdout is empty; scrape more products or raise golden_share"
         )
-    candidate = deps.registry.candidate(context.run_id)
+    candidate = needs.registry.candidate(context.run_id)
     if candidate is None:
         raise DataError(f"run {context.run_id!r} registered no model; run train first")
-    champion = deps.registry.champion()
+    champion = needs.registry.champion()
     other = champion if champion and champion.version != candidate.version else None
-    measured = _measure(golden, candidate, other, config, context, deps)
-    figures = _figures(measured, candidate, other)
-    deps.registry.log_metrics(
+    measured = _measure(golden, candidate, other, config, context, needs)
+    figures = _handed_on(measured, candidate, other).to_dict()
+    needs.registry.log_metrics(
         candidate.version,
         {
             f"golden_{name}": figure.value
             for name, figure in measured.evaluation.systems["candidate"].items()
         },
     )
-    provenance = Provenance(
-        run_id=context.run_id,
-        recipe=context.recipe.name,
-        label_scheme=context.recipe.label_scheme,
-        seed=context.seed,
-        niche=context.niche,
-        photo_note=config.photo_note,
-        code_sha256=code_sha256(),
-        candidate_version=candidate.version,
-        champion_version=other.version if other else None,
-        text_model=measured.text_model,
-        torch=torch.__version__,
-        resamples=config.bootstrap,
-    )
+    provenance = _provenance(config, context, measured, candidate, other)
     html = render(
         measured.evaluation,
         provenance,
         golden,
         measured.latencies,
-        _pipeline(context, deps),
-        _coverage(context, deps),
+        _pipeline(needs.view),
+        _coverage(needs.view),
     )
     content = json.dumps(
         {
@@ -97,17 +96,50 @@ def run(config: EvaluateConfig, context: Context, deps: Deps) -> Outcome:
         rows_out=len(golden),
         figures=figures,
         uris={
-            "report": deps.objects.put_named(
+            "report": needs.objects.put_named(
                 f"runs/{context.run_id}/report.html", html.encode()
             ),
-            "figures": deps.objects.put_named(
+            "figures": needs.objects.put_named(
                 f"runs/{context.run_id}/figures.json", content.encode()
             ),
         },
         implementation={
-            "intervals": "percentile bootstrap over products",
-            "registry": deps.registry.name,
+            "intervals": INTERVALS,
+            "registry": needs.registry.name,
         },
+    )
+
+
+def _handed_on(
+    measured: _Measured, candidate: ModelVersion, champion: ModelVersion | None
+) -> EvaluationFigures:
+    return EvaluationFigures.of(
+        measured.evaluation,
+        candidate.version,
+        champion.version if champion else None,
+        measured.latencies,
+    )
+
+
+def _provenance(
+    config: EvaluateConfig,
+    context: Context,
+    measured: _Measured,
+    candidate: ModelVersion,
+    champion: ModelVersion | None,
+) -> Provenance:
+    return Provenance(
+        run_id=context.run_id,
+        recipe=context.recipe.name,
+        label_scheme=context.recipe.label_scheme,
+        seed=context.seed,
+        niche=context.niche,
+        photo_note=config.photo_note,
+        code_sha256=code_sha256(),
+        candidate_version=candidate.version,
+        champion_version=champion.version if champion else None,
+        text_model=measured.text_model,
+        torch=torch.__version__,
     )
 
 
@@ -117,17 +149,17 @@ def _measure(
     champion: ModelVersion | None,
     config: EvaluateConfig,
     context: Context,
-    deps: Deps,
+    needs: Needs,
 ) -> _Measured:
     bytes_of = {
-        uri: deps.objects.get(uri)
+        uri: needs.objects.get(uri)
         for uri in sorted({one.photo_uri for one in golden if one.photo_uri})
     }
     texts = [one.text for one in golden]
     photos = [bytes_of.get(one.photo_uri or "") for one in golden]
     with tempfile.TemporaryDirectory(prefix="kindling-evaluate-") as folder:
-        path = deps.registry.download(candidate.version, Path(folder) / "candidate")
-        model, baseline = SentimentModel.load(path), Baseline.load(path / BASELINE)
+        path = needs.registry.download(candidate.version, Path(folder) / "candidate")
+        model, baseline = SentimentModel.load(path), Baseline.load(path / FOLDER)
         log.info(
             "answering %d golden rows, %d with a photo",
             len(golden),
@@ -138,12 +170,9 @@ def _measure(
             baseline,
             texts,
             photos,
-            _champion(champion, texts, photos, Path(folder), deps),
+            _champion(champion, texts, photos, Path(folder), needs),
         )
-    log.info("bootstrap of %d resamples", config.bootstrap)
-    evaluation = evaluate(
-        golden, context.niche, answers, config.bootstrap, context.seed
-    )
+    evaluation = evaluate(golden, context.niche, answers, context.seed)
     return _Measured(evaluation, _latencies(model, texts, photos), model.text_model)
 
 
@@ -152,13 +181,13 @@ def _champion(
     texts: Sequence[str],
     photos: Sequence[bytes | None],
     folder: Path,
-    deps: Deps,
+    needs: Needs,
 ) -> np.ndarray | None:
     if champion is None:
         return None
     log.info("answering with the champion, version %s", champion.version)
     model = SentimentModel.load(
-        deps.registry.download(champion.version, folder / "champion")
+        needs.registry.download(champion.version, folder / "champion")
     )
     return model.predict(texts, photos).probabilities
 
@@ -211,59 +240,20 @@ def _latencies(
     }
 
 
-def _figures(
-    measured: _Measured, candidate: ModelVersion, champion: ModelVersion | None
-) -> dict[str, Any]:
-    """What the gate and the summary read; the slices stand in figures.json."""
-    found = measured.evaluation
-    figures: dict[str, Any] = {
-        "candidate_version": candidate.version,
-        "champion_version": champion.version if champion else None,
-        "golden_rows": found.rows,
-        "golden_products": found.products,
-        "golden_photos": found.photos,
-        "data_sha256": found.data_sha256,
-        **found.systems["candidate"],
-    }
-    for name in ("baseline", "champion"):
-        figures |= {
-            f"{name}_{metric}": figure
-            for metric, figure in found.systems.get(name, {}).items()
-        }
-    for name, by_metric in found.differences.items():
-        figures |= {
-            f"{metric}_minus_{name}": figure for metric, figure in by_metric.items()
-        }
-    if found.photo:
-        figures |= {
-            f"photo_{name}": figure for name, figure in vars(found.photo).items()
-        }
-    figures["worse_slices"] = [
-        f"{one.group}: {one.name}" for one in found.slices if one.worse
-    ]
-    figures |= {
-        f"latency_ms_{name}": asdict(one) for name, one in measured.latencies.items()
-    }
-    return figures
-
-
-def _pipeline(context: Context, deps: Deps) -> list[Any]:
+def _pipeline(view: RunView) -> list[StageReport]:
     before = STAGE_NAMES[: STAGE_NAMES.index("evaluate")]
-    reports = [deps.rows.report(context.run_id, stage) for stage in before]
+    reports = [view.report(stage) for stage in before]
     return [report for report in reports if report]
 
 
-def _coverage(context: Context, deps: Deps) -> list[Coverage]:
+def _coverage(view: RunView) -> list[Coverage]:
     """Synthetic rows made and admitted, by category and sentiment, with the conditions that were drawn."""
-    made = {one.review_id: one for one in deps.rows.read(Synthesis, context.run_id)}
-    admitted = {
-        one.review_id
-        for one in deps.rows.read(ChallengeVerdict, context.run_id, admitted=True)
-    }
+    admitted = {one.review.review_id for one in view.admitted()}
     cells: dict[tuple[str, str], Coverage] = {}
-    for review in deps.rows.read(Review, context.run_id, origin="synthetic"):
-        synthesis = made[review.review_id]
-        key = (review.category, synthesis.sentiment)
+    for one in view.synthetic():
+        key = (one.review.category, one.synthesis.sentiment)
         cell = cells.setdefault(key, Coverage(*key, made=0, admitted=0, conditions={}))
-        cells[key] = cell.with_row(review.review_id in admitted, synthesis.condition)
+        cells[key] = cell.with_row(
+            one.review.review_id in admitted, one.synthesis.condition
+        )
     return [cells[key] for key in sorted(cells)]

@@ -9,49 +9,58 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 
 from kindling.errors import DataError
-from kindling.evaluation.bootstrap import Bootstrap
-from kindling.evaluation.metrics import POLARITY, THREE_WAY, Metric
-from kindling.evaluation.sample import Sample
-from kindling.modeling.baseline import Baseline
+from kindling.measure.estimates import estimate
+from kindling.measure.metrics import POLARITY, THREE_WAY, Metric
+from kindling.measure.sample import Sample
+from kindling.modeling.baseline import FOLDER, Baseline
 from kindling.modeling.rows import Rows, as_rows
 from kindling.modeling.trainer import Hyperparameters, Trained, train
 from kindling.observe.lineage import sha256_of
-from kindling.ports.registry import ModelVersion
+from kindling.ports.objects import ObjectStore
+from kindling.ports.registry import ModelRegistry, ModelVersion
 from kindling.recipe import TrainConfig
-from kindling.records import Estimate, Example
-from kindling.stages.contract import Context, Deps, Outcome
-from kindling.stages.dataset import condition_studies, examples
-
-BASELINE = "baseline"
-BOOTSTRAP = 300
+from kindling.records import CONDITIONS, Estimate, Example, Study
+from kindling.stages.contract import Context, Outcome
+from kindling.stages.view import RunView
 
 log = logging.getLogger(__name__)
 
 
-def run(config: TrainConfig, context: Context, deps: Deps) -> Outcome:
+class Needs(Protocol):
+    """What the stage is handed."""
+
+    view: RunView
+    objects: ObjectStore
+    registry: ModelRegistry
+    text_model: Path | None
+    threads: int
+
+
+def run(config: TrainConfig, context: Context, needs: Needs) -> Outcome:
     """A registered model version with its validation figures; the golden split is never read."""
     began = time.monotonic()
-    torch.set_num_threads(deps.threads)
-    data = examples(deps.rows, context.run_id, ("train", "validation"))
-    chosen = _at_most(
-        config.max_rows, [one for one in data if one.split == "train"], context.seed
+    torch.set_num_threads(needs.threads)
+    train_rows, held_out = (
+        needs.view.examples("train"),
+        needs.view.examples("validation"),
     )
-    held_out = [one for one in data if one.split == "validation"]
+    data = [*train_rows, *held_out]
+    chosen = _at_most(config.max_rows, train_rows, context.seed)
     if not chosen or not held_out:
         raise DataError(
             f"run {context.run_id!r}: {len(chosen)} accepted train rows and {len(held_out)} validation "
             "rows; both are needed (look at what dedupe and label left out)"
         )
-    studies = condition_studies(deps.rows, context.run_id)
-    rows = as_rows([*chosen, *studies], deps.objects.get, config.image_size)
+    studies = _shots(needs.view.studies())
+    rows = as_rows([*chosen, *studies], needs.objects.get, config.image_size)
     reviews = rows.only(np.arange(len(chosen)))
-    validation = as_rows(held_out, deps.objects.get, config.image_size)
+    validation = as_rows(held_out, needs.objects.get, config.image_size)
     log.info(
         "training on %d rows (%d with photo) and %d photos of condition studies, validating on %d",
         len(chosen),
@@ -60,14 +69,12 @@ def run(config: TrainConfig, context: Context, deps: Deps) -> Outcome:
         len(held_out),
     )
     baseline = Baseline.fit(reviews.texts, reviews.labels, reviews.weights)
-    work = _work_folder(config, context, deps, [*chosen, *studies, *held_out])
+    work = _work_folder(config, context, needs, [*chosen, *studies, *held_out])
     trained = train(
-        rows, validation, _hyperparameters(config), deps.text_model, work, context.seed
+        rows, validation, _hyperparameters(config), needs.text_model, work, context.seed
     )
-    figures = _validation(
-        Sample.of(held_out), validation, baseline, trained, context.seed
-    )
-    version = _register(config, context, deps, baseline, trained, figures)
+    figures = _validation(Sample.of(held_out), validation, baseline, trained)
+    version = _register(config, context, needs, baseline, trained, figures)
     shutil.rmtree(work)
     return Outcome(
         rows_in=len(data),
@@ -80,7 +87,7 @@ def run(config: TrainConfig, context: Context, deps: Deps) -> Outcome:
             "study_photos": len(studies),
             "seconds": round(time.monotonic() - began, 1),
             "torch": torch.__version__,
-            "threads": deps.threads,
+            "threads": needs.threads,
         },
         uris={"model": version.uri},
         implementation={
@@ -90,9 +97,32 @@ def run(config: TrainConfig, context: Context, deps: Deps) -> Outcome:
             "text_tower": trained.model.text_model,
             "fusion": trained.model.fusion.method,
             "baseline": "TF-IDF + logistic regression",
-            "registry": deps.registry.name,
+            "registry": needs.registry.name,
         },
     )
+
+
+def _shots(studies: Sequence[Study]) -> list[Example]:
+    """The studies' photos, which state a condition and with weight 0 no sentiment; in fours."""
+    return [
+        Example(
+            review_id=f"{study.study_id}/{condition}",
+            product_id=study.product_id,
+            category="",
+            text="",
+            sentiment="neutral",
+            rating=3,
+            origin="synthetic",
+            split="train",
+            weight=0.0,
+            photo_id=study.uris[condition],
+            photo_uri=study.uris[condition],
+            condition=condition,
+            intact_uri=study.uris["intact"],
+        )
+        for study in studies
+        for condition in CONDITIONS
+    ]
 
 
 def _hyperparameters(config: TrainConfig) -> Hyperparameters:
@@ -107,16 +137,16 @@ def _at_most(limit: int, rows: list[Example], seed: int) -> list[Example]:
 
 
 def _work_folder(
-    config: TrainConfig, context: Context, deps: Deps, data: Sequence[Example]
+    config: TrainConfig, context: Context, needs: Needs, data: Sequence[Example]
 ) -> Path:
     """Where the checkpoints of exactly this training lie: other rows or settings never find them."""
     identity = sha256_of(
         {
             "config": config.model_dump(mode="json"),
             "seed": context.seed,
-            "threads": deps.threads,
+            "threads": needs.threads,
             "torch": torch.__version__,
-            "text_model": str(deps.text_model),
+            "text_model": str(needs.text_model),
             "rows": [dataclasses.asdict(one) for one in data],
         }
     )
@@ -125,10 +155,9 @@ def _work_folder(
 
 
 def _validation(
-    sample: Sample, rows: Rows, baseline: Baseline, trained: Trained, seed: int
+    sample: Sample, rows: Rows, baseline: Baseline, trained: Trained
 ) -> dict[str, Estimate]:
     """Validation figures; temperature and fusion were fitted on these rows, so they are a little too good."""
-    bootstrap = Bootstrap(BOOTSTRAP, seed)
     answers = {
         "validation": _answers(trained, rows),
         "validation_baseline": baseline.probabilities(rows.texts),
@@ -137,7 +166,7 @@ def _validation(
         (POLARITY,) if POLARITY.counts(sample.truth).any() else ()
     )
     return {
-        f"{name}_{metric.name}": bootstrap.estimate(metric, sample, probabilities)
+        f"{name}_{metric.name}": estimate(metric, sample, probabilities)
         for name, probabilities in answers.items()
         for metric in metrics
     }
@@ -156,15 +185,15 @@ def _answers(trained: Trained, rows: Rows) -> np.ndarray:
 def _register(
     config: TrainConfig,
     context: Context,
-    deps: Deps,
+    needs: Needs,
     baseline: Baseline,
     trained: Trained,
     figures: dict[str, Estimate],
 ) -> ModelVersion:
     with tempfile.TemporaryDirectory(prefix="kindling-model-") as folder:
-        baseline.save(Path(folder) / BASELINE)
+        baseline.save(Path(folder) / FOLDER)
         trained.model.save(Path(folder))
-        version = deps.registry.register(
+        version = needs.registry.register(
             context.run_id,
             Path(folder),
             {
@@ -172,7 +201,7 @@ def _register(
                 "seed": context.seed,
                 "recipe": context.recipe.name,
             },
-            {name: estimate.value for name, estimate in figures.items()},
+            {name: figure.value for name, figure in figures.items()},
         )
     log.info("registered version %s at %s", version.version, version.uri)
     return version

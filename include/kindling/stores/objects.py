@@ -52,9 +52,10 @@ class FsspecObjects:
     def get(self, uri: str) -> bytes:
         """The bytes; DataError naming the URI when they are not there."""
         try:
-            return self._filesystem.cat_file(uri)
+            data: bytes = self._filesystem.cat_file(uri)
         except FileNotFoundError:
             raise DataError(f"object {uri} is not in the store") from None
+        return data
 
     def _write(self, uri: str, data: bytes) -> None:
         if self._protocol != "file":

@@ -2,13 +2,17 @@
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from kindling.errors import DataError
+from kindling.evaluation.figures import EvaluationFigures
 from kindling.recipe import EvaluateConfig, PromoteConfig, Recipe, TrainConfig
 from kindling.records import (
+    CONDITIONS,
     ChallengeVerdict,
     DedupeDecision,
     Estimate,
@@ -16,10 +20,12 @@ from kindling.records import (
     Photo,
     Review,
     StageReport,
+    Study,
     Synthesis,
 )
 from kindling.stages import evaluate, promote, train
-from kindling.stages.contract import Context, Deps, Outcome
+from kindling.stages.contract import Context, Outcome
+from kindling.stages.view import Holdout, RunView
 from kindling.stores.memory import MemoryObjects, MemoryRows
 
 TRAIN = TrainConfig(
@@ -35,7 +41,11 @@ EVALUATE = EvaluateConfig(bootstrap=100, photo_note="Photos are drawn.")
 PROMOTE = PromoteConfig(bar=0.5, min_photos=30)
 CONTEXT = Context(
     "night-1",
-    Recipe(name="tiny", summary="", catalogue="bundled-smoke"),
+    Recipe(
+        name="tiny",
+        summary="",
+        sources=({"kind": "shop", "catalogue": "bundled-smoke"},),
+    ),
     ("Vases",),
     20,
     seed=5,
@@ -43,7 +53,7 @@ CONTEXT = Context(
 
 
 @pytest.fixture
-def deps(drawn, studies, text_model, registry) -> Deps:
+def needs(drawn, studies, text_model, registry) -> Any:
     rows, objects, photos = MemoryRows(), MemoryObjects(), {}
     made = [
         one
@@ -58,18 +68,14 @@ def deps(drawn, studies, text_model, registry) -> Deps:
     for uri, data in photos.items():
         objects.put_named(uri.removeprefix("memory://"), data)
     records = [
-        Photo(
-            one.photo_id,
-            one.product_id,
-            "product",
-            "synthetic",
-            one.photo_uri,
-            48,
-            48,
-            condition=one.condition,
-            base_photo_id=None if one.condition == "intact" else one.intact_uri,
+        Study(
+            f"study-{at:02d}",
+            four[0].product_id,
+            "base",
+            {one.condition: one.photo_uri for one in four},
         )
-        for one in shown
+        for at in range(0, len(shown), len(CONDITIONS))
+        if (four := shown[at : at + len(CONDITIONS)])
     ]
     for one in made:
         records += [
@@ -110,25 +116,30 @@ def deps(drawn, studies, text_model, registry) -> Deps:
                 )
             )
     rows.commit(StageReport("label", CONTEXT.run_id, len(made), len(made)), records, [])
-    return Deps(
+    return SimpleNamespace(
         rows=rows,
+        view=RunView(rows, CONTEXT.run_id),
+        holdout=Holdout(rows, CONTEXT.run_id),
         objects=objects,
-        keywords=None,
-        vectors=None,
-        alias=None,
-        embeddings=None,  # type: ignore[arg-type]
         registry=registry,
-        shop_url="",
-        chromium=None,
         text_model=text_model,
         threads=1,
     )
 
 
-def commit(stage: str, outcome: Outcome, deps: Deps) -> Outcome:
+def elsewhere(needs: Any, run_id: str) -> Any:
+    """The same stores, opened for another run."""
+    doors = {
+        "view": RunView(needs.rows, run_id),
+        "holdout": Holdout(needs.rows, run_id),
+    }
+    return SimpleNamespace(**{**vars(needs), **doors})
+
+
+def commit(stage: str, outcome: Outcome, needs: Any) -> Outcome:
     """What the runner does with an outcome, figures as JSON gives them back."""
     figures = json.loads(json.dumps(dict(outcome.figures), default=vars))
-    deps.rows.commit(
+    needs.rows.commit(
         StageReport(
             stage, CONTEXT.run_id, outcome.rows_in, outcome.rows_out, figures=figures
         ),
@@ -139,43 +150,45 @@ def commit(stage: str, outcome: Outcome, deps: Deps) -> Outcome:
 
 
 def night(
-    deps: Deps, rules: PromoteConfig = PROMOTE
+    needs: Any, rules: PromoteConfig = PROMOTE
 ) -> tuple[Outcome, Outcome, Outcome]:
     return (
-        commit("train", train.run(TRAIN, CONTEXT, deps), deps),
-        commit("evaluate", evaluate.run(EVALUATE, CONTEXT, deps), deps),
-        commit("promote", promote.run(rules, CONTEXT, deps), deps),
+        commit("train", train.run(TRAIN, CONTEXT, needs), needs),
+        commit("evaluate", evaluate.run(EVALUATE, CONTEXT, needs), needs),
+        commit("promote", promote.run(rules, CONTEXT, needs), needs),
     )
 
 
-def test_a_night_from_rows_to_champion(deps: Deps) -> None:
-    trained, evaluated, promoted = night(deps)
+def test_a_night_from_rows_to_champion(needs: Any) -> None:
+    trained, evaluated, promoted = night(needs)
     assert (
         trained.rows_in == 270
         and trained.rows_out == 180
         and trained.figures["rows"]["train/synthetic/negative"] > 0
     )
-    assert set(deps.registry.params["1"]) >= {"epochs", "seed", "recipe"}
-    figure = evaluated.figures["three_way_macro_f1"]
+    assert set(needs.registry.params["1"]) >= {"epochs", "seed", "recipe"}
+    figures = EvaluationFigures.from_dict(evaluated.figures)
+    figure = figures.systems["candidate"]["three_way_macro_f1"]
     assert (
         isinstance(figure, Estimate)
         and figure.n == evaluated.rows_in == 150
         and figure.value > 0.6
     )
     assert (
-        evaluated.figures["golden_photos"] > 30
-        and evaluated.figures["photo_log_loss_gain"].low > 0
+        figures.golden_photos > 30
+        and figures.photo is not None
+        and figures.photo.log_loss_gain.low > 0
     )
-    assert deps.registry.metrics["1"]["golden_three_way_macro_f1"] == figure.value
+    assert needs.registry.metrics["1"]["golden_three_way_macro_f1"] == figure.value
     assert promoted.figures["promoted"], promoted.figures["reasons"]
-    assert deps.registry.champion().version == "1"
+    assert needs.registry.champion().version == "1"
 
-    page = deps.objects.get(evaluated.uris["report"]).decode()
+    page = needs.objects.get(evaluated.uris["report"]).decode()
     assert (
         evaluated.uris["report"].endswith("runs/night-1/report.html")
         and "Photos are drawn." in page
     )
-    numbers = json.loads(deps.objects.get(evaluated.uris["figures"]))
+    numbers = json.loads(needs.objects.get(evaluated.uris["figures"]))
     assert (
         numbers["evaluation"]["data_sha256"] == figure.data_sha256
         and numbers["provenance"]["seed"] == 5
@@ -184,7 +197,7 @@ def test_a_night_from_rows_to_champion(deps: Deps) -> None:
         [dict(one.figures) for one in (trained, evaluated, promoted)], default=vars
     )
 
-    again = promote.run(PROMOTE, CONTEXT, deps)
+    again = promote.run(PROMOTE, CONTEXT, needs)
     assert (
         again.figures["promoted"]
         and again.figures["checks"][0]["name"] == "already champion"
@@ -192,25 +205,26 @@ def test_a_night_from_rows_to_champion(deps: Deps) -> None:
 
 
 def test_a_second_training_is_the_same_model_and_is_compared_with_the_first(
-    deps: Deps,
+    needs: Any,
 ) -> None:
-    night(deps)
-    _, evaluated, promoted = night(deps)
+    night(needs)
+    _, evaluated, promoted = night(needs)
     old, new = (
-        deps.registry._root / version / "manifest.json" for version in ("1", "2")
+        needs.registry._root / version / "manifest.json" for version in ("1", "2")
     )
     assert old.read_bytes() == new.read_bytes()
-    difference = evaluated.figures["three_way_macro_f1_minus_champion"]
+    figures = EvaluationFigures.from_dict(evaluated.figures)
+    difference = figures.differences["champion"]["three_way_macro_f1"]
     assert (difference.value, difference.low, difference.high) == (0, 0, 0)
     assert promoted.figures["promoted"] and promoted.figures["previous_champion"] == "1"
 
 
 def test_training_never_asks_for_golden_rows(
-    deps: Deps, monkeypatch: pytest.MonkeyPatch
+    needs: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     photos = {
         row.uri
-        for row in deps.rows.read(Photo, CONTEXT.run_id)
+        for row in needs.rows.read(Photo, CONTEXT.run_id)
         if row.product_id.startswith("golden")
     }
     seen: list[str] = []
@@ -218,74 +232,69 @@ def test_training_never_asks_for_golden_rows(
     monkeypatch.setattr(
         MemoryObjects, "get", lambda self, uri: (seen.append(uri), real(self, uri))[1]
     )
-    asked: list[tuple[str, ...]] = []
-    joined = train.examples
-    monkeypatch.setattr(
-        train, "examples", lambda *a: (asked.append(a[2]), joined(*a))[1]
-    )
-    train.run(replace_epochs(TRAIN), CONTEXT, deps)
-    assert asked == [("train", "validation")] and seen and not photos & set(seen)
+    needs.holdout = None
+    train.run(replace_epochs(TRAIN), CONTEXT, needs)
+    assert seen and not photos & set(seen)
 
 
 def replace_epochs(config: TrainConfig) -> TrainConfig:
     return config.model_copy(update={"epochs": 1, "image_epochs": 1})
 
 
-def test_max_rows_limits_training(deps: Deps) -> None:
+def test_max_rows_limits_training(needs: Any) -> None:
     outcome = train.run(
-        replace_epochs(TRAIN).model_copy(update={"max_rows": 100}), CONTEXT, deps
+        replace_epochs(TRAIN).model_copy(update={"max_rows": 100}), CONTEXT, needs
     )
     assert outcome.rows_out == 100
 
 
-def test_a_model_below_the_bar_leaves_the_alias(deps: Deps) -> None:
-    night(deps)
-    _, _, promoted = night(deps, PROMOTE.model_copy(update={"bar": 0.999}))
+def test_a_model_below_the_bar_leaves_the_alias(needs: Any) -> None:
+    night(needs)
+    _, _, promoted = night(needs, PROMOTE.model_copy(update={"bar": 0.999}))
     assert not promoted.figures["promoted"] and promoted.figures["reasons"][
         0
     ].startswith("bar: ")
     assert (
-        deps.registry.champion().version == "1" == promoted.figures["champion_version"]
+        needs.registry.champion().version == "1" == promoted.figures["champion_version"]
     )
     assert promoted.rows_out == 0
 
 
 def test_a_champion_that_changed_after_the_evaluation_stops_the_promotion(
-    deps: Deps,
+    needs: Any,
 ) -> None:
-    night(deps, PROMOTE.model_copy(update={"bar": 0.999}))
-    other = deps.registry.register("night-0", deps.registry._root / "1", {}, {})
-    deps.registry.promote(other.version)
-    promoted = promote.run(PROMOTE, CONTEXT, deps)
+    night(needs, PROMOTE.model_copy(update={"bar": 0.999}))
+    other = needs.registry.register("night-0", needs.registry._root / "1", {}, {})
+    needs.registry.promote(other.version)
+    promoted = promote.run(PROMOTE, CONTEXT, needs)
     assert (
         not promoted.figures["promoted"]
         and "run evaluate again" in promoted.figures["reasons"][-1]
     )
 
 
-def test_missing_steps_are_named(deps: Deps) -> None:
+def test_missing_steps_are_named(needs: Any) -> None:
     with pytest.raises(DataError, match="registered no model"):
-        evaluate.run(EVALUATE, CONTEXT, deps)
+        evaluate.run(EVALUATE, CONTEXT, needs)
     with pytest.raises(DataError, match="no evaluation"):
-        promote.run(PROMOTE, CONTEXT, deps)
-    elsewhere = replace(CONTEXT, run_id="nowhere")
+        promote.run(PROMOTE, CONTEXT, needs)
+    context, other = replace(CONTEXT, run_id="nowhere"), elsewhere(needs, "nowhere")
     with pytest.raises(DataError, match="0 accepted train rows"):
-        train.run(TRAIN, elsewhere, deps)
+        train.run(TRAIN, context, other)
     with pytest.raises(DataError, match="golden holdout is empty"):
-        evaluate.run(EVALUATE, elsewhere, deps)
+        evaluate.run(EVALUATE, context, other)
 
 
-def test_the_figures_are_those_of_the_served_model(deps: Deps, tmp_path) -> None:
+def test_the_figures_are_those_of_the_served_model(needs: Any, tmp_path) -> None:
     """Evaluation fuses logits itself, for the controls; it must not drift from `predict`."""
     from kindling.modeling.model import SentimentModel
-    from kindling.stages.dataset import examples
 
-    _, evaluated, _ = night(deps)
-    golden = examples(deps.rows, CONTEXT.run_id, ("golden",))
-    model = SentimentModel.load(deps.registry.download("1", tmp_path / "again"))
+    _, evaluated, _ = night(needs)
+    golden = needs.holdout.examples()
+    model = SentimentModel.load(needs.registry.download("1", tmp_path / "again"))
     found = model.predict(
         [one.text for one in golden],
-        [deps.objects.get(one.photo_uri) if one.photo_uri else None for one in golden],
+        [needs.objects.get(one.photo_uri) if one.photo_uri else None for one in golden],
     )
     right = np.mean(
         [
@@ -293,4 +302,5 @@ def test_the_figures_are_those_of_the_served_model(deps: Deps, tmp_path) -> None
             for said, one in zip(found.sentiments, golden, strict=True)
         ]
     )
-    assert evaluated.figures["accuracy"].value == pytest.approx(right)
+    figures = EvaluationFigures.from_dict(evaluated.figures)
+    assert figures.systems["candidate"]["accuracy"].value == pytest.approx(right)
