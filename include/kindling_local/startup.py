@@ -171,7 +171,7 @@ def resolve_recipe(layout: Layout, name: str) -> Recipe:
     if name.endswith((".yaml", ".yml")):
         name = str(Path(name).resolve())  # Stages stand in folders of their own.
     code, output, said = output_of(
-        (sys.executable, "-m", "kindling", "recipe", name, "--json"),
+        (sys.executable, "-m", "kindling", "recipe", name),
         {**os.environ, "PYTHONPATH": str(layout.root / "include")},
         layout.root,
     )

@@ -148,7 +148,10 @@ def test_what_is_no_table_is_named_for_what_it_is(survey, content, said):
 
 
 def test_a_truncated_archive_gives_what_came_before(survey, reasons):
-    rows = [line(n, body=f"Number {random.Random(n).random()} of them") for n in range(1, 400)]
+    rows = [
+        line(n, body=f"Number {random.Random(n).random()} of them")
+        for n in range(1, 400)
+    ]
     whole = gzip.compress(csv(*rows).encode())
     found = survey(whole[: len(whole) // 2], "reviews.csv.gz")
     assert len(found.reviews) > 20
