@@ -7,11 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-import torch
-
 from kindling.errors import DataError
-from kindling.modeling.model import SentimentModel
-from kindling.modeling.text_tower import Embedder
+from kindling.extensions import load_classifier
+from kindling.modeling.device import set_threads
+from kindling.modeling.embedder import Embedder
 from kindling.serving.intake import Analyze
 from kindling.serving.predictor import Predictor
 from kindling.serving.search import ReviewSearch
@@ -26,7 +25,7 @@ class Champion:
     """The predictor that answers now. `predictor` is replaced whole, after the new one has answered once."""
 
     def __init__(self, deps: Deps, look_every_s: float = LOOK_EVERY_S) -> None:
-        torch.set_num_threads(deps.threads)
+        set_threads(deps.threads)
         self._deps, self._look_every_s = deps, look_every_s
         self._stop = threading.Event()
         champion, index = deps.registry.champion(), deps.alias.current()
@@ -73,14 +72,11 @@ class Champion:
 
     def _model(self, version: str) -> dict[str, object]:
         with tempfile.TemporaryDirectory(prefix="kindling-champion-") as folder:
-            model = SentimentModel.load(
-                self._deps.registry.download(version, Path(folder))
-            )
-        # Without validation rows the temperature stays at exactly 1.
+            model = load_classifier(self._deps.registry.download(version, Path(folder)))
         return {
             "model": model,
             "model_version": version,
-            "calibrated": model.fusion.text_temperature != 1.0,
+            "calibrated": model.calibrated,
         }
 
     def _search(self, version: str) -> ReviewSearch:

@@ -7,48 +7,36 @@ from kindling.records import (
     CONDITIONS,
     SPLITS,
     ChallengeVerdict,
+    Condition,
     DedupeDecision,
     Example,
     Label,
     Photo,
     Review,
     Split,
+    Study,
     Synthesis,
 )
 
 
-def condition_studies(rows: RowStore, run_id: str) -> list[Example]:
-    """Synthetic photos that no review shows: they state a condition, and with weight 0 no sentiment.
-
-    In fours: one shot in each condition, intact first.
-    """
-    edits: dict[str, dict[str, Photo]] = {}
+def studies(rows: RowStore, run_id: str) -> list[Study]:
+    """Shots of one thing in every condition; those that lack a condition are left out."""
+    shots: dict[str, dict[Condition, Photo]] = {}
     for photo in rows.read(Photo, run_id, origin="synthetic", kind="product"):
-        shot = photo.photo_id if photo.condition == "intact" else photo.base_photo_id
-        edits.setdefault(shot or "", {})[photo.condition or ""] = photo
-    fours = [
-        [one[condition] for condition in CONDITIONS]
-        for _, one in sorted(edits.items())
-        if len(one) == len(CONDITIONS)
-    ]
+        if photo.condition is None:
+            continue
+        intact = photo.condition == "intact"
+        study_id = photo.photo_id if intact else photo.base_photo_id
+        shots.setdefault(study_id or "", {})[photo.condition] = photo
     return [
-        Example(
-            review_id=photo.photo_id,
-            product_id=photo.product_id,
-            category="",
-            text="",
-            sentiment="neutral",
-            rating=3,
-            origin="synthetic",
-            split="train",
-            weight=0.0,
-            photo_id=photo.photo_id,
-            photo_uri=photo.uri,
-            condition=photo.condition,
-            intact_uri=four[0].uri,
+        Study(
+            study_id=study_id,
+            product_id=of["intact"].product_id,
+            base_photo_id=of["intact"].base_photo_id or "",
+            uris={condition: of[condition].uri for condition in CONDITIONS},
         )
-        for four in fours
-        for photo in four
+        for study_id, of in sorted(shots.items())
+        if len(of) == len(CONDITIONS)
     ]
 
 

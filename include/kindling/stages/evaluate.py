@@ -17,9 +17,10 @@ from kindling.errors import DataError
 from kindling.evaluation.controls import Latency, latency
 from kindling.evaluation.evaluator import Answers, Evaluation, evaluate
 from kindling.evaluation.report import Coverage, Provenance, render
-from kindling.modeling.baseline import Baseline
-from kindling.modeling.model import SentimentModel
+from kindling.extensions import load_classifier
+from kindling.modeling.device import set_threads
 from kindling.observe.lineage import code_sha256
+from kindling.ports.classifier import Classifier
 from kindling.ports.registry import ModelVersion
 from kindling.recipe import EvaluateConfig
 from kindling.records import ChallengeVerdict, Example, Review, Synthesis
@@ -41,7 +42,7 @@ class _Measured:
 
 def run(config: EvaluateConfig, context: Context, deps: Deps) -> Outcome:
     """Figures with intervals, `report.html` and `figures.json` of the run."""
-    torch.set_num_threads(deps.threads)
+    set_threads(deps.threads)
     golden = examples(deps.rows, context.run_id, ("golden",))
     if not golden:
         raise DataError(
@@ -127,7 +128,7 @@ def _measure(
     photos = [bytes_of.get(one.photo_uri or "") for one in golden]
     with tempfile.TemporaryDirectory(prefix="kindling-evaluate-") as folder:
         path = deps.registry.download(candidate.version, Path(folder) / "candidate")
-        model, baseline = SentimentModel.load(path), Baseline.load(path / BASELINE)
+        model, baseline = load_classifier(path), load_classifier(path / BASELINE)
         log.info(
             "answering %d golden rows, %d with a photo",
             len(golden),
@@ -144,7 +145,7 @@ def _measure(
     evaluation = evaluate(
         golden, context.niche, answers, config.bootstrap, context.seed
     )
-    return _Measured(evaluation, _latencies(model, texts, photos), model.text_model)
+    return _Measured(evaluation, _latencies(model, texts, photos), model.base_model)
 
 
 def _champion(
@@ -157,41 +158,40 @@ def _champion(
     if champion is None:
         return None
     log.info("answering with the champion, version %s", champion.version)
-    model = SentimentModel.load(
+    model = load_classifier(
         deps.registry.download(champion.version, folder / "champion")
     )
     return model.predict(texts, photos).probabilities
 
 
 def _answers(
-    model: SentimentModel,
-    baseline: Baseline,
+    model: Classifier,
+    baseline: Classifier,
     texts: Sequence[str],
     photos: Sequence[bytes | None],
     champion: np.ndarray | None,
 ) -> Answers:
-    """The candidate's towers run once; the controls only fuse their logits anew."""
-    pictured = np.array(
-        [row for row, photo in enumerate(photos) if photo is not None], dtype=np.int64
-    )
-    text = model.text.logits(texts)
-    answers, image = model.fusion.probabilities(text, None), None
-    if model.image and len(pictured):
-        image = model.image.logits([photos[row] for row in pictured])  # type: ignore[misc]
-        answers[pictured] = model.fusion.probabilities(text[pictured], image)
+    """The candidate is asked again and again for the photo control, and remembers what it has read."""
+    asked = model.remembering()
+
+    def ask(text_of: np.ndarray | None, photo_of: np.ndarray | None) -> np.ndarray:
+        nothing = [None] * len(photo_of if text_of is None else text_of)
+        said = nothing if text_of is None else [texts[row] for row in text_of]
+        seen = nothing if photo_of is None else [photos[row] for row in photo_of]
+        return asked.predict(said, seen).probabilities
+
+    pictured = [row for row, photo in enumerate(photos) if photo is not None]
     return Answers(
-        answers,
-        baseline.probabilities(texts),
+        asked.predict(texts, photos).probabilities,
+        baseline.predict(texts, photos).probabilities,
         champion,
-        text,
-        image,
-        pictured,
-        model.fusion.probabilities,
+        np.array(pictured, dtype=np.int64),
+        ask if model.reads_photos else None,
     )
 
 
 def _latencies(
-    model: SentimentModel, texts: Sequence[str], photos: Sequence[bytes | None]
+    model: Classifier, texts: Sequence[str], photos: Sequence[bytes | None]
 ) -> dict[str, Latency]:
     pairs = list(zip(texts, photos, strict=True))
     requests = {

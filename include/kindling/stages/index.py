@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 import numpy as np
-import torch
 
 from kindling.errors import DataError
-from kindling.modeling.text_tower import Embedder
+from kindling.modeling.device import set_threads
+from kindling.modeling.embedder import Embedder
 from kindling.observe.lineage import sha256_of
 from kindling.ports.index import Document, EmbeddingCache, VectorIndex, VectorRow
 from kindling.ports.rows import RowStore
@@ -31,7 +31,7 @@ def run(config: IndexConfig, context: Context, deps: Deps) -> Outcome:
 
     DataError when a check fails: the alias stays, and the failed version is dropped.
     """
-    torch.set_num_threads(deps.threads)
+    set_threads(deps.threads)
     embedder = Embedder(deps.text_model)
     documents, rejections = _documents(deps.rows, context.run_id)
     embeddings, embedded = _embeddings(

@@ -1,9 +1,7 @@
-"""Train the baseline and the compact model on the run's accepted rows, and register the folder."""
+"""Train the recipe's model and the baseline on the run's accepted rows, and register the folder."""
 
 import dataclasses
-import hashlib
 import logging
-import shutil
 import tempfile
 import time
 from collections import Counter
@@ -14,19 +12,20 @@ from typing import Any
 import numpy as np
 import torch
 
+from kindling import extensions
 from kindling.errors import DataError
 from kindling.evaluation.bootstrap import Bootstrap
-from kindling.evaluation.metrics import POLARITY, THREE_WAY, Metric
+from kindling.evaluation.metrics import POLARITY, THREE_WAY
 from kindling.evaluation.sample import Sample
-from kindling.modeling.baseline import Baseline
-from kindling.modeling.rows import Rows, as_rows
-from kindling.modeling.trainer import Hyperparameters, Trained, train
+from kindling.modeling import tfidf
+from kindling.modeling.device import set_threads
 from kindling.observe.lineage import sha256_of
+from kindling.ports.classifier import Trained, TrainingData, TrainingTools
 from kindling.ports.registry import ModelVersion
 from kindling.recipe import TrainConfig
-from kindling.records import Estimate, Example
+from kindling.records import CONDITIONS, Estimate, Example
 from kindling.stages.contract import Context, Deps, Outcome
-from kindling.stages.dataset import condition_studies, examples
+from kindling.stages.dataset import examples, studies
 
 BASELINE = "baseline"
 BOOTSTRAP = 300
@@ -37,66 +36,72 @@ log = logging.getLogger(__name__)
 def run(config: TrainConfig, context: Context, deps: Deps) -> Outcome:
     """A registered model version with its validation figures; the golden split is never read."""
     began = time.monotonic()
-    torch.set_num_threads(deps.threads)
-    data = examples(deps.rows, context.run_id, ("train", "validation"))
-    chosen = _at_most(
-        config.max_rows, [one for one in data if one.split == "train"], context.seed
-    )
-    held_out = [one for one in data if one.split == "validation"]
-    if not chosen or not held_out:
-        raise DataError(
-            f"run {context.run_id!r}: {len(chosen)} accepted train rows and {len(held_out)} validation "
-            "rows; both are needed (look at what dedupe and label left out)"
-        )
-    studies = condition_studies(deps.rows, context.run_id)
-    rows = as_rows([*chosen, *studies], deps.objects.get, config.image_size)
-    reviews = rows.only(np.arange(len(chosen)))
-    validation = as_rows(held_out, deps.objects.get, config.image_size)
+    set_threads(deps.threads)
+    rows = examples(deps.rows, context.run_id, ("train", "validation"))
+    data = _training_data(rows, config, context, deps)
     log.info(
-        "training on %d rows (%d with photo) and %d photos of condition studies, validating on %d",
-        len(chosen),
-        len(reviews.with_photo),
-        len(studies),
-        len(held_out),
+        "training %s on %d rows (%d with photo) and %d studies of conditions, validating on %d",
+        config.model,
+        len(data.train),
+        sum(one.photo_uri is not None for one in data.train),
+        len(data.studies),
+        len(data.validation),
     )
-    baseline = Baseline.fit(reviews.texts, reviews.labels, reviews.weights)
-    work = _work_folder(config, context, deps, [*chosen, *studies, *held_out])
-    trained = train(
-        rows, validation, _hyperparameters(config), deps.text_model, work, context.seed
+    tools = TrainingTools(
+        objects=deps.objects,
+        work=_work(config, context, deps, data),
+        text_model=deps.text_model,
+        threads=deps.threads,
+        seed=context.seed,
     )
-    figures = _validation(
-        Sample.of(held_out), validation, baseline, trained, context.seed
+    trained = extensions.find("classifier", config.model).train(
+        data, _options(config), tools
     )
+    baseline = tfidf.train(data, tfidf.Options(), tools)
+    figures = _validation(data.validation, baseline, trained, context.seed, deps)
     version = _register(config, context, deps, baseline, trained, figures)
-    shutil.rmtree(work)
+    deps.objects.remove_named(tools.work)
     return Outcome(
-        rows_in=len(data),
-        rows_out=len(chosen),
+        rows_in=len(rows),
+        rows_out=len(data.train),
         figures={
             **figures,
-            **_about(trained),
+            **trained.figures,
             "model_version": version.version,
-            "rows": _counts(data),
-            "study_photos": len(studies),
+            "rows": _counts(rows),
+            "study_photos": len(data.studies) * len(CONDITIONS),
             "seconds": round(time.monotonic() - began, 1),
             "torch": torch.__version__,
             "threads": deps.threads,
         },
         uris={"model": version.uri},
         implementation={
-            "model": "compact text+image"
-            if trained.image
-            else "compact text only: too few training photos",
-            "text_tower": trained.model.text_model,
-            "fusion": trained.model.fusion.method,
-            "baseline": "TF-IDF + logistic regression",
+            **trained.implementation,
+            "baseline": baseline.classifier.base_model,
             "registry": deps.registry.name,
         },
     )
 
 
-def _hyperparameters(config: TrainConfig) -> Hyperparameters:
-    return Hyperparameters(**config.model_dump(exclude={"max_rows"}))
+def _training_data(
+    rows: list[Example], config: TrainConfig, context: Context, deps: Deps
+) -> TrainingData:
+    train = [one for one in rows if one.split == "train"]
+    validation = [one for one in rows if one.split == "validation"]
+    if not train or not validation:
+        raise DataError(
+            f"run {context.run_id!r}: {len(train)} accepted train rows and {len(validation)} validation "
+            "rows; both are needed (look at what dedupe and label left out)"
+        )
+    return TrainingData(
+        train=_at_most(config.max_rows, train, context.seed),
+        validation=validation,
+        studies=studies(deps.rows, context.run_id),
+    )
+
+
+def _options(config: TrainConfig) -> Any:
+    return extensions.options("classifier", config.model, config.model_options)
 
 
 def _at_most(limit: int, rows: list[Example], seed: int) -> list[Example]:
@@ -106,69 +111,61 @@ def _at_most(limit: int, rows: list[Example], seed: int) -> list[Example]:
     return [rows[at] for at in sorted(kept)]
 
 
-def _work_folder(
-    config: TrainConfig, context: Context, deps: Deps, data: Sequence[Example]
-) -> Path:
-    """Where the checkpoints of exactly this training lie: other rows or settings never find them."""
+def _work(config: TrainConfig, context: Context, deps: Deps, data: TrainingData) -> str:
+    """Where the checkpoints of exactly this training are kept: other rows or settings never find them."""
     identity = sha256_of(
         {
-            "config": config.model_dump(mode="json"),
+            "model": config.model,
+            "options": _options(config).model_dump(mode="json"),
             "seed": context.seed,
             "threads": deps.threads,
             "torch": torch.__version__,
             "text_model": str(deps.text_model),
-            "rows": [dataclasses.asdict(one) for one in data],
+            "data": dataclasses.asdict(data),
         }
     )
-    run_id = hashlib.sha256(context.run_id.encode()).hexdigest()[:12]
-    return Path(tempfile.gettempdir()) / f"kindling-train-{run_id}-{identity[:16]}"
+    return f"runs/{context.run_id}/checkpoints/{identity[:16]}"
 
 
 def _validation(
-    sample: Sample, rows: Rows, baseline: Baseline, trained: Trained, seed: int
+    rows: Sequence[Example], baseline: Trained, trained: Trained, seed: int, deps: Deps
 ) -> dict[str, Estimate]:
     """Validation figures; temperature and fusion were fitted on these rows, so they are a little too good."""
-    bootstrap = Bootstrap(BOOTSTRAP, seed)
-    answers = {
-        "validation": _answers(trained, rows),
-        "validation_baseline": baseline.probabilities(rows.texts),
-    }
-    metrics: tuple[Metric, ...] = (THREE_WAY,) + (
-        (POLARITY,) if POLARITY.counts(sample.truth).any() else ()
-    )
-    return {
-        f"{name}_{metric.name}": bootstrap.estimate(metric, sample, probabilities)
-        for name, probabilities in answers.items()
-        for metric in metrics
-    }
-
-
-def _answers(trained: Trained, rows: Rows) -> np.ndarray:
-    model, pictured = trained.model, rows.with_photo
-    logits = model.text.logits(rows.texts)
-    answers = model.fusion.probabilities(logits, None)
-    if model.image and len(pictured):
-        seen = model.image.logits_of(rows.pictures)[0][rows.picture_of[pictured]]
-        answers[pictured] = model.fusion.probabilities(logits[pictured], seen)
-    return answers
+    sample, bootstrap = Sample.of(rows), Bootstrap(BOOTSTRAP, seed)
+    texts = [one.text for one in rows]
+    photos = [
+        deps.objects.get(one.photo_uri) if one.photo_uri else None for one in rows
+    ]
+    metrics = [THREE_WAY]
+    if POLARITY.counts(sample.truth).any():
+        metrics.append(POLARITY)
+    figures = {}
+    for name, one in (("validation", trained), ("validation_baseline", baseline)):
+        answers = one.classifier.predict(texts, photos).probabilities
+        for metric in metrics:
+            figure = bootstrap.estimate(metric, sample, answers)
+            figures[f"{name}_{metric.name}"] = figure
+    return figures
 
 
 def _register(
     config: TrainConfig,
     context: Context,
     deps: Deps,
-    baseline: Baseline,
+    baseline: Trained,
     trained: Trained,
     figures: dict[str, Estimate],
 ) -> ModelVersion:
     with tempfile.TemporaryDirectory(prefix="kindling-model-") as folder:
-        baseline.save(Path(folder) / BASELINE)
-        trained.model.save(Path(folder))
+        baseline.classifier.save(Path(folder) / BASELINE)
+        trained.classifier.save(Path(folder))
         version = deps.registry.register(
             context.run_id,
             Path(folder),
             {
-                **config.model_dump(),
+                **_options(config).model_dump(),
+                "model": config.model,
+                "max_rows": config.max_rows,
                 "seed": context.seed,
                 "recipe": context.recipe.name,
             },
@@ -176,21 +173,6 @@ def _register(
         )
     log.info("registered version %s at %s", version.version, version.uri)
     return version
-
-
-def _about(trained: Trained) -> dict[str, Any]:
-    fusion = trained.model.fusion
-    return {
-        "parameters": trained.model.parameters,
-        "text_loss_first": trained.text.first_loss,
-        "text_loss_last": trained.text.last_loss,
-        "image_loss_first": trained.image.first_loss if trained.image else None,
-        "image_loss_last": trained.image.last_loss if trained.image else None,
-        "resumed_at_step": max(
-            trained.text.resumed_at, trained.image.resumed_at if trained.image else 0
-        ),
-        "fusion": fusion.to_dict(),
-    }
 
 
 def _counts(data: Sequence[Example]) -> dict[str, int]:

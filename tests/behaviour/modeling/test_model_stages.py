@@ -23,13 +23,16 @@ from kindling.stages.contract import Context, Deps, Outcome
 from kindling.stores.memory import MemoryObjects, MemoryRows
 
 TRAIN = TrainConfig(
-    epochs=6,
-    batch_size=16,
-    max_tokens=32,
-    learning_rate=3e-3,
-    head_learning_rate=3e-3,
-    image_epochs=4,
-    image_size=32,
+    model="compact",
+    model_options={
+        "epochs": 6,
+        "batch_size": 16,
+        "max_tokens": 32,
+        "learning_rate": 3e-3,
+        "head_learning_rate": 3e-3,
+        "image_epochs": 4,
+        "image_size": 32,
+    },
 )
 EVALUATE = EvaluateConfig(bootstrap=100, photo_note="Photos are drawn.")
 PROMOTE = PromoteConfig(bar=0.5, min_photos=30)
@@ -59,17 +62,18 @@ def deps(drawn, studies, text_model, registry) -> Deps:
         objects.put_named(uri.removeprefix("memory://"), data)
     records = [
         Photo(
-            one.photo_id,
+            uri,
             one.product_id,
             "product",
             "synthetic",
-            one.photo_uri,
+            uri,
             48,
             48,
-            condition=one.condition,
-            base_photo_id=None if one.condition == "intact" else one.intact_uri,
+            condition=condition,
+            base_photo_id=one.base_photo_id if uri == one.study_id else one.study_id,
         )
         for one in shown
+        for condition, uri in one.uris.items()
     ]
     for one in made:
         records += [
@@ -228,7 +232,26 @@ def test_training_never_asks_for_golden_rows(
 
 
 def replace_epochs(config: TrainConfig) -> TrainConfig:
-    return config.model_copy(update={"epochs": 1, "image_epochs": 1})
+    quick = {**config.model_options, "epochs": 1, "image_epochs": 1}
+    return config.model_copy(update={"model_options": quick})
+
+
+def test_tfidf_goes_through_the_same_night(deps: Deps) -> None:
+    """A first night's model: it reads no photos, and is evaluated and gated all the same."""
+    plain = TrainConfig(model="tfidf", model_options={"min_texts": 1})
+    commit("train", train.run(plain, CONTEXT, deps), deps)
+    evaluated = commit("evaluate", evaluate.run(EVALUATE, CONTEXT, deps), deps)
+    promoted = commit("promote", promote.run(PROMOTE, CONTEXT, deps), deps)
+    assert evaluated.figures["three_way_macro_f1"].value > 0.5
+    assert "photo_log_loss_gain" not in evaluated.figures
+    assert "latency_ms_text" in evaluated.figures
+    names = {check["name"] for check in promoted.figures["checks"]}
+    assert {"bar", "not worse than TF-IDF"} <= names
+
+
+def test_no_checkpoint_is_left_after_the_model_is_registered(deps: Deps) -> None:
+    train.run(replace_epochs(TRAIN), CONTEXT, deps)
+    assert not [uri for uri in deps.objects._objects if "checkpoints" in uri]
 
 
 def test_max_rows_limits_training(deps: Deps) -> None:
@@ -276,13 +299,13 @@ def test_missing_steps_are_named(deps: Deps) -> None:
 
 
 def test_the_figures_are_those_of_the_served_model(deps: Deps, tmp_path) -> None:
-    """Evaluation fuses logits itself, for the controls; it must not drift from `predict`."""
-    from kindling.modeling.model import SentimentModel
+    """Evaluation asks a model that remembers; it must not drift from the one that is served."""
+    from kindling.extensions import load_classifier
     from kindling.stages.dataset import examples
 
     _, evaluated, _ = night(deps)
     golden = examples(deps.rows, CONTEXT.run_id, ("golden",))
-    model = SentimentModel.load(deps.registry.download("1", tmp_path / "again"))
+    model = load_classifier(deps.registry.download("1", tmp_path / "again"))
     found = model.predict(
         [one.text for one in golden],
         [deps.objects.get(one.photo_uri) if one.photo_uri else None for one in golden],

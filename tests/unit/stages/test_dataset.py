@@ -2,10 +2,6 @@
 
 import dataclasses
 
-import numpy as np
-
-from kindling.modeling.image_training import image_plan
-from kindling.modeling.rows import Rows
 from kindling.records import (
     CONDITIONS,
     ChallengeVerdict,
@@ -16,7 +12,7 @@ from kindling.records import (
     StageReport,
     Synthesis,
 )
-from kindling.stages.dataset import condition_studies, examples
+from kindling.stages.dataset import examples, studies
 from kindling.stores.memory import MemoryRows
 
 
@@ -55,7 +51,7 @@ def test_synthetic_rows_count_what_they_were_admitted_at_and_borders_hide_photos
     assert found["a"].photo_uri is None, "the picture also stands on a golden page"
 
 
-def test_studies_come_in_fours_and_stay_together_in_the_plan() -> None:
+def test_a_study_has_every_condition_or_is_left_out() -> None:
     photos = [
         Photo(
             f"{base}{condition}",
@@ -71,31 +67,10 @@ def test_studies_come_in_fours_and_stay_together_in_the_plan() -> None:
         for base in "uvwxyz"
         for condition in reversed(CONDITIONS)
     ]
-    incomplete = photos[:-1]
-    studies = condition_studies(committed(*incomplete), "r")
-    assert len(studies) == 4 * 5, "a study that lacks a condition is left out"
-    assert all(one.weight == 0 for one in studies)
-    for at in range(0, len(studies), 4):
-        four = studies[at : at + 4]
-        assert tuple(one.condition for one in four) == CONDITIONS
-        assert {one.intact_uri for one in four} == {four[0].photo_uri}
-
-    n = 6 + len(studies)
-    rows = Rows(
-        ("",) * n,
-        np.ones(n, dtype=np.int64),
-        np.array([1.0] * 6 + [0.0] * len(studies), dtype=np.float32),
-        np.zeros((n, 8, 8, 3), dtype=np.uint8),
-        np.arange(n),
-        np.zeros(n, dtype=np.int64),
-        np.full(n, -1),
-    )
-    plan = image_plan(rows, rows.with_photo, batch_size=n, epochs=3, seed=1)
-    for order in plan:
-        assert sorted(order) == list(range(n))
-        places = {row: place for place, row in enumerate(order)}
-        assert all(
-            places[row + 1] == places[row] + 1
-            for row in range(6, n)
-            if (row - 6) % 4 != 3
-        )
+    found = studies(committed(*photos[:-1]), "r")
+    assert [one.study_id for one in found] == [f"{base}intact" for base in "uvwxy"]
+    for one in found:
+        assert one.base_photo_id == "base"
+        assert one.uris == {
+            condition: f"{one.study_id[0]}/{condition}" for condition in CONDITIONS
+        }

@@ -7,20 +7,18 @@ Always float32: convolutions this small train six times slower in bfloat16 on a 
 """
 
 import hashlib
-import io
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
+from numpy.typing import NDArray
 from torch import nn
 
-from kindling.errors import DataError
+from kindling.modeling.device import device
+from kindling.modeling.photos import decode
 
-#: Pixels of a photo, before decoding, from which it is refused: a bomb, not a product photo.
-MAX_PIXELS = 50_000_000
 WIDTHS = (24, 48, 96)
 #: Of channels: Wu and He 2018, "Group Normalization". A batch holds few things, each in every condition, and its
 #: statistics say little of other photos: see "What held the image tower back" in docs/experiments.md.
@@ -45,32 +43,6 @@ class Preprocessing:
         return hashlib.sha256(
             json.dumps(asdict(self), sort_keys=True).encode()
         ).hexdigest()
-
-
-def decode(data: bytes, size: int) -> np.ndarray:
-    """Any picture Pillow reads -> uint8 [size, size, 3], upright; DataError when it is none or too large."""
-    try:
-        with Image.open(io.BytesIO(data)) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise DataError(
-                    f"photo of {image.width} x {image.height} pixels; at most {MAX_PIXELS} are read"
-                )
-            image.draft(
-                "RGB", (2 * size, 2 * size)
-            )  # JPEG only: decodes at a fraction of the size.
-            upright = ImageOps.exif_transpose(image).convert("RGB")
-            return np.asarray(upright.resize((size, size), Image.Resampling.BILINEAR))
-    except (
-        UnidentifiedImageError,
-        Image.DecompressionBombError,
-        OSError,
-        SyntaxError,
-        ValueError,
-    ) as error:
-        sha256 = hashlib.sha256(data).hexdigest()
-        raise DataError(
-            f"photo {sha256[:12]} ({len(data)} bytes) cannot be read: {error}"
-        ) from error
 
 
 class ConditionMeaning(nn.Module):
@@ -166,7 +138,7 @@ class ImageClassifier:
 
     def __init__(self, preprocessing: Preprocessing, tower: ImageTower) -> None:
         self.preprocessing = preprocessing
-        self.tower = tower.to(memory_format=torch.channels_last)
+        self.tower = tower.to(device(), memory_format=torch.channels_last)
 
     @classmethod
     def fresh(
@@ -176,16 +148,17 @@ class ImageClassifier:
             torch.manual_seed(seed)
             return cls(Preprocessing(size), ImageTower(sentiments, conditions))
 
-    def pixels(self, pictures: np.ndarray) -> torch.Tensor:
+    def pixels(self, pictures: NDArray[np.uint8]) -> torch.Tensor:
         """uint8 [n, size, size, 3] -> float32 [n, 3, size, size], channels last in memory."""
         scaled = (
-            torch.from_numpy(pictures).float() / 255 - self.preprocessing.mean
+            torch.from_numpy(pictures).to(device()).float() / 255
+            - self.preprocessing.mean
         ) / self.preprocessing.scale
         return scaled.permute(0, 3, 1, 2)
 
     def logits_of(
-        self, pictures: np.ndarray, batch_size: int = 64
-    ) -> tuple[np.ndarray, np.ndarray]:
+        self, pictures: NDArray[np.uint8], batch_size: int = 64
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Decoded pictures -> sentiment logits [n, 3] and condition logits [n, 4], float32.
 
         Conditions are the mean of the picture's and its mirror image's: a thing is as torn in the mirror.
@@ -205,37 +178,39 @@ class ImageClassifier:
                     self.tower(pixels)[1].log_softmax(1)
                     + self.tower(pixels.flip(3))[1].log_softmax(1)
                 ) / 2
-                sentiments[part], conditions[part] = (
-                    self.tower.sentiment(condition).numpy(),
-                    condition.numpy(),
-                )
+                sentiments[part] = self.tower.sentiment(condition).cpu().numpy()
+                conditions[part] = condition.cpu().numpy()
         return sentiments, conditions
 
-    def logits(self, photos: Sequence[bytes]) -> np.ndarray:
+    def logits(self, photos: Sequence[bytes]) -> NDArray[np.float32]:
         """Encoded photos -> sentiment logits, float32 [n, 3]."""
         size = self.preprocessing.size
         return self.logits_of(np.stack([decode(photo, size) for photo in photos]))[0]
 
 
-def damaged_places(pictures: np.ndarray, intact: np.ndarray) -> torch.Tensor:
+def damaged_places(
+    pictures: NDArray[np.uint8], intact: NDArray[np.uint8]
+) -> torch.Tensor:
     """Where pictures differ from the same shots without damage, both uint8 [n, size, size, 3] -> bool [n, h, w].
 
     The places are those of the tower's map; one counts as damaged when any of its pixels does.
     """
-    apart = torch.from_numpy(np.abs(pictures.astype(np.int16) - intact).max(3)).float()
-    return nn.functional.max_pool2d(apart, PLACE, ceil_mode=True) > VISIBLE
+    apart = np.abs(pictures.astype(np.int16) - intact).max(3)
+    changed = torch.from_numpy(apart).to(device()).float()
+    return nn.functional.max_pool2d(changed, PLACE, ceil_mode=True) > VISIBLE
 
 
 def augment(
     pixels: torch.Tensor, damage: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Half of the photos mirrored, and their places with them; light and tint changed; torch's generator."""
-    n = pixels.shape[0]
-    mirrored = torch.rand(n) < 0.5
+    """Half of the photos mirrored, and their places with them; light and tint changed; torch's generator (the processor's)."""
+    n, to = pixels.shape[0], pixels.device
+    mirrored = (torch.rand(n) < 0.5).to(to)
     pixels = torch.where(mirrored[:, None, None, None], pixels.flip(3), pixels)
     damage = torch.where(mirrored[:, None, None], damage.flip(2), damage)
     gain = 1 + 0.2 * (2 * torch.rand(n, 1, 1, 1) - 1)
     tint = 0.2 * (2 * torch.rand(n, 3, 1, 1) - 1) + 0.3 * (
         2 * torch.rand(n, 1, 1, 1) - 1
     )
-    return (pixels * gain + tint).contiguous(memory_format=torch.channels_last), damage
+    lit = pixels * gain.to(to) + tint.to(to)
+    return lit.contiguous(memory_format=torch.channels_last), damage

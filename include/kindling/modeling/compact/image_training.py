@@ -8,9 +8,13 @@ from torch.nn.functional import cross_entropy
 
 from kindling.modeling import preflight
 from kindling.modeling.checkpoint import Checkpoint
+from kindling.modeling.compact.image_tower import (
+    ImageClassifier,
+    augment,
+    damaged_places,
+)
+from kindling.modeling.compact.rows import Indices, Reviews, Shots
 from kindling.modeling.fitting import LABEL_SMOOTHING, Fitted, fit
-from kindling.modeling.image_tower import ImageClassifier, augment, damaged_places
-from kindling.modeling.rows import NONE, Rows
 from kindling.records import CONDITIONS, SENTIMENTS
 
 #: Fewer photos than this, of known condition or with stars, teach nothing; the model is then text only and says so.
@@ -28,75 +32,82 @@ log = logging.getLogger(__name__)
 
 
 def fit_image(
-    rows: Rows, size: int, epochs: int, checkpoint: Checkpoint, seed: int
-) -> tuple[ImageClassifier | None, Fitted | None]:
-    """A tower fitted on photos of known condition, its sentiment on photos with stars; None when there are too few."""
-    pictured = rows.with_photo
-    known = pictured[rows.conditions[pictured] != NONE]
-    starred = _starred(rows, pictured)
-    if (
-        min(len(known), len(starred)) < MIN_PHOTOS
-        or len(np.unique(rows.labels[starred])) < 2
-    ):
+    reviews: Reviews,
+    shots: Shots,
+    size: int,
+    epochs: int,
+    checkpoint: Checkpoint,
+    seed: int,
+) -> tuple[ImageClassifier, Fitted] | None:
+    """A tower fitted on photos of known condition, its sentiment on photos with stars.
+
+    None when there are too few of either.
+    """
+    starred = _starred(reviews)
+    sentiments = np.unique(reviews.labels[reviews.pictured[starred]])
+    known = len(shots.conditions)
+    if min(known, len(starred)) < MIN_PHOTOS or len(sentiments) < 2:
         log.warning(
             "%d training photos of known condition and %d with stars, %d each and two sentiments are needed: "
             "text-only model",
-            len(known),
+            known,
             len(starred),
             MIN_PHOTOS,
         )
-        return None, None
+        return None
     classifier = ImageClassifier.fresh(size, len(SENTIMENTS), len(CONDITIONS), seed)
-    probe = np.unique(rows.picture_of[known])
     preflight.check_sensitivity(
-        "image tower", lambda at: classifier.logits_of(rows.pictures[at])[1], probe
+        "image tower",
+        lambda at: classifier.logits_of(shots.pictures[at])[1],
+        np.arange(known),
     )
-    fitted = _fit_conditions(classifier, rows, known, epochs, checkpoint, seed)
-    _fit_sentiment(classifier, rows, starred)
+    fitted = _fit_conditions(classifier, shots, epochs, checkpoint, seed)
+    _fit_sentiment(classifier, reviews, starred)
     return classifier, fitted
 
 
-def _starred(rows: Rows, pictured: np.ndarray) -> np.ndarray:
-    """Rows that say what a condition means for the sentiment: real ones, or all where those are too few.
+def _starred(reviews: Reviews) -> Indices:
+    """Places in `pictured` that say what a condition means for the sentiment: real rows, or all where those are too few.
 
     The condition of a synthetic review was chosen to suit its sentiment: it tells the chooser's beliefs.
     """
-    stating = pictured[rows.weights[pictured] > 0]
-    real = stating[rows.conditions[stating] == NONE]
-    return (
-        real
-        if len(real) >= MIN_PHOTOS
-        and len(np.unique(rows.labels[real])) == len(SENTIMENTS)
-        else stating
-    )
+    real = np.flatnonzero(~reviews.drawn)
+    sentiments = np.unique(reviews.labels[reviews.pictured[real]])
+    if len(real) >= MIN_PHOTOS and len(sentiments) == len(SENTIMENTS):
+        return real
+    return np.arange(len(reviews.pictured))
 
 
 def _fit_conditions(
     classifier: ImageClassifier,
-    rows: Rows,
-    known: np.ndarray,
+    shots: Shots,
     epochs: int,
     checkpoint: Checkpoint,
     seed: int,
 ) -> Fitted:
-    def loss_of(at: np.ndarray) -> torch.Tensor:
-        pictures, intact = rows.pictures[rows.picture_of[at]], rows.intact_of[at]
-        located = torch.from_numpy(intact != NONE)
-        # Without the intact shot (-1 stands for any picture here) the places are not judged.
-        pixels, damage = augment(
-            classifier.pixels(pictures), damaged_places(pictures, rows.pictures[intact])
-        )
-        places, condition = classifier.tower(pixels)
-        return condition_loss(
-            condition, places, torch.from_numpy(rows.conditions[at]), damage, located
-        )
+    tower = classifier.tower
+    truth = torch.from_numpy(shots.conditions).to(tower.place.weight.device)
 
-    plan = image_plan(rows, known, BATCH, epochs, seed)
-    preflight.check_gradient(
-        "image tower", classifier.tower.train(False), loss_of(plan[0])
-    )
-    groups = [{"params": [*classifier.tower.parameters()], "lr": LEARNING_RATE}]
-    return fit("image tower", classifier.tower, groups, plan, loss_of, checkpoint, seed)
+    def loss_of(at: Indices) -> torch.Tensor:
+        pixels, damage = augment(
+            classifier.pixels(shots.pictures[at]), _damage(shots, at)
+        )
+        places, condition = tower(pixels)
+        located = torch.from_numpy(shots.studied(at)).to(truth.device)
+        return condition_loss(condition, places, truth[at], damage, located)
+
+    plan = image_plan(shots, BATCH, epochs, seed)
+    preflight.check_gradient("image tower", tower.train(False), loss_of(plan[0]))
+    groups = [{"params": [*tower.parameters()], "lr": LEARNING_RATE}]
+    return fit("image tower", tower, groups, plan, loss_of, checkpoint, seed)
+
+
+def _damage(shots: Shots, at: Indices) -> torch.Tensor:
+    """bool [n, h, w]: the damaged places of studies; nowhere on photos whose intact shot is unknown."""
+    known = shots.studied(at)
+    against = shots.pictures[at].copy()
+    against[known] = shots.intact(at[known])
+    return damaged_places(shots.pictures[at], against)
 
 
 def condition_loss(
@@ -117,22 +128,19 @@ def condition_loss(
     return loss + PLACE_LOSS * cross_entropy(places[located], shown)
 
 
-def image_plan(
-    rows: Rows, known: np.ndarray, batch_size: int, epochs: int, seed: int
-) -> list[np.ndarray]:
+def image_plan(shots: Shots, batch_size: int, epochs: int, seed: int) -> list[Indices]:
     """Every photo once an epoch, in random order, the conditions of one studied photo side by side.
 
     Within a batch they differ in the damage and in nothing else; dealt out at random, the tower took
     twice the epochs to see that damage is what is asked for.
     """
-    studied = rows.weights[known] == 0
-    studies, others = known[studied], known[~studied]
+    studied = shots.studies * len(CONDITIONS)
     units = [
-        *np.split(studies, range(len(CONDITIONS), len(studies), len(CONDITIONS))),
-        *others.reshape(-1, 1),
+        *np.arange(studied).reshape(-1, len(CONDITIONS)),
+        *np.arange(studied, len(shots.conditions)).reshape(-1, 1),
     ]
     rng = np.random.default_rng(seed)
-    plan: list[np.ndarray] = []
+    plan: list[Indices] = []
     for _ in range(epochs):
         order = np.concatenate([units[at] for at in rng.permutation(len(units))])
         plan += [order[at : at + batch_size] for at in range(0, len(order), batch_size)]
@@ -140,20 +148,18 @@ def image_plan(
 
 
 def _fit_sentiment(
-    classifier: ImageClassifier, rows: Rows, starred: np.ndarray
+    classifier: ImageClassifier, reviews: Reviews, starred: Indices
 ) -> None:
     """What conditions mean by maximum a posteriori, with L-BFGS: without evidence, what the stars say without photos."""
-    conditions = torch.from_numpy(
-        classifier.logits_of(rows.pictures[rows.picture_of[starred]])[1]
-    )
-    labels, weights = (
-        torch.from_numpy(rows.labels[starred]),
-        torch.from_numpy(rows.weights[starred]),
-    )
-    counts = (
-        torch.bincount(labels, weights=weights, minlength=len(SENTIMENTS)).float() + 1
-    )
-    meaning, unconditional = classifier.tower.sentiment, (counts / counts.sum()).log()
+    meaning = classifier.tower.sentiment
+    to = meaning.table.device
+    pictures = reviews.pictures[reviews.picture_of[starred]]
+    conditions = torch.from_numpy(classifier.logits_of(pictures)[1]).to(to)
+    rows = reviews.pictured[starred]
+    labels = torch.from_numpy(reviews.labels[rows]).to(to)
+    weights = torch.from_numpy(reviews.weights[rows]).to(to)
+    counts = torch.bincount(labels, weights=weights, minlength=len(SENTIMENTS)) + 1
+    unconditional = (counts / counts.sum()).float().log()
     with torch.no_grad():
         meaning.table.copy_(unconditional.expand_as(meaning.table))
     optimizer = torch.optim.LBFGS(
@@ -167,10 +173,8 @@ def _fit_sentiment(
             + meaning.log_sharpness**2
             + (meaning.shift**2).sum() / SHIFT_VARIANCE
         )
-        value = (
-            0.5 * pull
-            - (meaning(conditions)[torch.arange(len(labels)), labels] * weights).sum()
-        )
+        said = meaning(conditions)[torch.arange(len(labels)), labels]
+        value = 0.5 * pull - (said * weights).sum()
         value.backward()
         return value
 

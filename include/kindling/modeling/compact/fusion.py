@@ -1,14 +1,16 @@
-"""Late fusion of the two towers, calibrated on validation rows.
-
-Temperature scaling: Guo et al. 2017, "On Calibration of Modern Neural Networks".
-"""
+"""Late fusion of the two towers, calibrated on validation rows."""
 
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import numpy as np
-from scipy.optimize import minimize, minimize_scalar
+from numpy.typing import NDArray
+from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
+
+from kindling.modeling.calibration import fit_temperature, negative_log_likelihood
+
+Array = NDArray[Any]
 
 #: Fewer validation rows with a photo than this do not carry five parameters.
 MIN_FUSION_ROWS = 60
@@ -31,8 +33,8 @@ class Fusion:
     fitted_on: int
 
     def probabilities(
-        self, text_logits: np.ndarray | None, image_logits: np.ndarray | None
-    ) -> np.ndarray:
+        self, text_logits: Array | None, image_logits: Array | None
+    ) -> Array:
         """Logits [n, 3] of the towers that saw something -> float64 [n, 3]."""
         if text_logits is None and image_logits is None:
             raise ValueError("neither text nor image logits given")
@@ -63,16 +65,16 @@ class Fusion:
         return cls(**{**values, "bias": tuple(values["bias"])})
 
     @staticmethod
-    def _log(logits: np.ndarray, temperature: float) -> np.ndarray:
+    def _log(logits: Array, temperature: float) -> Array:
         return log_softmax(np.asarray(logits, dtype=np.float64) / temperature, axis=1)
 
 
 def fit_fusion(
-    text_logits: np.ndarray,
-    labels: np.ndarray,
-    image_rows: np.ndarray,
-    image_logits: np.ndarray | None,
-    prior: np.ndarray,
+    text_logits: Array,
+    labels: Array,
+    image_rows: Array,
+    image_logits: Array | None,
+    prior: Array,
 ) -> Fusion:
     """Temperatures and fusion weights from validation rows.
 
@@ -114,27 +116,11 @@ def fit_fusion(
     )  # type: ignore[arg-type]
 
 
-def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
-    """The temperature of least negative log-likelihood, pulled towards 1 by a unit prior on its log."""
-    if not len(labels):
-        return 1.0
-
-    def loss(log_temperature: float) -> float:
-        return (
-            _negative_log_likelihood(logits / np.exp(log_temperature), labels)
-            + 0.5 * log_temperature**2
-        )
-
-    return float(np.exp(minimize_scalar(loss, bounds=(-2.5, 2.5), method="bounded").x))
-
-
-def _fit_joint(
-    text_log: np.ndarray, image_log: np.ndarray, labels: np.ndarray, start: np.ndarray
-) -> np.ndarray:
-    def loss(parameters: np.ndarray) -> float:
+def _fit_joint(text_log: Array, image_log: Array, labels: Array, start: Array) -> Array:
+    def loss(parameters: Array) -> float:
         pull = 0.5 * PRIOR_STRENGTH * float(np.sum((parameters - start) ** 2))
         return (
-            _negative_log_likelihood(_joint(text_log, image_log, parameters), labels)
+            negative_log_likelihood(_joint(text_log, image_log, parameters), labels)
             + pull
         )
 
@@ -144,11 +130,5 @@ def _fit_joint(
     return minimize(loss, start, method="L-BFGS-B", bounds=bounds).x
 
 
-def _joint(
-    text_log: np.ndarray, image_log: np.ndarray, parameters: np.ndarray
-) -> np.ndarray:
+def _joint(text_log: Array, image_log: Array, parameters: Array) -> Array:
     return parameters[0] * text_log + parameters[1] * image_log + parameters[2:]
-
-
-def _negative_log_likelihood(logits: np.ndarray, labels: np.ndarray) -> float:
-    return float(-log_softmax(logits, axis=1)[np.arange(len(labels)), labels].sum())
