@@ -37,9 +37,15 @@ bench: venv  ## one benchmark: NAME=x [DATA=folder]; its last line is one JSON o
 	@test -n '$(NAME)' || { echo "NAME is missing; known:" $$(ls tests/bench | sed -n 's/\.py$$//p') >&2; exit 2; }
 	@$(PYTHON) tests/bench/$(NAME).py $(if $(DATA),--data '$(DATA)')
 
-lint: venv  ## ruff, Airflow's rules included
-	@.venv/bin/ruff check include dags plugins tests containers
-	@.venv/bin/ruff check --preview --select AIR dags include/kindling_airflow
+lint: venv  ## formatter, linter (Airflow's rules too) and type checker
+	@.venv/bin/ruff format --check --quiet include dags plugins tests containers || { echo "not formatted; run: make format" >&2; exit 1; }
+	@.venv/bin/ruff check --quiet include dags plugins tests containers
+	@.venv/bin/ruff check --quiet --preview --select AIR dags include/kindling_airflow
+	@.venv/bin/mypy --no-error-summary
+
+format: venv  ## lay the code out
+	@.venv/bin/ruff format --quiet include dags plugins tests containers
+	@.venv/bin/ruff check --quiet --fix include dags plugins tests containers
 
 lock:  ## requirements.txt anew from include/pyproject.toml
 	@.ci/lock
@@ -48,4 +54,4 @@ clean:  ## stop everything, then remove what runs have made (var/), not .venv
 	@[ ! -x $(PYTHON) ] || $(PYTHON) -m kindling_local down
 	@rm -rf var
 
-.PHONY: help venv run up down status test bench lint lock clean
+.PHONY: help venv run up down status test bench lint format lock clean

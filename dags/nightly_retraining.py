@@ -59,14 +59,5 @@ with DAG(
     promote = stage_task("promote")
     index = stage_task("index")
 
-(
-    scrape
-    >> dedupe
-    >> synthesize
-    >> challenge
-    >> label
-    >> train
-    >> evaluate
-    >> promote
-    >> index
-)
+scrape >> dedupe >> synthesize >> challenge >> label >> train >> evaluate >> promote
+label >> index

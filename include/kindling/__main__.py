@@ -7,13 +7,16 @@ import logging
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kindling import recipe as recipes
 from kindling import settings as environment
 from kindling.catalog import STAGES
 from kindling.errors import ConfigurationError, KindlingError
 from kindling.records import StageReport
+
+if TYPE_CHECKING:
+    from kindling.stages.contract import Shard
 
 RUN_PARAMETERS = ("recipe", "niche", "target_size")
 EXIT_NO_CHAMPION = 3
@@ -79,10 +82,25 @@ def _parser() -> argparse.ArgumentParser:
             default="",
             help="the DAG run's conf as JSON; unknown parameters are refused",
         )
+        command.add_argument(
+            "--shard",
+            default="0/1",
+            help="which part of the stage's work, as INDEX/COUNT from 0/2 and 1/2 on",
+        )
         command.set_defaults(act=_stage)
     migrate = commands.add_parser("migrate", help="apply sql/migrations")
     migrate.add_argument("--folder", type=Path, default=_migrations())
     migrate.set_defaults(act=_migrate)
+    look = commands.add_parser(
+        "look", help="show what a file, a folder or a shop holds, and write its recipe"
+    )
+    what = look.add_mutually_exclusive_group(required=True)
+    what.add_argument("--data", default="", help="a file or folder of reviews")
+    what.add_argument("--shop", default="", help="address of a shop")
+    look.add_argument(
+        "--out", type=Path, default=Path("var/recipes"), help="folder of the recipe"
+    )
+    look.set_defaults(act=_look)
     show = commands.add_parser("recipe", help="print a recipe, resolved")
     show.add_argument("name")
     show.add_argument(
@@ -100,7 +118,21 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--host", default="127.0.0.1")
     serve.add_argument("--port", type=int, default=8000)
     serve.set_defaults(act=_serve)
+    _add_key(commands)
     return parser
+
+
+def _add_key(commands: Any) -> None:
+    key = commands.add_parser("key", help="add a key for the endpoint and print it")
+    key.add_argument("--file", type=Path, required=True, help="KINDLING_API_KEYS")
+    key.add_argument(
+        "--scopes",
+        default="analyze,search",
+        help="of analyze, search, feedback, observe",
+    )
+    key.add_argument("--per-minute", type=int, default=600)
+    key.add_argument("--note", default="", help="whose it is")
+    key.set_defaults(act=_key)
 
 
 def _stage(arguments: argparse.Namespace) -> None:
@@ -120,12 +152,31 @@ def _stage(arguments: argparse.Namespace) -> None:
         if arguments.target_size
         else recipe.synthesize.target_size
     )
-    context = Context(arguments.run, recipe, niche, target_size, recipe.seed)
-    wiring.rows(settings).begin_run(
+    context = Context(
+        arguments.run,
+        recipe,
+        niche,
+        target_size,
+        recipe.seed,
+        _shard(arguments.shard, arguments.command),
+    )
+    rows = wiring.rows(settings)
+    rows.begin_run(
         arguments.run, recipe.name, {"niche": list(niche), "target_size": target_size}
     )
-    report = run_stage(arguments.command, context, wiring.dependencies(settings))
+    report = run_stage(arguments.command, context, rows, wiring.hand(settings))
     _write_report(report, settings.report_path)
+
+
+def _shard(value: str, stage: str) -> "Shard":
+    from kindling.stages.contract import Shard
+
+    index, _, of = value.partition("/")
+    if not (index.isdigit() and of.isdigit() and int(index) < int(of)):
+        raise ConfigurationError(
+            f"{stage} --shard {value!r}; allowed: INDEX/COUNT with INDEX below COUNT, such as 0/2"
+        )
+    return Shard(int(index), int(of))
 
 
 def _write_report(report: StageReport, path: str) -> None:
@@ -148,6 +199,10 @@ def _refuse_unknown(conf: str) -> None:
         content = json.loads(conf or "{}") or {}
     except json.JSONDecodeError as error:
         raise ConfigurationError(f"--conf is not JSON: {error}") from None
+    if not isinstance(content, dict):
+        raise ConfigurationError(
+            f"--conf is {type(content).__name__}; a JSON object of parameters is wanted"
+        )
     unknown = sorted(set(content) - set(RUN_PARAMETERS))
     if unknown:
         raise ConfigurationError(
@@ -176,10 +231,21 @@ def _migrate(arguments: argparse.Namespace) -> None:
     print(f"applied {', '.join(applied)}" if applied else "nothing to apply")
 
 
+def _look(arguments: argparse.Namespace) -> None:
+    from kindling.look.command import look
+
+    look(
+        arguments.data,
+        arguments.shop,
+        arguments.out,
+        environment.from_environment(),
+    )
+
+
 def _champion(arguments: argparse.Namespace) -> int:
     from kindling import wiring
 
-    champion = wiring.dependencies(environment.from_environment()).registry.champion()
+    champion = wiring.registry(environment.from_environment()).champion()
     if champion is None:
         print("no champion yet: run the pipeline first", file=sys.stderr)
         return EXIT_NO_CHAMPION
@@ -191,6 +257,13 @@ def _serve(arguments: argparse.Namespace) -> int:
     from kindling.serving.server import serve
 
     return serve(environment.from_environment(), arguments.host, arguments.port)
+
+
+def _key(arguments: argparse.Namespace) -> None:
+    from kindling.serving.keys import make_key
+
+    scopes = [one.strip() for one in arguments.scopes.split(",") if one.strip()]
+    print(make_key(arguments.file, scopes, arguments.per_minute, arguments.note))
 
 
 if __name__ == "__main__":

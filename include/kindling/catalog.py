@@ -1,8 +1,9 @@
-"""The stages and their order: the one thing Airflow's side knows of the product at parse time.
+"""The stages and what each stands on: the one thing Airflow's side knows of the product at parse time.
 
 Standard library only, so that parsing a DAG file costs nothing.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 EXIT_DONE = 0
@@ -20,16 +21,45 @@ STAGE_ENVIRONMENT = (
     "KINDLING_MLFLOW_URL",
     "KINDLING_TEXT_MODEL",
     "KINDLING_THREADS",
+    "KINDLING_LLM_URL",
+    "KINDLING_LLM_MODEL",
+    "KINDLING_LLM_API_KEY",
+    "KINDLING_LLM_MAX_TOKENS",
+    "KINDLING_LLM_MAX_COST",
+    "KINDLING_LLM_PROMPT_PRICE",
+    "KINDLING_LLM_COMPLETION_PRICE",
+    "KINDLING_LLM_PER_MINUTE",
+    "KINDLING_LLM_TIMEOUT_S",
+)
+
+#: Folders and modules of the package that every stage's result depends on.
+SHARED_CODE = (
+    "errors.py",
+    "extensions.py",
+    "measure",
+    "observe",
+    "pictures.py",
+    "ports",
+    "records.py",
+    "stages/contract.py",
+    "stages/runner.py",
+    "stages/view.py",
 )
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One step of the nightly run: what it does, and what a machine must give it."""
+    """One step of the nightly run: what it stands on, what it is handed, what its machine must have."""
 
     name: str
     summary: str
-    #: Extra of the package that the stage's image needs.
+    #: Stages whose committed rows it reads. It can run as soon as they have.
+    after: tuple[str, ...]
+    #: What `wiring` hands it, by name; its module declares the same as a Protocol, and gets no more.
+    needs: tuple[str, ...]
+    #: Folders and modules of the package that decide its result, besides SHARED_CODE and its own module.
+    code: tuple[str, ...]
+    #: Extras of the package that its image needs.
     extras: tuple[str, ...]
     #: Requests of the pod: cores, GiB of memory, GPUs.
     cpu: float
@@ -38,42 +68,71 @@ class Stage:
     timeout_minutes: int = 60
     #: Airflow pool; `heavy` has one slot on a laptop, since a training run wants every core.
     pool: str = "default_pool"
+    #: Whether it can be split into shards that run side by side.
+    shards: bool = False
 
 
 STAGES: tuple[Stage, ...] = (
     Stage(
-        "scrape", "collect reviews and photos from the shop's pages", ("scrape",), 1, 2
+        "scrape",
+        "collect reviews and photos from the recipe's sources",
+        after=(),
+        needs=("objects", "standing", "shop_url", "chromium"),
+        code=("mappings", "quality", "scraping", "sources"),
+        extras=("scrape",),
+        cpu=1,
+        memory_gib=2,
+        shards=True,
     ),
     Stage(
         "dedupe",
         "drop copies, cluster near-duplicates, split by product",
-        ("dedupe",),
-        1,
-        2,
+        after=("scrape",),
+        needs=("unsplit", "objects"),
+        code=("dedupe",),
+        extras=("dedupe",),
+        cpu=1,
+        memory_gib=2,
     ),
     Stage(
         "synthesize",
         "fill the class deficit of the niche with new text and photos",
-        ("synthesize",),
-        1,
-        2,
+        after=("scrape", "dedupe"),
+        needs=("view", "objects", "threads", "llm"),
+        code=("mappings", "prompts", "quality", "stages/niche.py", "synthesis"),
+        extras=("synthesize",),
+        cpu=1,
+        memory_gib=2,
     ),
     Stage(
         "challenge",
         "try to tell synthetic from real; admit only what passes",
-        ("learn",),
-        2,
-        4,
+        after=("dedupe", "synthesize"),
+        needs=("view",),
+        code=("challenge",),
+        extras=("learn",),
+        cpu=2,
+        memory_gib=4,
     ),
     Stage(
-        "label", "stars and a model vote: accept, review or discard", ("learn",), 2, 4
+        "label",
+        "stars and a model vote: accept, review or discard",
+        after=("dedupe", "challenge"),
+        needs=("view",),
+        code=("labelling", "mappings", "quality"),
+        extras=("learn",),
+        cpu=2,
+        memory_gib=4,
     ),
     Stage(
         "train",
         "baseline and compact text+image model",
-        ("train", "learn"),
-        2,
-        8,
+        after=("label", "synthesize"),
+        needs=("view", "objects", "registry", "text_model", "threads"),
+        code=("evaluation", "modeling"),
+        extras=("train", "learn"),
+        cpu=2,
+        memory_gib=8,
         gpu=1,
         timeout_minutes=240,
         pool="heavy",
@@ -81,25 +140,42 @@ STAGES: tuple[Stage, ...] = (
     Stage(
         "evaluate",
         "figures with intervals on the golden holdout, and one report",
-        ("train", "learn", "report"),
-        2,
-        8,
+        after=("train",),
+        needs=("view", "holdout", "objects", "registry", "threads"),
+        code=("evaluation", "modeling"),
+        extras=("train", "learn", "report"),
+        cpu=2,
+        memory_gib=8,
         gpu=1,
         pool="heavy",
     ),
     Stage(
         "promote",
         "the gate: move the alias `champion`, or say why not",
-        ("train",),
-        1,
-        2,
+        after=("evaluate",),
+        needs=("view", "registry"),
+        code=("evaluation",),
+        extras=("train",),
+        cpu=1,
+        memory_gib=2,
     ),
     Stage(
         "index",
         "project reviews into the vector and keyword indexes, then swap",
-        ("train", "index"),
-        2,
-        4,
+        after=("label",),
+        needs=(
+            "searchable",
+            "keywords",
+            "vectors",
+            "alias",
+            "embeddings",
+            "text_model",
+            "threads",
+        ),
+        code=("modeling",),
+        extras=("train", "index"),
+        cpu=2,
+        memory_gib=4,
         pool="heavy",
     ),
 )
@@ -113,3 +189,18 @@ def stage(name: str) -> Stage:
         if candidate.name == name:
             return candidate
     raise KeyError(f"unknown stage {name!r}; known: {', '.join(STAGE_NAMES)}")
+
+
+def edges() -> Iterator[tuple[str, str]]:
+    """Pairs (before, after) that a scheduler has to draw: those that no longer way implies."""
+    above = {one.name: _above(one.name) for one in STAGES}
+    for one in STAGES:
+        for before in one.after:
+            if not any(before in above[other] for other in one.after):
+                yield before, one.name
+
+
+def _above(name: str) -> set[str]:
+    """Every stage that the named one stands on, near or far."""
+    direct = stage(name).after
+    return set(direct).union(*(_above(one) for one in direct))

@@ -4,41 +4,74 @@ The configurations stand apart from the stage modules so that reading a recipe i
 (and none of torch, Playwright or scikit-learn).
 """
 
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
 
 from kindling import extensions
 from kindling.errors import ConfigurationError
+from kindling.extensions import Kind
 
 
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class SourceEntry(_Frozen):
+    """One place that reviews come from. Its own keys are checked by the source itself."""
+
+    #: A file or folder of `kindling/sources/`, or what a package of the user's own names so.
+    kind: str
+    #: Sources of one namespace share products: one native id is one product. Empty: the first
+    #: source's ids are taken as they are, every other source's are preceded by its name.
+    namespace: str = ""
+    options: dict[str, Any] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _own_keys(cls, given: Any, info: ValidationInfo) -> Any:
+        if not isinstance(given, dict):
+            raise ValueError("a source is a mapping of keys, one of them `kind`")
+        if "kind" not in given:
+            raise ValueError(f"kind is missing; known: {', '.join(_source_kinds())}")
+        own = {
+            key: value
+            for key, value in given.items()
+            if key not in ("kind", "namespace", "options")
+        }
+        options = {**given.get("options", {}), **own}
+        folder = (info.context or {}).get("folder")
+        for key in ("path", "photos"):
+            # A stage runs in a folder of its own: a path has to be a whole one.
+            if folder and isinstance(options.get(key), str) and options[key]:
+                options[key] = str((Path(folder) / options[key]).resolve())
+        try:
+            checked = extensions.options("source", str(given["kind"]), options)
+        except ConfigurationError as error:
+            raise ValueError(str(error)) from None
+        return {
+            "kind": given["kind"],
+            "namespace": given.get("namespace", ""),
+            "options": checked.model_dump(mode="json"),
+        }
+
+
+def _source_kinds() -> tuple[str, ...]:
+    return extensions.names("source")
+
+
 class ScrapeConfig(_Frozen):
-    #: Pages fetched at most; a runaway listing ends here and the report says so.
-    max_pages: int = Field(20_000, ge=1)
-    #: Requests under way at once, to one host.
-    concurrency: int = Field(8, ge=1, le=64)
-    #: Seconds between requests; the larger of this and the site's Crawl-delay is kept.
-    delay_s: float = Field(0.0, ge=0)
-    #: Tries after the first, for outages and answers that ask to come back later.
-    retries: int = Field(3, ge=0, le=10)
-    #: Seconds that one request may take in all.
-    timeout_s: float = Field(60.0, gt=0)
-    #: Draw in Chromium what plain HTTP showed to be missing.
-    browser: bool = True
-    browser_tabs: int = Field(2, ge=1, le=8)
-    #: Seconds that one page may take in the browser.
-    browser_page_s: float = Field(20.0, gt=0)
-    #: CSS rules for layouts without structured data: a file of `mappings/`, or a path.
-    css_rules: str = "bundled_shop.yaml"
-    #: Share of pages that may stay without an answer (5xx, network) before it is called an outage.
-    max_failed_share: float = Field(0.2, ge=0, le=1)
     #: Fail when fewer reviews than this were collected.
     min_reviews: int = Field(1, ge=1)
 
@@ -54,10 +87,9 @@ class DedupeConfig(_Frozen):
     photo_distance: int = Field(4, ge=0, le=16)
     golden_share: float = Field(0.15, gt=0, lt=0.5)
     validation_share: float = Field(0.12, gt=0, lt=0.5)
-    #: A shared photo joins product groups up to this share of all reviews; beyond, the photo is dropped.
+    #: A shared photo or text joins product groups up to this share of all reviews; beyond, what would
+    #: cross the golden border is dropped on the other side.
     group_cap: float = Field(0.05, gt=0, le=1)
-    #: With fewer product groups than this, splits are balanced instead of hashed (and not frozen).
-    small_catalogue: int = Field(40, ge=0)
     #: Real reviews of a niche category that keep their stars in the train split; the rest are left
     #: out, so that the recipe is a cold start on a data set that is not one. None: all are kept.
     niche_seeds: int | None = None
@@ -72,13 +104,28 @@ class SynthesizeConfig(_Frozen):
     max_copy_rate: float = Field(0.6, gt=0, le=1)
     #: Share of synthetic rows that get an edited photo, where the category has real photos.
     photo_share: float = Field(0.8, ge=0, le=1)
-    #: Share of photo rows whose photo contradicts the text on purpose.
-    conflict_share: float = Field(0.05, ge=0, le=0.5)
-    #: Longest side of an edited photo, in pixels.
-    photo_size: int = Field(192, ge=32)
     #: Studies: a real train-split photo of any category, of an intact thing, shown in every condition to teach
     #: the image tower what damage looks like. Where there are fewer photos, some are studied again. No review's.
     studies: int = Field(640, ge=0)
+    #: Who writes the reviews: a module of `synthesis/writers/`, or a package's entry point.
+    writer: str = "recombination"
+    writer_options: dict[str, Any] = {}
+    #: Who edits the photos: a module of `synthesis/editors/`, or a package's entry point.
+    editor: str = "drawn"
+    editor_options: dict[str, Any] = {}
+
+    @model_validator(mode="after")
+    def _known(self) -> "SynthesizeConfig":
+        # The defaults are known to fit, and importing this module shall import no writer.
+        named = {"writer", "writer_options", "editor", "editor_options"}
+        if not self.model_fields_set & named:
+            return self
+        try:
+            extensions.options("writer", self.writer, self.writer_options)
+            extensions.options("editor", self.editor, self.editor_options)
+        except ConfigurationError as error:
+            raise ValueError(str(error)) from None
+        return self
 
 
 class ChallengeConfig(_Frozen):
@@ -169,8 +216,8 @@ class IndexConfig(_Frozen):
 class Recipe(_Frozen):
     name: str
     summary: str
-    #: What the shop serves: its own catalogue, or one made from real data under `KINDLING_DATA`.
-    catalogue: Literal["bundled-smoke", "bundled-demo", "clothing"]
+    #: Where reviews come from, one after the other.
+    sources: tuple[SourceEntry, ...] = Field(min_length=1)
     seed: int = 20261121
     #: Categories in their cold start; the others are the neighbouring domain.
     niche: tuple[str, ...] = ()
@@ -188,6 +235,22 @@ class Recipe(_Frozen):
     evaluate: EvaluateConfig = EvaluateConfig()
     promote: PromoteConfig = PromoteConfig()
     index: IndexConfig = IndexConfig()
+
+    def settings_of(self, stage: str) -> dict[str, Any]:
+        """Everything of the recipe that decides the stage's result, ready for JSON."""
+        own: dict[str, Any] = getattr(self, stage).model_dump(mode="json")
+        if stage == "scrape":
+            own["sources"] = [one.model_dump(mode="json") for one in self.sources]
+        return own
+
+    def chosen(self, stage: str) -> tuple[tuple[Kind, str], ...]:
+        """Kind and name of every extension that the stage uses."""
+        if stage == "scrape":
+            return tuple(("source", one.kind) for one in self.sources)
+        if stage == "synthesize":
+            chosen = self.synthesize
+            return (("writer", chosen.writer), ("editor", chosen.editor))
+        return ()
 
 
 def names() -> list[str]:
@@ -211,9 +274,16 @@ def load(name: str) -> Recipe:
             f"unknown recipe {name!r}; known: {', '.join(names())}, or a path to a .yaml file"
         )
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        content = yaml.safe_load(text)
     except FileNotFoundError:
         raise ConfigurationError(f"{path}: no such recipe file") from None
+    except IsADirectoryError:
+        raise ConfigurationError(f"{path}: a folder, not a recipe file") from None
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(
+            f"{path}: not UTF-8 (byte {error.start}); save it as UTF-8"
+        ) from None
     except yaml.YAMLError as error:
         raise ConfigurationError(f"{path}: not valid YAML: {error}") from error
     if not isinstance(content, dict):
@@ -221,20 +291,49 @@ def load(name: str) -> Recipe:
             f"{path}: a recipe is a mapping of keys, this is {type(content).__name__}"
         )
     try:
-        return Recipe.model_validate(content)
+        return Recipe.model_validate(content, context={"folder": _folder(name)})
     except ValidationError as error:
         raise ConfigurationError(
-            f"{path}: " + "; ".join(_problem(one) for one in error.errors())
+            f"{path}: " + "; ".join(_problem(one, text) for one in error.errors())
         ) from None
 
 
-def _problem(error: Any) -> str:
+def _folder(name: str) -> str | None:
+    """The folder that a recipe's relative paths begin in: its own; None for a shipped recipe."""
+    return (
+        str(Path(name).resolve().parent) if name.endswith((".yaml", ".yml")) else None
+    )
+
+
+def _problem(error: Any, text: str) -> str:
+    """One wrong key, with its line in the file, what is wrong with it and what is allowed."""
     key = ".".join(str(part) for part in error["loc"]) or "(whole file)"
+    where = f"line {_line(text, error['loc'])}, {key}"
     if error["type"] == "extra_forbidden":
         owner: Any = Recipe
         for part in error["loc"][:-1]:
             owner = owner.model_fields[part].annotation
-        return f"{key}: unknown key; allowed: {', '.join(owner.model_fields)}"
+        return f"{where}: unknown key; allowed: {', '.join(owner.model_fields)}"
     if error["type"] == "missing":
-        return f"{key}: missing"
-    return f"{key}: {error['msg']}, got {error['input']!r}"
+        return f"{where}: missing"
+    if error["type"] == "value_error":
+        return f"{where}: {error['ctx']['error']}"
+    return f"{where}: {error['msg']}, got {error['input']!r}"
+
+
+def _line(text: str, keys: Sequence[int | str]) -> int:
+    """The line, counted from 1, at which the innermost of these keys that is there begins."""
+    node = yaml.compose(text, Loader=yaml.SafeLoader)
+    line = 0
+    for key in keys:
+        if isinstance(node, yaml.MappingNode):
+            pairs = [pair for pair in node.value if pair[0].value == str(key)]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(key, int):
+            pairs = [(one, one) for one in node.value[key : key + 1]]
+        else:
+            pairs = []
+        if not pairs:
+            break
+        name, node = pairs[0]
+        line = name.start_mark.line
+    return int(line) + 1

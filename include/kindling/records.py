@@ -109,13 +109,13 @@ class DedupeDecision:
 
 @dataclass(frozen=True)
 class PhotoDecision:
-    """Every scraped photo gets one: whether anything outside the holdout may look at it."""
+    """Every scraped photo gets one: whether anything but the holdout may look at it."""
 
     table: ClassVar[str] = "photo_decision"
     key: ClassVar[str] = "photo_id"
     photo_id: str
     usable: bool
-    #: "unique", "shared", or "across_golden": a golden page shows the same picture.
+    #: "free", "golden", or "across_golden": a golden page shows the same picture.
     reason: str
 
 
@@ -149,8 +149,8 @@ class Synthesis:
     #: Real train-split reviews whose sentences or phrases it uses.
     source_review_ids: tuple[str, ...]
     condition: Condition | None = None
-    #: False where photo and text disagree on purpose.
-    consistent: bool = True
+    #: What made it: model, prompt id and hash, attributes asked for, editor.
+    provenance: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -246,9 +246,23 @@ class Estimate:
     low: float
     high: float
     data_sha256: str
+    #: Products behind the n rows, and how many of equal size would tell as much; 0 where the
+    #: rows are taken to be independent.
+    products: int = 0
+    in_effect: float = 0.0
+    #: The smallest difference that would be seen with a chance of 80 %; None where not known.
+    detectable: float | None = None
+    #: Why there is no interval, and so no figure to print; low and high are then its whole range.
+    refused: str = ""
 
     def __str__(self) -> str:
-        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}] (n={self.n}, data {self.data_sha256[:8]})"
+        source = f"n={self.n}, data {self.data_sha256[:8]}"
+        if self.refused:
+            return f"{self.refused} ({source})"
+        found = f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}] ({source})"
+        if self.detectable is None:
+            return found
+        return f"{found[:-1]}; detects {self.detectable:.3f})"
 
 
 @dataclass(frozen=True)
@@ -270,6 +284,9 @@ class StageReport:
     code_sha256: str = ""
     #: True when an earlier attempt had already committed and nothing was done.
     unchanged: bool = False
+    #: Which part of the stage's work this is, and how many parts there are.
+    shard: int = 0
+    shards: int = 1
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready dict (Estimates and other dataclasses become dicts)."""

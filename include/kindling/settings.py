@@ -1,13 +1,36 @@
 """The environment, read once. No other module of the product looks at it."""
 
+import math
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from kindling.errors import ConfigurationError
 
 KEYWORD_BACKENDS = ("embedded", "elasticsearch")
+API_ACCESS = ("auto", "keys", "open")
+
+
+@dataclass(frozen=True)
+class LlmSettings:
+    """Which language model there is, and what a run may spend on it."""
+
+    #: Model behind the address, or without an address the folder of one; empty for no model.
+    model: str = ""
+    #: An address that speaks OpenAI's interface, such as `http://host:8000/v1`.
+    url: str = ""
+    api_key: str = ""
+    #: Tokens and money that one run may spend; infinity where nothing is said.
+    max_tokens: float = math.inf
+    max_cost: float = math.inf
+    #: Money for a million tokens of the prompt, and of the answer.
+    prompt_price: float = 0.0
+    completion_price: float = 0.0
+    #: Requests begun in a minute at most; 0 for no limit.
+    per_minute: int = 0
+    #: Seconds that one request may take.
+    timeout_s: float = 60.0
 
 
 @dataclass(frozen=True)
@@ -36,6 +59,11 @@ class Settings:
     report_path: str
     #: Comma-separated hosts from which `image_url` may be fetched though they are private.
     image_hosts: tuple[str, ...]
+    #: File of the endpoint's keys (`python -m kindling key` adds one).
+    api_keys: str = ""
+    #: Whether the endpoint asks for keys: `auto` does where others can reach it.
+    api_access: str = "auto"
+    llm: LlmSettings = LlmSettings()
 
     def required(self, name: str) -> str:
         """The value of a setting that the caller cannot do without; ConfigurationError if empty."""
@@ -66,6 +94,11 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         raise ConfigurationError(
             f"KINDLING_OBJECTS_URL={objects_url!r}; allowed: file:///… or s3://…"
         )
+    api_access = text("API_ACCESS", "auto")
+    if api_access not in API_ACCESS:
+        raise ConfigurationError(
+            f"KINDLING_API_ACCESS={api_access!r}; allowed: {', '.join(API_ACCESS)}"
+        )
     data = text("DATA")
     if data and not Path(data).is_dir():
         raise ConfigurationError(f"KINDLING_DATA={data!r} is not a folder")
@@ -87,7 +120,45 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         image_hosts=tuple(
             host.strip() for host in text("IMAGE_HOSTS").split(",") if host.strip()
         ),
+        api_keys=text("API_KEYS"),
+        api_access=api_access,
+        llm=_llm(text),
     )
+
+
+def _llm(text: Callable[[str, str], str]) -> LlmSettings:
+    model, url = text("LLM_MODEL", ""), text("LLM_URL", "").rstrip("/")
+    if url and not url.startswith(("http://", "https://")):
+        raise ConfigurationError(
+            f"KINDLING_LLM_URL={url!r}; allowed: http://… or https://…"
+        )
+    if url and not model:
+        raise ConfigurationError("KINDLING_LLM_URL needs KINDLING_LLM_MODEL")
+
+    def amount(name: str, default: str) -> float:
+        return _amount(text(name, default), f"KINDLING_{name}")
+
+    return LlmSettings(
+        model=model,
+        url=url,
+        api_key=text("LLM_API_KEY", ""),
+        max_tokens=amount("LLM_MAX_TOKENS", "inf"),
+        max_cost=amount("LLM_MAX_COST", "inf"),
+        prompt_price=amount("LLM_PROMPT_PRICE", "0"),
+        completion_price=amount("LLM_COMPLETION_PRICE", "0"),
+        per_minute=int(amount("LLM_PER_MINUTE", "0")),
+        timeout_s=amount("LLM_TIMEOUT_S", "60"),
+    )
+
+
+def _amount(value: str, name: str) -> float:
+    try:
+        amount = float(value)
+    except ValueError:
+        amount = math.nan
+    if not amount >= 0:
+        raise ConfigurationError(f"{name}={value!r}; a number from 0 is wanted")
+    return amount
 
 
 def _positive(value: str, name: str) -> int:

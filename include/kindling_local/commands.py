@@ -4,12 +4,15 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 from rich.console import Console
 
 from kindling_local import pipeline, postgres, startup
+from kindling_local.airflow_client import DAG
+from kindling_local.components import WATCHER
 from kindling_local.environment import ADMIN
 from kindling_local.errors import SupervisorError
 from kindling_local.layout import (
@@ -27,6 +30,7 @@ from kindling_local.state import load, process
 from kindling_local.status import print_status
 from kindling_local.stopping import leftovers, stop_all, stop_services
 from kindling_local.summary import plain
+from kindling_local.watching import Watcher
 
 #: Seconds that `down` gives a run that it ended to tidy up by itself.
 HAND_OVER_S = 60.0
@@ -41,16 +45,19 @@ def run(console: Console, layout: Layout, wanted: Wanted) -> int:
     data = _data_folder(wanted.data)
     layout.make()
     with holding(layout.lock, "run"), MemorySampler(lambda: _roots(layout)) as memory:
+        say(f"reading recipe {wanted.recipe}")
         recipe = startup.resolve_recipe(layout, wanted.recipe)
+        startup.require_data(layout, recipe.catalogue, data)
         state = load(layout.state)
         if startup.core_runs(state):
+            layout = _as_it_runs(layout, say)
             say("using what `make up` left running")
             installation = Installation(
                 layout, say, with_parent=False, recipe=state.recipe
             )
             with _serving(installation, recipe, data):
                 return run_once(console, installation, recipe, wanted, memory, started)
-        _clean_slate(layout, say, ("airflow", "inference", "shop"))
+        _clean_slate(layout, say, ("airflow", "inference", *_shop_of(recipe)))
         with _taken_down_after(layout, say):
             installation = Installation(
                 layout, say, with_parent=True, recipe=recipe.name
@@ -67,9 +74,12 @@ def up(console: Console, layout: Layout, wanted: Wanted) -> int:
     data = _data_folder(wanted.data)
     layout.make()
     with holding(layout.lock, "up"):
+        say(f"reading recipe {wanted.recipe}")
         recipe = startup.resolve_recipe(layout, wanted.recipe)
+        startup.require_data(layout, recipe.catalogue, data)
         state = load(layout.state)
         if startup.core_runs(state):
+            layout = _as_it_runs(layout, say)
             if state.recipe != recipe.name:
                 raise SupervisorError(
                     f"up already with recipe {state.recipe}; `make down` first, "
@@ -81,7 +91,9 @@ def up(console: Console, layout: Layout, wanted: Wanted) -> int:
             )
             _complete(installation)
         else:
-            _clean_slate(layout, say, ("airflow", "inference", "mlflow", "shop"))
+            _clean_slate(
+                layout, say, ("airflow", "inference", "mlflow", *_shop_of(recipe))
+            )
             with _taken_down_after(layout, say, only_on_failure=True):
                 installation = Installation(
                     layout, say, with_parent=False, recipe=recipe.name
@@ -114,7 +126,25 @@ def down(console: Console, layout: Layout) -> int:
 
 def status(console: Console, layout: Layout) -> int:
     """A table of what runs."""
-    return print_status(console, layout)
+    return print_status(console, _as_it_runs(layout, lambda line: None))
+
+
+def watch(console: Console, layout: Layout, with_parent: bool) -> int:
+    """Start again what dies, until told to end; `up` and `run` start this beside the services."""
+    say = _speaker(console, time.monotonic())
+    Watcher(layout, say, with_parent).watch()
+    return 0
+
+
+def _as_it_runs(layout: Layout, say: Say) -> Layout:
+    """The layout with the ports that the running installation was started with."""
+    ports = load(layout.state).ports
+    if not ports or ports == dict(layout.ports):
+        return layout
+    say(
+        "up already, on other ports than asked for; they stay as they are until `make down`"
+    )
+    return replace(layout, ports=ports)
 
 
 @contextmanager
@@ -123,12 +153,15 @@ def _serving(installation: Installation, recipe: Recipe, data: str) -> Iterator[
     before = installation.state.catalogue
 
     def serve(catalogue: str) -> None:
-        installation.say(f"the shop serves {catalogue}")
+        installation.say(f"the shop serves {catalogue or 'nothing any more'}")
         stop_services(
             installation.layout, installation.state, ("shop",), 10, installation.say
         )
         startup.start_shop(installation, catalogue)
 
+    if not recipe.catalogue:
+        yield
+        return
     # First, so that the shop goes on as it is when the other catalogue cannot be made.
     startup.make_catalogue(installation, recipe.catalogue, data)
     if recipe.catalogue == before:
@@ -142,16 +175,24 @@ def _serving(installation: Installation, recipe: Recipe, data: str) -> Iterator[
             serve(before)
 
 
+def _shop_of(recipe: Recipe) -> tuple[str, ...]:
+    return ("shop",) if recipe.catalogue else ()
+
+
 def _complete(installation: Installation) -> None:
     """Start what else `up` has, where it does not run yet."""
     services = installation.state.services
     missing = [
         name
-        for name in ("inference", "mlflow")
+        for name in ("inference", "mlflow", WATCHER)
         if name not in services or process(services[name]) is None
     ]
-    require_free_ports(installation.layout, missing)
+    require_free_ports(
+        installation.layout, [name for name in missing if name != WATCHER]
+    )
     startup.start_servers(installation, missing)
+    if WATCHER in missing:
+        startup.start_watcher(installation)
 
 
 def _clean_slate(layout: Layout, say: Say, services: tuple[str, ...]) -> None:
@@ -223,10 +264,13 @@ def _print_addresses(console: Console, installation: Installation) -> None:
         "Airflow": f"{layout.url('airflow')}  user {ADMIN}, password {password} (kept in {layout.secrets})",
         "inference": f"{layout.url('inference')}  POST /analyze, POST /search_similar; docs at /docs",
         "MLflow": layout.url("mlflow"),
-        "shop": f"{layout.url('shop')}  catalogue {state.catalogue}",
+        "shop": f"{layout.url('shop')}  catalogue {state.catalogue}"
+        if state.catalogue
+        else "none: no source of the recipe needs the bundled shop",
         "logs": f"{layout.logs}",
+        "stage": f". {layout.environment} sets what a stage run by hand needs",
         "ports": f"to change them: {', '.join(map(port_name, layout.ports))}",
-        "nightly": f"{pipeline.DAG} is paused until it is unpaused in Airflow's UI"
+        "nightly": f"{DAG} is paused until it is unpaused in Airflow's UI"
         if paused
         else "02:00 UTC",
         "end": "make down",

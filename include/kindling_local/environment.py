@@ -4,9 +4,11 @@ import base64
 import json
 import os
 import secrets as randomness
+import shlex
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import quote
 
 from kindling.catalog import STAGE_ENVIRONMENT
 from kindling_local.layout import HOST, Layout
@@ -50,6 +52,12 @@ AIRFLOW_LAPTOP = {
     "SCHEDULER__POOL_METRICS_INTERVAL": "300",
     "SCHEDULER__TI_METRICS_INTERVAL": "300",
     "SCHEDULER__DAGRUN_METRICS_INTERVAL": "300",
+    # A stage that takes every core makes the API server slow, and a dead one is back within a minute or
+    # two (the watcher restarts it): a task has to outlast both, or its stage's work is thrown away.
+    "WORKERS__EXECUTION_API_TIMEOUT": "60",
+    "WORKERS__EXECUTION_API_RETRIES": "8",
+    "WORKERS__MAX_FAILED_HEARTBEATS": "10",
+    "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "600",
 }
 
 
@@ -104,7 +112,8 @@ def product_environment(
     """
     own = {
         "KINDLING_DATABASE_URL": database_url(socket_dir, "kindling"),
-        "KINDLING_OBJECTS_URL": layout.objects.as_uri(),
+        # Not `as_uri()`: fsspec takes the path as it is written, percent signs and all.
+        "KINDLING_OBJECTS_URL": f"file://{layout.objects}",
         "KINDLING_KEYWORDS": "embedded",
         "KINDLING_THREADS": str(
             len(os.sched_getaffinity(0))
@@ -168,13 +177,27 @@ def airflow_environment(
     return {
         **product,
         "AIRFLOW_HOME": str(layout.airflow),
+        # Where the page "Data health" sends people: the tracking URL is a database's here.
+        "KINDLING_MLFLOW_UI": layout.url("mlflow"),
         **{f"AIRFLOW__{key}": value for key, value in settings.items()},
     }
 
 
+def write_for_a_shell(layout: Layout, product: Mapping[str, str]) -> None:
+    """The stage's environment as a file, so that a person can run one stage: `. var/environment.sh`."""
+    names = [*STAGE_ENVIRONMENT, "KINDLING_RECIPE", "PYTHONPATH"]
+    lines = [
+        f"export {name}={shlex.quote(product[name])}"
+        for name in names
+        if product.get(name)
+    ]
+    _write_private(layout.environment, "\n".join(lines) + "\n")
+
+
 def database_url(socket_dir: Path, name: str, driver: str = "") -> str:
     """URL of a database: for libpq, or with a driver for SQLAlchemy."""
-    return f"postgresql{driver}://postgres:@/{name}?host={socket_dir}"
+    # A folder's name may hold what a URL gives a meaning to: a space, `&`, `%`, `+`.
+    return f"postgresql{driver}://postgres:@/{name}?host={quote(str(socket_dir))}"
 
 
 def _clean(outer: Mapping[str, str]) -> dict[str, str]:

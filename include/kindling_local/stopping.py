@@ -14,10 +14,12 @@ import psutil
 
 from kindling_local import postgres
 from kindling_local.layout import Layout
-from kindling_local.state import State, load, process, save
+from kindling_local.state import State, alone, load, process, save
 
 #: Those of a phase end at the same time: the API server takes seconds to leave after its last answer.
 PHASES = (
+    # First, or it would start again what is being stopped.
+    ("watcher",),
     ("scheduler", "triggerer", "dag-processor"),
     ("api-server", "inference", "mlflow", "shop"),
 )
@@ -49,6 +51,15 @@ def stop_services(
     layout: Layout, state: State, names: Iterable[str], grace_s: float, say: Say
 ) -> list[str]:
     """TERM to these services at once, after the grace KILL to what is left of their trees; notes it."""
+    with alone(layout.state):
+        # What is in the file is newer: the watcher may have started one of them again.
+        state.services |= load(layout.state).services
+        return _stop(layout, state, list(names), grace_s, say)
+
+
+def _stop(
+    layout: Layout, state: State, names: Sequence[str], grace_s: float, say: Say
+) -> list[str]:
     wanted = {
         name: found
         for name in names

@@ -4,7 +4,6 @@ import ast
 import re
 from collections.abc import Callable
 from datetime import timedelta
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from airflow.sdk import DAG
 from airflow.sdk.exceptions import ParamValidationError
 from airflow.serialization.serialized_objects import DagSerialization
 
+from kindling import catalog
 from kindling.catalog import EXIT_RETRY, STAGE_NAMES, STAGES
 from kindling_airflow.settings_file import load
 
@@ -54,21 +54,21 @@ def test_parses_in_two_seconds(parse: Parse) -> None:
     assert all(one.duration < timedelta(seconds=2) for one in parse().dagbag_stats)
 
 
-def test_chain_is_the_catalog_in_order(dag: DAG) -> None:
+def test_edges_are_the_catalogs(dag: DAG) -> None:
     assert list(STAGE_NAMES) == CHAIN
     edges = {
         (task.task_id, below)
         for task in dag.tasks
         for below in task.downstream_task_ids
     }
-    assert edges == set(pairwise(CHAIN))
+    assert edges == set(catalog.edges())
     assert {task.task_id for task in dag.tasks} == set(CHAIN)
 
 
-def test_last_statement_is_the_architecture(repository: Path) -> None:
+def test_last_statements_are_the_architecture(repository: Path) -> None:
     source = (repository / "dags/nightly_retraining.py").read_text(encoding="utf-8")
-    last = ast.unparse(ast.parse(source).body[-1])
-    assert last == " >> ".join(CHAIN)
+    last = [ast.unparse(one) for one in ast.parse(source).body[-2:]]
+    assert last == [" >> ".join(CHAIN[:-1]), "label >> index"]
 
 
 def test_dag_files_are_short(repository: Path) -> None:
@@ -195,6 +195,7 @@ def test_survives_serialization(
 ) -> None:
     monkeypatch.setenv("KINDLING_RUNTIME", runtime)
     monkeypatch.setenv("KINDLING_IMAGE", "registry.example/kindling:1.0.0")
+    monkeypatch.setenv("KINDLING_KEYWORDS", "elasticsearch")
     dag = parse().dags["nightly_retraining"]
     data = DagSerialization.to_dict(dag)
     again = DagSerialization.from_dict(data)

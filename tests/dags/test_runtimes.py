@@ -17,8 +17,8 @@ from kubernetes.client import ApiClient
 
 from kindling.__main__ import _parser
 from kindling.catalog import STAGE_ENVIRONMENT, STAGE_NAMES, STAGES, Stage
+from kindling_airflow.cluster import SECRETS, fixed_image
 from kindling_airflow.command import OBJECT_STORE_ENVIRONMENT, REPORT_PATH
-from kindling_airflow.pods import SECRETS, fixed_image
 from kindling_airflow.process_operator import process_environment
 
 KUBERNETES = ("1.31", "1.34")
@@ -57,9 +57,10 @@ def pod(load: Load, tmp_path: Path) -> Pod:
     )
 
     def built(name: str) -> dict[str, Any]:
-        operator, context = load("kubernetes").get_task(name), _context(name)
+        task, context = load("kubernetes").get_task(name), _context(name)
+        task.render_template_fields(context)
+        operator = task.pod()
         operator.config_file = str(config)
-        operator.render_template_fields(context)
         return ApiClient().sanitize_for_serialization(
             operator.build_pod_request_obj(context)
         )
@@ -256,5 +257,5 @@ def test_exit_code_of_a_pod_decides(
 
     monkeypatch.setattr(KubernetesPodOperator, "cleanup", fails)
     with pytest.raises(AirflowException) as raised:
-        load("kubernetes").get_task("train").cleanup(None, _ended(exit_code))
+        load("kubernetes").get_task("train").pod().cleanup(None, _ended(exit_code))
     assert isinstance(raised.value, AirflowFailException) is final

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kindling.evaluation.bootstrap import Bootstrap
 from kindling.evaluation.controls import (
     Ask,
     Conflict,
@@ -15,7 +14,9 @@ from kindling.evaluation.controls import (
     photo_control,
     random_guess,
 )
-from kindling.evaluation.metrics import (
+from kindling.evaluation.slices import SliceFigure, figures, slices
+from kindling.measure.estimates import difference, estimate
+from kindling.measure.metrics import (
     ACCURACY,
     BRIER,
     LOG_LOSS,
@@ -28,8 +29,7 @@ from kindling.evaluation.metrics import (
     confusion,
     reliability,
 )
-from kindling.evaluation.sample import Sample
-from kindling.evaluation.slices import SliceFigure, figures, slices
+from kindling.measure.sample import Sample
 from kindling.records import SENTIMENTS, Estimate, Example
 
 GATED = (THREE_WAY, POLARITY)
@@ -85,34 +85,26 @@ def evaluate(
     examples: Sequence[Example],
     niche: Sequence[str],
     answers: Answers,
-    resamples: int,
     seed: int,
 ) -> Evaluation:
     """All figures of one holdout. DataError when it is empty or has no polar row."""
-    sample, bootstrap, rng = (
-        Sample.of(examples),
-        Bootstrap(resamples, seed),
-        np.random.default_rng(seed),
-    )
+    sample, rng = Sample.of(examples), np.random.default_rng(seed)
     systems = {
         "candidate": answers.candidate,
         "baseline": answers.baseline,
         "constant": constant(sample.truth),
         "random": random_guess(sample.truth, rng),
     } | ({} if answers.champion is None else {"champion": answers.champion})
-    photo, clash = _photo_figures(sample, answers, bootstrap, rng)
+    photo, clash = _photo_figures(sample, answers, rng)
     return Evaluation(
         rows=len(sample),
         products=len(np.unique(sample.products)),
         photos=len(answers.pictured),
         data_sha256=sample.sha256,
-        systems={
-            name: _system(name, sample, said, bootstrap)
-            for name, said in systems.items()
-        },
+        systems={name: _system(name, sample, said) for name, said in systems.items()},
         classes={
             label: {
-                metric.name.removeprefix(f"{label}_"): bootstrap.estimate(
+                metric.name.removeprefix(f"{label}_"): estimate(
                     metric, sample, answers.candidate
                 )
                 for metric in class_metrics(label, at)
@@ -121,9 +113,7 @@ def evaluate(
         },
         differences={
             name: {
-                metric.name: bootstrap.difference(
-                    metric, sample, answers.candidate, said
-                )
+                metric.name: difference(metric, sample, answers.candidate, said)
                 for metric in GATED
             }
             for name, said in systems.items()
@@ -142,33 +132,30 @@ def evaluate(
             answers.candidate,
             answers.baseline,
             answers.champion,
-            bootstrap,
         ),
         worst=_worst(sample.truth, answers.candidate),
     )
 
 
-def _system(
-    name: str, sample: Sample, said: np.ndarray, bootstrap: Bootstrap
-) -> dict[str, Estimate]:
+def _system(name: str, sample: Sample, said: np.ndarray) -> dict[str, Estimate]:
     metrics = [*GATED, ACCURACY]
     if name in (
         "candidate",
         "champion",
     ):  # The others' probabilities claim no calibration.
         metrics += [LOG_LOSS, BRIER, calibration_error(calibration_edges(said))]
-    return {metric.name: bootstrap.estimate(metric, sample, said) for metric in metrics}
+    return {metric.name: estimate(metric, sample, said) for metric in metrics}
 
 
 def _photo_figures(
-    sample: Sample, answers: Answers, bootstrap: Bootstrap, rng: np.random.Generator
+    sample: Sample, answers: Answers, rng: np.random.Generator
 ) -> tuple[PhotoControl | None, Conflict | None]:
     rows = answers.pictured
     if answers.ask is None or not len(rows):
         return None, None
     shown = sample.where(np.isin(np.arange(len(sample)), rows))
     return (
-        photo_control(shown, rows, answers.ask, bootstrap, rng),
+        photo_control(shown, rows, answers.ask, rng),
         conflict(sample.truth[rows], rows, answers.ask, rng),
     )
 

@@ -8,6 +8,7 @@ import jinja2
 
 from kindling.evaluation.controls import Latency
 from kindling.evaluation.evaluator import Evaluation
+from kindling.measure.intervals import METHOD
 from kindling.records import (
     SENTIMENTS,
     SPLITS,
@@ -55,7 +56,6 @@ class Provenance:
     champion_version: str | None
     text_model: str
     torch: str
-    resamples: int
 
 
 @dataclass(frozen=True)
@@ -115,6 +115,7 @@ def render(
         curve=_curve(evaluation),
         errors=_errors(evaluation, golden),
         axis=_axis,
+        interval_method=METHOD,
     )
 
 

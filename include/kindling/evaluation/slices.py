@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kindling.evaluation.bootstrap import Bootstrap
-from kindling.evaluation.metrics import ACCURACY, THREE_WAY, Metric
-from kindling.evaluation.sample import Sample
+from kindling.measure.estimates import difference, estimate
+from kindling.measure.metrics import ACCURACY, THREE_WAY, Metric
+from kindling.measure.sample import Sample
 from kindling.records import Estimate, Example
 
 MIN_ROWS = 30
@@ -76,12 +76,11 @@ def figures(
     candidate: np.ndarray,
     baseline: np.ndarray,
     champion: np.ndarray | None,
-    bootstrap: Bootstrap,
 ) -> list[SliceFigure]:
     """Each slice's figures; probabilities are those of the whole sample [n, 3]."""
     judged = sum(part.rows.sum() >= MIN_GATE_ROWS for part in parts)
     return [
-        _figure(part, sample, candidate, baseline, champion, bootstrap, max(1, judged))
+        _figure(part, sample, candidate, baseline, champion, max(1, judged))
         for part in parts
     ]
 
@@ -92,16 +91,13 @@ def _figure(
     candidate: np.ndarray,
     baseline: np.ndarray,
     champion: np.ndarray | None,
-    bootstrap: Bootstrap,
     judged: int,
 ) -> SliceFigure:
     rows, inside = part.rows, sample.where(part.rows)
     over, worse = None, False
     if champion is not None:
-        over = bootstrap.difference(
-            part.metric, inside, candidate[rows], champion[rows]
-        )
-        strict = bootstrap.difference(
+        over = difference(part.metric, inside, candidate[rows], champion[rows])
+        strict = difference(
             part.metric, inside, candidate[rows], champion[rows], 1 - 0.05 / judged
         )
         worse = len(inside) >= MIN_GATE_ROWS and strict.high < 0
@@ -109,8 +105,8 @@ def _figure(
         part.group,
         part.name,
         part.metric.name,
-        bootstrap.estimate(part.metric, inside, candidate[rows]),
-        bootstrap.estimate(part.metric, inside, baseline[rows]),
+        estimate(part.metric, inside, candidate[rows]),
+        estimate(part.metric, inside, baseline[rows]),
         over,
         worse,
     )

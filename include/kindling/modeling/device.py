@@ -16,7 +16,7 @@ def device() -> torch.device:
 def native_bf16() -> bool:
     """Whether the device multiplies bfloat16 itself; where it emulates, float32 is faster."""
     if device().type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     capabilities = torch.cpu.get_capabilities()
     return bool(
         capabilities.get("avx512_bf16")

@@ -97,9 +97,7 @@ class _Convolution(nn.Module):
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         kernel, stride = self.convolution.kernel_size[0], self.convolution.stride[0]
         if stride > 1:
-            height, width = (
-                _padding(n, kernel, stride) for n in features.shape[2:]
-            )
+            height, width = (_padding(n, kernel, stride) for n in features.shape[2:])
             features = nn.functional.pad(features, (*width, *height))
         features = self.convolution(features)
         return nn.functional.relu6(features, inplace=True) if self.active else features

@@ -14,7 +14,7 @@ class Memo(Generic[T]):
     """Logits of texts or photos, each worked out once for as long as this object lives."""
 
     def __init__(self, work_out: Callable[[Sequence[T]], Logits]) -> None:
-        self._work_out = work_out
+        self._work_out: Callable[[Sequence[T]], Logits] = work_out
         self._known: dict[T, Logits] = {}
 
     def __call__(self, inputs: Sequence[T]) -> Logits:

@@ -7,7 +7,7 @@ or by entry points of the groups `kindling.writers` and `kindling.editors`.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -38,6 +38,8 @@ class Draft:
     source_review_ids: tuple[str, ...] = ()
     #: Aspects that its sentences speak of.
     aspects: tuple[str, ...] = ()
+    #: What was asked for, by name, where the writer asked: recorded with the row.
+    attributes: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def text(self) -> str:
@@ -53,6 +55,13 @@ class EditedPhoto:
     suffix: str
     width: int
     height: int
+    #: Share of the object that looks different from its intact twin; None where the
+    #: condition is intact or the editor has no twin to hold it against.
+    changed: float | None = None
+    #: False where a person could not see the change: such a photo is no label.
+    visible: bool = True
+    #: How often the change was drawn until it could be seen, or was given up.
+    attempts: int = 1
 
 
 @dataclass(frozen=True)
@@ -75,15 +84,18 @@ class Writer(Protocol):
     def write(
         self, cell: Cell, count: int, rng: np.random.Generator
     ) -> Sequence[Draft]:
-        """Up to `count` drafts; none when it has nothing to say for the cell."""
+        """Up to `count` drafts; none when it has nothing to say for the cell.
+
+        BudgetSpent when not one more draft can be paid for.
+        """
         ...
 
     def obstacle(self, cell: Cell) -> str:
         """Why the cell cannot be written for; empty when nothing speaks against it."""
         ...
 
-    def fault(self, draft: Draft) -> tuple[str, str]:
-        """A rule of this writer's own that the draft breaks, as (reason, detail); else ("", "")."""
+    def fault(self, cell: Cell, draft: Draft) -> tuple[str, str]:
+        """A rule of this writer's own that the draft breaks: (reason, detail), else ("", "")."""
         ...
 
     @property
@@ -95,14 +107,25 @@ class Writer(Protocol):
 class Editor(Protocol):
     """Makes photos of a wanted condition."""
 
+    #: Name and version, recorded with every row whose photo it made.
     name: str
 
     def edit(
-        self, photo: bytes, condition: Condition, rng: np.random.Generator
+        self,
+        photo: bytes,
+        condition: Condition,
+        rng: np.random.Generator,
+        subject: str = "",
     ) -> EditedPhoto:
         """The photo's object in that condition; DataError when the bytes are no image.
 
-        From equal generators, the results for two conditions differ in the damage and in
-        nothing else.
+        `subject` says in words what is shown, such as category and product name: cloth does
+        not crack. From equal generators, the results for two conditions differ in the damage
+        and in nothing else.
         """
+        ...
+
+    @property
+    def provenance(self) -> Mapping[str, str]:
+        """What made the photos: weights and settings, where there are such."""
         ...

@@ -15,8 +15,12 @@ class RowStore(Protocol):
         """All rows of that type in the run, ordered by key; `equals` filters columns."""
         ...
 
-    def report(self, run_id: str, stage: str) -> StageReport | None:
-        """The stage's manifest: present means that all of its rows are there."""
+    def report(self, run_id: str, stage: str, shard: int = 0) -> StageReport | None:
+        """A shard's manifest: present means that all of the shard's rows are there."""
+        ...
+
+    def shard_reports(self, run_id: str, stage: str) -> list[StageReport]:
+        """Manifests of every committed shard of the stage, ordered by shard."""
         ...
 
     def commit(
@@ -25,5 +29,5 @@ class RowStore(Protocol):
         records: Iterable[Record],
         rejections: Iterable[Rejection],
     ) -> None:
-        """Replace the stage's rows for this run and write its manifest, in one transaction."""
+        """Replace the rows of the report's shard and write its manifest, in one transaction."""
         ...

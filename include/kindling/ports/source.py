@@ -15,6 +15,9 @@ from kindling.ports.objects import ObjectStore
 from kindling.ports.standing import StandingStore
 from kindling.records import Page, Photo, Product, Rejection, Review
 
+#: The category of products whose source names none: a category of its own, not a loss.
+UNCATEGORISED = "uncategorised"
+
 
 @dataclass(frozen=True)
 class SourceTools:
@@ -48,8 +51,13 @@ class Haul:
 class Source(Protocol):
     """One entry under `sources:` of a recipe."""
 
-    #: Says in reports what it reads, such as an address or a file name.
-    name: str
+    @property
+    def name(self) -> str:
+        """What it reads, as reports say it: an address or a file name.
+
+        The same on every machine: product ids of all sources but the first begin with it.
+        """
+        ...
 
     def collect(self) -> Haul:
         """All that there is. DataError when that is too little, TransientError when nobody answers."""

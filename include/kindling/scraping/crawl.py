@@ -8,7 +8,7 @@ import asyncio
 import hashlib
 import logging
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -17,6 +17,7 @@ from kindling.records import Rejection
 from kindling.scraping import opt_out, sitemap
 from kindling.scraping.fetch import Fetched, FetchError
 from kindling.scraping.site import Crawl, CrawledPage, LayoutVerdict, Site
+from kindling.scraping.urls import absolute, page_key, same_site
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +26,8 @@ _HTML = ("text/html", "application/xhtml+xml")
 _PROBES = 3
 #: Next pages followed from one listing or product; a list that never ends is a trap.
 _MAX_CHAIN = 1_000
+#: Sitemaps read for one shop.
+_MAX_SITEMAPS = 50
 #: Pages between two lines of progress.
 _TELL_EVERY = 200
 
@@ -41,19 +44,20 @@ async def crawl(site: Site) -> Crawl:
     """All reachable pages; TransientError when the start is out of reach, DataError when it is disallowed."""
     if not site.robots.available:
         raise TransientError(
-            f"{site.start_url}: robots.txt cannot be had ({site.robots.why}), so nothing may be fetched "
+            f"{site.start_url}: robots.txt does not answer ({site.robots.why}), so nothing may be fetched "
             "(RFC 9309); check that the shop runs, and try again"
         )
     if not site.robots.allowed(site.start_url):
         raise DataError(
             f"{site.start_url}: robots.txt disallows it; choose another shop, or ask its owner"
         )
+    if refusal := site.robots.ai_opt_out(site.start_url):
+        raise DataError(
+            f"{site.start_url}: the shop refuses use of its pages for AI training ({refusal}); "
+            "choose another shop, or ask its owner"
+        )
     work = _Work(site)
-    frontier = [
-        site.start_url,
-        *(url for url in await _sitemap_pages(site) if url != site.start_url),
-    ]
-    work.known.update(frontier)
+    frontier = work.new([site.start_url, *await _sitemap_pages(site)])
     while frontier:
         frontier = await work.level(frontier) or await work.draw_lossy()
     return work.result()
@@ -65,7 +69,8 @@ class _Work:
     def __init__(self, site: Site) -> None:
         self._site = site
         self._renderer = site.renderer
-        self.known: set[str] = set()
+        #: Keys of pages, for one page has several addresses.
+        self._known: set[str] = set()
         self._pages: dict[str, CrawledPage] = {}
         self._rejections: dict[str, Rejection] = {}
         self._unreached: set[str] = set()
@@ -73,6 +78,16 @@ class _Work:
         self._judged: set[str] = set()
         self._verdicts: list[LayoutVerdict] = []
         self._attempted = self._outages = self._left = self._told = 0
+
+    def new(self, urls: Iterable[str]) -> list[str]:
+        """Those of the addresses whose page is not known yet, in their order; they are known from now on."""
+        found: list[str] = []
+        for url in urls:
+            key = page_key(url)
+            if key not in self._known:
+                self._known.add(key)
+                found.append(url)
+        return found
 
     async def level(self, urls: list[str]) -> list[str]:
         """Fetch these addresses; returns those that their pages newly lead to."""
@@ -115,6 +130,9 @@ class _Work:
         )
 
     async def _fetch(self, url: str) -> None:
+        if refusal := self._site.robots.ai_opt_out(url):
+            self._reject(url, "ai_opt_out", refusal)
+            return
         try:
             fetched = await self._site.fetcher.get(url, self._site.robots, _HTML)
         except FetchError as error:
@@ -223,19 +241,18 @@ class _Work:
         for url in sorted(urls):
             found = self._pages[url].extraction
             for other in found.links.others:
-                if other not in self.known and not self._site.robots.allowed(other):
-                    self.known.add(other)
+                if not self._site.robots.allowed(other) and self.new([other]):
                     self._reject(other, "robots_disallowed", f"linked from {url}")
             following = (
                 [found.links.next] if found.links.next and self._goes_on(url) else []
             )
-            for target in (*found.links.listings, *found.links.products, *following):
-                if target not in self.known:
-                    self.known.add(target)
-                    if self._site.robots.allowed(target):
-                        new.append(target)
-                    else:
-                        self._reject(target, "robots_disallowed", f"linked from {url}")
+            for target in self.new(
+                (*found.links.listings, *found.links.products, *following)
+            ):
+                if self._site.robots.allowed(target):
+                    new.append(target)
+                else:
+                    self._reject(target, "robots_disallowed", f"linked from {url}")
         return new
 
     def _goes_on(self, url: str) -> bool:
@@ -249,7 +266,7 @@ class _Work:
         chain.length += 1
         self._chains[found.links.next] = chain
         leads = any(
-            one not in self.known
+            page_key(one) not in self._known
             for one in (*found.links.listings, *found.links.products)
         )
         return chain.length <= _MAX_CHAIN and bool(brought or leads or found.lossy)
@@ -259,19 +276,40 @@ class _Work:
 
 
 async def _sitemap_pages(site: Site) -> list[str]:
-    """Pages that the shop's sitemaps name, as far as its own rules let them be fetched."""
-    waiting, done, pages = list(site.robots.sitemaps), set[str](), list[str]()
-    while waiting and len(done) < 50:
+    """Pages of the shop that its sitemaps name, as far as its own rules let them be fetched.
+
+    Sitemaps that robots.txt names may lie on other hosts (sitemaps.org, cross submits); where it names
+    none, the usual place is tried.
+    """
+    named = site.robots.sitemaps
+    usual = absolute(site.start_url, "/sitemap.xml")
+    waiting, done, pages = list(named or [usual]), set[str](), list[str]()
+    while waiting and len(done) < _MAX_SITEMAPS:
         url = waiting.pop(0)
         if url in done:
             continue
         done.add(url)
         try:
-            answer = await site.fetcher.get(url, site.robots)
+            answer = await site.fetcher.get(
+                url, site.robots, elsewhere=True, max_bytes=sitemap.MAX_BYTES
+            )
         except FetchError as error:
-            log.warning("sitemap left out: %s", error)
+            if named:
+                log.warning("sitemap left out: %s", error)
             continue
-        found, more = sitemap.locations(answer.body, answer.url)
-        pages += (one for one in found if site.robots.allowed(one))
-        waiting += more
+        found, more = await asyncio.to_thread(
+            sitemap.locations, answer.body, answer.url
+        )
+        if not found and not more:
+            log.warning("%s: holds no address of the shop", url)
+        pages += (
+            one
+            for one in found
+            if same_site(one, site.start_url) and site.robots.allowed(one)
+        )
+        waiting += (
+            one
+            for one in more
+            if same_site(one, site.start_url) or same_site(one, answer.url)
+        )
     return list(dict.fromkeys(pages))

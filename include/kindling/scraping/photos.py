@@ -2,32 +2,16 @@
 
 import asyncio
 import hashlib
-import io
-import struct
-import warnings
-import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from PIL import Image
-
+from kindling.pictures import PictureError, inspect_picture
 from kindling.records import Rejection
 from kindling.scraping.fetch import Fetcher, FetchError
+from kindling.scraping.opt_out import in_headers
 from kindling.scraping.robots import Robots
-from kindling.scraping.urls import same_origin
 
 _SUFFIXES = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp"}
-_MAX_PIXELS = 25_000_000
-#: What Pillow's decoders raise on damaged or hostile bytes.
-_DAMAGE = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    EOFError,
-    struct.error,
-    zlib.error,
-    Image.DecompressionBombError,
-)
 
 
 class BrokenPhoto(Exception):
@@ -48,23 +32,10 @@ class StoredPhoto:
 def inspect(data: bytes) -> tuple[str, int, int]:
     """(suffix, width, height) of an image that decodes to its last row; BrokenPhoto otherwise."""
     try:
-        with (
-            warnings.catch_warnings(),
-            Image.open(io.BytesIO(data), formats=tuple(_SUFFIXES)) as image,
-        ):
-            # Pillow warns of large images; the limit here is our own and lower.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            width, height = image.size
-            if width * height > _MAX_PIXELS:
-                raise BrokenPhoto(
-                    f"{width} x {height} pixels, at most {_MAX_PIXELS} are taken"
-                )
-            image.load()
-            return _SUFFIXES[image.format or ""], width, height
-    except _DAMAGE as error:
-        raise BrokenPhoto(
-            f"does not decode: {(str(error).splitlines() or [type(error).__name__])[0][:200]}"
-        ) from None
+        facts = inspect_picture(data, tuple(_SUFFIXES))
+    except PictureError as error:
+        raise BrokenPhoto(f"does not decode: {error}") from None
+    return _SUFFIXES[facts.format], facts.width, facts.height
 
 
 async def download(
@@ -89,11 +60,11 @@ async def download(
 async def _one(
     url: str, fetcher: Fetcher, robots: Robots, store: Callable[[bytes, str], str]
 ) -> StoredPhoto | Rejection:
-    if not same_origin(url, fetcher.origin):
-        # A page may name any address, private ones too: only the shop itself is asked.
-        return Rejection(url, "photo_broken", "off the shop's origin, not fetched")
     try:
-        fetched = await fetcher.get(url, robots, ("image/",))
+        # Shops keep photos on hosts of their own. The page names the address, so only public ones count.
+        fetched = await fetcher.get(url, robots, ("image/",), elsewhere=True)
+        if refusal := in_headers(fetched.headers):
+            return Rejection(url, "ai_opt_out", refusal)
         return await asyncio.to_thread(_store, fetched.body, url, store)
     except FetchError as error:
         reason = "robots_disallowed" if error.kind == "robots" else "photo_broken"

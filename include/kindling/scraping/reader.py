@@ -1,7 +1,8 @@
-"""Reads pages in a process of its own, with a time limit.
+"""Reads pages in a process of its own, with a limit on its processor time.
 
 Parsers take quadratic time on some documents, and native code can crash: such a page costs its budget and a
-new process, not the run. Beside that, reading uses one core while fetching uses another.
+new process, not the run. Beside that, reading uses one core while fetching uses another. The budget is in
+CPU seconds, for on a busy machine a page is no worse for having waited.
 """
 
 import asyncio
@@ -11,6 +12,8 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Self
 
+import msgspec
+
 from kindling.errors import KindlingError
 from kindling.scraping.extract import extract
 from kindling.scraping.findings import Extraction, Links
@@ -18,12 +21,16 @@ from kindling.scraping.mapping import Mapping
 
 # Not fork: the process that starts this one has threads.
 _SPAWN = multiprocessing.get_context("spawn")
-_READY = "ready"
-_START_S = 60.0
+_READY = b"ready"
+#: Seconds on the wall clock. A process that does nothing for so long hangs, however busy the machine is.
+_IDLE_S = 600.0
+# What the process that parses hostile pages sends is decoded as findings and nothing else; no pickle.
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER = msgspec.msgpack.Decoder(Extraction)
 
 
 class Reader:
-    """`extract` behind a pipe; one page at a time, `budget_s` seconds each."""
+    """`extract` behind a pipe; one page at a time, `budget_s` CPU seconds each."""
 
     def __init__(self, mapping: Mapping, budget_s: float = 20.0) -> None:
         self._mapping, self._budget_s = mapping, budget_s
@@ -51,32 +58,40 @@ class Reader:
         pipe = self._pipe or self._start()
         try:
             pipe.send((body, url, content_type))
-            if pipe.poll(self._budget_s):
-                return pipe.recv()
-            problem = f"not read within {self._budget_s:g} s"
+            if pipe.poll(_IDLE_S):
+                return _DECODER.decode(pipe.recv_bytes())
+            problem = f"no answer within {_IDLE_S:g} s"
         except (EOFError, ConnectionError):
-            problem = "the parser's process died"
+            problem = self._cause_of_death()
         self._stop()
         return Extraction(None, (), Links(), problems=(problem,))
+
+    def _cause_of_death(self) -> str:
+        process = self._process
+        if process is not None:
+            process.join(10.0)
+            if process.exitcode == -signal.SIGPROF:
+                return f"not read within {self._budget_s:g} s of CPU time"
+        return "the parser's process died"
 
     def _start(self) -> Connection:
         self._pipe, theirs = _SPAWN.Pipe()
         self._process = _SPAWN.Process(
-            target=_serve, args=(theirs, self._mapping), daemon=True
+            target=_serve, args=(theirs, self._mapping, self._budget_s), daemon=True
         )
         self._process.start()
         theirs.close()
         # A process that never comes up is no page's fault.
-        if not self._pipe.poll(_START_S) or not self._greeted():
+        if not self._pipe.poll(_IDLE_S) or not self._greeted():
             self._stop()
             raise KindlingError(
-                f"the page reader's process does not start within {_START_S:g} s"
+                f"the page reader's process died at its start, or did nothing for {_IDLE_S:g} s"
             )
         return self._pipe
 
     def _greeted(self) -> bool:
         try:
-            return self._pipe is not None and self._pipe.recv() == _READY
+            return self._pipe is not None and self._pipe.recv_bytes() == _READY
         except (EOFError, ConnectionError):
             return False
 
@@ -89,14 +104,18 @@ class Reader:
         self._process = self._pipe = None
 
 
-def _serve(pipe: Connection, mapping: Mapping) -> None:
+def _serve(pipe: Connection, mapping: Mapping, budget_s: float) -> None:
     """Answer until the other side is gone."""
     # Ctrl-C goes to the whole group; the parent decides what becomes of this process.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    pipe.send(_READY)
+    pipe.send_bytes(_READY)
     while True:
         try:
             body, url, content_type = pipe.recv()
         except EOFError:
             return
-        pipe.send(extract(body, url, mapping, content_type))
+        # The kernel ends the process when its CPU time is used up, inside native code too.
+        signal.setitimer(signal.ITIMER_PROF, budget_s)
+        found = extract(body, url, mapping, content_type)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        pipe.send_bytes(_ENCODER.encode(found))

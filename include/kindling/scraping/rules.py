@@ -8,10 +8,8 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 from kindling.scraping.findings import FoundProduct, FoundReview, Links
 from kindling.scraping.mapping import LinkRules, Mapping, ReviewRules, Rule
 from kindling.scraping.rating import parse_rating
-from kindling.scraping.urls import absolute, same_origin
-
-_NOT_SHOWN = "script, style, template, noscript"
-_BREAKS = "br, p, div, li, ul, ol, h1, h2, h3, h4, h5, h6, tr, td, blockquote, section"
+from kindling.scraping.text import shown_text
+from kindling.scraping.urls import absolute, same_site
 
 
 def products(tree: LexborHTMLParser, mapping: Mapping, url: str) -> FoundProduct | None:
@@ -101,17 +99,6 @@ def value_of(item: LexborNode, rule: Rule | None) -> str:
     return value.strip()
 
 
-def shown_text(node: LexborNode) -> str:
-    """The element's words: markup inside a word does not split it, a line break or block does."""
-    for hidden in node.css(_NOT_SHOWN):
-        hidden.decompose()
-    for edge in node.css(_BREAKS):
-        if edge.mem_id != node.mem_id:
-            edge.insert_before(" ")
-            edge.insert_after(" ")
-    return " ".join(node.text().split())
-
-
 def _review(
     item: LexborNode, rules: ReviewRules, mapping: Mapping, url: str
 ) -> FoundReview:
@@ -157,4 +144,4 @@ def _targets(tree: LexborHTMLParser, selector: str, url: str) -> tuple[str, ...]
     found = (
         absolute(url, node.attributes.get("href") or "") for node in tree.css(selector)
     )
-    return tuple(dict.fromkeys(one for one in found if one and same_origin(one, url)))
+    return tuple(dict.fromkeys(one for one in found if one and same_site(one, url)))

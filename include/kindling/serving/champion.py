@@ -3,20 +3,46 @@
 import logging
 import tempfile
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, Protocol
 
-from kindling.errors import DataError
+from kindling.errors import DataError, KindlingError
 from kindling.extensions import load_classifier
 from kindling.modeling.device import set_threads
 from kindling.modeling.embedder import Embedder
-from kindling.serving.intake import Analyze
+from kindling.ports.index import IndexAlias, KeywordIndex, VectorIndex
+from kindling.ports.registry import ModelRegistry
+from kindling.serving.neighbours import THREADS, Found, Neighbours
 from kindling.serving.predictor import Predictor
+from kindling.serving.questions import Analyze
 from kindling.serving.search import ReviewSearch
-from kindling.stages.contract import Deps
 
 LOOK_EVERY_S = 10.0
+WARM = Analyze("The fabric is soft and the seams hold.", None, None, 3)
+
+
+class Needs(Protocol):
+    """What serving is handed."""
+
+    @property
+    def registry(self) -> ModelRegistry: ...
+    @property
+    def alias(self) -> IndexAlias: ...
+    @property
+    def keywords(self) -> KeywordIndex: ...
+    @property
+    def vectors(self) -> VectorIndex: ...
+    @property
+    def text_model(self) -> Path | None: ...
+    @property
+    def threads(self) -> int: ...
+
+
+#: The same by the names that `wiring` knows.
+NEEDS = ("registry", "alias", "keywords", "vectors", "text_model", "threads")
 
 log = logging.getLogger(__name__)
 
@@ -24,20 +50,27 @@ log = logging.getLogger(__name__)
 class Champion:
     """The predictor that answers now. `predictor` is replaced whole, after the new one has answered once."""
 
-    def __init__(self, deps: Deps, look_every_s: float = LOOK_EVERY_S) -> None:
+    def __init__(self, deps: Needs, look_every_s: float = LOOK_EVERY_S) -> None:
         set_threads(deps.threads)
         self._deps, self._look_every_s = deps, look_every_s
         self._stop = threading.Event()
-        champion, index = deps.registry.champion(), deps.alias.current()
+        self._searches = ThreadPoolExecutor(THREADS, thread_name_prefix="search")
+        champion, index = deps.registry.champion(), self._index()
         if champion is None:
             raise DataError(
                 "no champion to serve yet: run the pipeline until a model passes its gate"
             )
         if index is None:
             log.warning(
-                "no index serves yet: answers come without similar reviews until the index stage has run"
+                "no index serves yet: answers come without similar reviews until one does"
             )
         self._encoder = Embedder(deps.text_model)
+        #: What the aliases named at the last look that could read them, and when that was.
+        self._named: tuple[str, str | None, float] = (
+            champion.version,
+            index,
+            time.monotonic(),
+        )
         self.predictor = Predictor(
             **self._model(champion.version),
             search=self._search(index) if index else None,
@@ -45,16 +78,29 @@ class Champion:
         _warm(self.predictor)
         log.info("serving %s", self.predictor.versions())
 
+    def named(self) -> dict[str, Any]:
+        """Fields of ServedVersions about the aliases."""
+        champion, index, at = self._named
+        serving = self.predictor
+        search = serving.search.version if serving.search else None
+        return {
+            "champion_alias": champion,
+            "index_alias": index,
+            "in_step": (champion, index) == (serving.model_version, search),
+            "looked_s_ago": round(time.monotonic() - at, 1),
+        }
+
     def look(self) -> bool:
         """Take up what the aliases name now; whether anything changed. A failure leaves the predictor as it was."""
         serving = self.predictor
         champion, index = self._deps.registry.champion(), self._deps.alias.current()
+        search = serving.search.version if serving.search else None
+        model = champion.version if champion else serving.model_version
+        self._named = (model, index or search, time.monotonic())
         coming = serving
-        if champion is not None and champion.version != serving.model_version:
-            coming = replace(coming, **self._model(champion.version))
-        if index is not None and index != (
-            serving.search.version if serving.search else None
-        ):
+        if model != serving.model_version:
+            coming = replace(coming, **self._model(model))
+        if index is not None and index != search:
             coming = replace(coming, search=self._search(index))
         if coming is serving:
             return False
@@ -70,7 +116,15 @@ class Champion:
     def close(self) -> None:
         self._stop.set()
 
-    def _model(self, version: str) -> dict[str, object]:
+    def _index(self) -> str | None:
+        """The alias at the start; None where its store is away, which is no reason not to serve."""
+        try:
+            return self._deps.alias.current()
+        except KindlingError as error:
+            log.error("the index alias cannot be read: %s", error)
+            return None
+
+    def _model(self, version: str) -> dict[str, Any]:
         with tempfile.TemporaryDirectory(prefix="kindling-champion-") as folder:
             model = load_classifier(self._deps.registry.download(version, Path(folder)))
         return {
@@ -79,14 +133,15 @@ class Champion:
             "calibrated": model.calibrated,
         }
 
-    def _search(self, version: str) -> ReviewSearch:
-        return ReviewSearch(
+    def _search(self, version: str) -> Neighbours:
+        search = ReviewSearch(
             self._deps.keywords,
             self._deps.vectors,
             self._deps.alias,
             self._encoder,
             version,
         )
+        return Neighbours(search, self._searches)
 
     def _watch(self) -> None:
         with ThreadPoolExecutor(1, thread_name_prefix="champion-look") as looks:
@@ -103,4 +158,8 @@ class Champion:
 
 def _warm(predictor: Predictor) -> None:
     """One answer before it counts: loads what loads late, and a model that cannot answer never serves."""
-    predictor.analyze(Analyze("The fabric is soft and the seams hold.", None, None, 3))
+    [verdict] = predictor.verdicts([WARM])
+    if isinstance(verdict, DataError):
+        raise verdict
+    predictor.answer(WARM, verdict, Found())
+    predictor.queries([WARM.text])

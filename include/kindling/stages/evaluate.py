@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -18,19 +18,33 @@ from kindling.evaluation.controls import Latency, latency
 from kindling.evaluation.evaluator import Answers, Evaluation, evaluate
 from kindling.evaluation.report import Coverage, Provenance, render
 from kindling.extensions import load_classifier
+from kindling.measure.intervals import METHOD as INTERVALS
 from kindling.modeling.device import set_threads
 from kindling.observe.lineage import code_sha256
 from kindling.ports.classifier import Classifier
-from kindling.ports.registry import ModelVersion
+from kindling.ports.objects import ObjectStore
+from kindling.ports.registry import ModelRegistry, ModelVersion
 from kindling.recipe import EvaluateConfig
-from kindling.records import ChallengeVerdict, Example, Review, Synthesis
-from kindling.stages.contract import Context, Deps, Outcome
-from kindling.stages.dataset import examples
+from kindling.records import Example, StageReport
+from kindling.stages.contract import Context, Outcome
 from kindling.stages.train import BASELINE
+from kindling.stages.view import Holdout, RunView
 
 LATENCY_REQUESTS = 40
 
+_Request = tuple[str, bytes | None]
+
 log = logging.getLogger(__name__)
+
+
+class Needs(Protocol):
+    """What the stage is handed."""
+
+    view: RunView
+    holdout: Holdout
+    objects: ObjectStore
+    registry: ModelRegistry
+    threads: int
 
 
 @dataclass(frozen=True)
@@ -40,49 +54,36 @@ class _Measured:
     text_model: str
 
 
-def run(config: EvaluateConfig, context: Context, deps: Deps) -> Outcome:
+def run(config: EvaluateConfig, context: Context, needs: Needs) -> Outcome:
     """Figures with intervals, `report.html` and `figures.json` of the run."""
-    set_threads(deps.threads)
-    golden = examples(deps.rows, context.run_id, ("golden",))
+    set_threads(needs.threads)
+    golden = needs.holdout.examples()
     if not golden:
         raise DataError(
             f"run {context.run_id!r}: the golden holdout is empty; scrape more products or raise golden_share"
         )
-    candidate = deps.registry.candidate(context.run_id)
+    candidate = needs.registry.candidate(context.run_id)
     if candidate is None:
         raise DataError(f"run {context.run_id!r} registered no model; run train first")
-    champion = deps.registry.champion()
+    champion = needs.registry.champion()
     other = champion if champion and champion.version != candidate.version else None
-    measured = _measure(golden, candidate, other, config, context, deps)
+    measured = _measure(golden, candidate, other, config, context, needs)
     figures = _figures(measured, candidate, other)
-    deps.registry.log_metrics(
+    needs.registry.log_metrics(
         candidate.version,
         {
             f"golden_{name}": figure.value
             for name, figure in measured.evaluation.systems["candidate"].items()
         },
     )
-    provenance = Provenance(
-        run_id=context.run_id,
-        recipe=context.recipe.name,
-        label_scheme=context.recipe.label_scheme,
-        seed=context.seed,
-        niche=context.niche,
-        photo_note=config.photo_note,
-        code_sha256=code_sha256(),
-        candidate_version=candidate.version,
-        champion_version=other.version if other else None,
-        text_model=measured.text_model,
-        torch=torch.__version__,
-        resamples=config.bootstrap,
-    )
+    provenance = _provenance(config, context, measured, candidate, other)
     html = render(
         measured.evaluation,
         provenance,
         golden,
         measured.latencies,
-        _pipeline(context, deps),
-        _coverage(context, deps),
+        _pipeline(needs.view),
+        _coverage(needs.view),
     )
     content = json.dumps(
         {
@@ -98,17 +99,39 @@ def run(config: EvaluateConfig, context: Context, deps: Deps) -> Outcome:
         rows_out=len(golden),
         figures=figures,
         uris={
-            "report": deps.objects.put_named(
+            "report": needs.objects.put_named(
                 f"runs/{context.run_id}/report.html", html.encode()
             ),
-            "figures": deps.objects.put_named(
+            "figures": needs.objects.put_named(
                 f"runs/{context.run_id}/figures.json", content.encode()
             ),
         },
         implementation={
-            "intervals": "percentile bootstrap over products",
-            "registry": deps.registry.name,
+            "intervals": INTERVALS,
+            "registry": needs.registry.name,
         },
+    )
+
+
+def _provenance(
+    config: EvaluateConfig,
+    context: Context,
+    measured: _Measured,
+    candidate: ModelVersion,
+    champion: ModelVersion | None,
+) -> Provenance:
+    return Provenance(
+        run_id=context.run_id,
+        recipe=context.recipe.name,
+        label_scheme=context.recipe.label_scheme,
+        seed=context.seed,
+        niche=context.niche,
+        photo_note=config.photo_note,
+        code_sha256=code_sha256(),
+        candidate_version=candidate.version,
+        champion_version=champion.version if champion else None,
+        text_model=measured.text_model,
+        torch=torch.__version__,
     )
 
 
@@ -118,16 +141,16 @@ def _measure(
     champion: ModelVersion | None,
     config: EvaluateConfig,
     context: Context,
-    deps: Deps,
+    needs: Needs,
 ) -> _Measured:
     bytes_of = {
-        uri: deps.objects.get(uri)
+        uri: needs.objects.get(uri)
         for uri in sorted({one.photo_uri for one in golden if one.photo_uri})
     }
     texts = [one.text for one in golden]
     photos = [bytes_of.get(one.photo_uri or "") for one in golden]
     with tempfile.TemporaryDirectory(prefix="kindling-evaluate-") as folder:
-        path = deps.registry.download(candidate.version, Path(folder) / "candidate")
+        path = needs.registry.download(candidate.version, Path(folder) / "candidate")
         model, baseline = load_classifier(path), load_classifier(path / BASELINE)
         log.info(
             "answering %d golden rows, %d with a photo",
@@ -139,12 +162,9 @@ def _measure(
             baseline,
             texts,
             photos,
-            _champion(champion, texts, photos, Path(folder), deps),
+            _champion(champion, texts, photos, Path(folder), needs),
         )
-    log.info("bootstrap of %d resamples", config.bootstrap)
-    evaluation = evaluate(
-        golden, context.niche, answers, config.bootstrap, context.seed
-    )
+    evaluation = evaluate(golden, context.niche, answers, context.seed)
     return _Measured(evaluation, _latencies(model, texts, photos), model.base_model)
 
 
@@ -153,13 +173,13 @@ def _champion(
     texts: Sequence[str],
     photos: Sequence[bytes | None],
     folder: Path,
-    deps: Deps,
+    needs: Needs,
 ) -> np.ndarray | None:
     if champion is None:
         return None
     log.info("answering with the champion, version %s", champion.version)
     model = load_classifier(
-        deps.registry.download(champion.version, folder / "champion")
+        needs.registry.download(champion.version, folder / "champion")
     )
     return model.predict(texts, photos).probabilities
 
@@ -175,10 +195,10 @@ def _answers(
     asked = model.remembering()
 
     def ask(text_of: np.ndarray | None, photo_of: np.ndarray | None) -> np.ndarray:
-        nothing = [None] * len(photo_of if text_of is None else text_of)
-        said = nothing if text_of is None else [texts[row] for row in text_of]
-        seen = nothing if photo_of is None else [photos[row] for row in photo_of]
-        return asked.predict(said, seen).probabilities
+        said = None if text_of is None else [texts[row] for row in text_of]
+        seen = None if photo_of is None else [photos[row] for row in photo_of]
+        n = len(said or seen or ())
+        return asked.predict(said or [None] * n, seen or [None] * n).probabilities
 
     pictured = [row for row, photo in enumerate(photos) if photo is not None]
     return Answers(
@@ -193,19 +213,18 @@ def _answers(
 def _latencies(
     model: Classifier, texts: Sequence[str], photos: Sequence[bytes | None]
 ) -> dict[str, Latency]:
-    pairs = list(zip(texts, photos, strict=True))
-    requests = {
+    pairs: list[_Request] = list(zip(texts, photos, strict=True))
+    pictured = [pair for pair in pairs if pair[1] is not None]
+    requests: dict[str, list[_Request]] = {
         "text": [(text, None) for text, _ in pairs[:LATENCY_REQUESTS]],
-        "text+image": [pair for pair in pairs if pair[1] is not None][
-            :LATENCY_REQUESTS
-        ],
+        "text+image": pictured[:LATENCY_REQUESTS],
     }
+
+    def answer(request: _Request) -> None:
+        model.predict([request[0]], [request[1]])
+
     return {
-        name: latency(
-            lambda request: model.predict([request[0]], [request[1]]),
-            some,
-            time.perf_counter,
-        )
+        name: latency(answer, some, time.perf_counter)
         for name, some in requests.items()
         if some
     }
@@ -247,23 +266,20 @@ def _figures(
     return figures
 
 
-def _pipeline(context: Context, deps: Deps) -> list[Any]:
+def _pipeline(view: RunView) -> list[StageReport]:
     before = STAGE_NAMES[: STAGE_NAMES.index("evaluate")]
-    reports = [deps.rows.report(context.run_id, stage) for stage in before]
+    reports = [view.report(stage) for stage in before]
     return [report for report in reports if report]
 
 
-def _coverage(context: Context, deps: Deps) -> list[Coverage]:
+def _coverage(view: RunView) -> list[Coverage]:
     """Synthetic rows made and admitted, by category and sentiment, with the conditions that were drawn."""
-    made = {one.review_id: one for one in deps.rows.read(Synthesis, context.run_id)}
-    admitted = {
-        one.review_id
-        for one in deps.rows.read(ChallengeVerdict, context.run_id, admitted=True)
-    }
+    admitted = {one.review.review_id for one in view.admitted()}
     cells: dict[tuple[str, str], Coverage] = {}
-    for review in deps.rows.read(Review, context.run_id, origin="synthetic"):
-        synthesis = made[review.review_id]
-        key = (review.category, synthesis.sentiment)
+    for one in view.synthetic():
+        key = (one.review.category, one.synthesis.sentiment)
         cell = cells.setdefault(key, Coverage(*key, made=0, admitted=0, conditions={}))
-        cells[key] = cell.with_row(review.review_id in admitted, synthesis.condition)
+        cells[key] = cell.with_row(
+            one.review.review_id in admitted, one.synthesis.condition
+        )
     return [cells[key] for key in sorted(cells)]

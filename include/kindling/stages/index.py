@@ -5,18 +5,28 @@ import logging
 import re
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
 from kindling.errors import DataError
+from kindling.measure.estimates import resampled
 from kindling.modeling.device import set_threads
 from kindling.modeling.embedder import Embedder
 from kindling.observe.lineage import sha256_of
-from kindling.ports.index import Document, EmbeddingCache, VectorIndex, VectorRow
-from kindling.ports.rows import RowStore
+from kindling.ports.index import (
+    Document,
+    EmbeddingCache,
+    IndexAlias,
+    KeywordIndex,
+    VectorIndex,
+    VectorRow,
+)
 from kindling.recipe import IndexConfig
-from kindling.records import DedupeDecision, Estimate, Label, Rejection, Review
-from kindling.stages.contract import Context, Deps, Outcome
+from kindling.records import Estimate, Rejection
+from kindling.stages.contract import Context, Outcome
+from kindling.stages.view import Searchable
 
 #: Texts embedded between two entries into the cache: what a killed attempt has to do again.
 CHUNK = 1024
@@ -26,30 +36,42 @@ RESAMPLES = 1000
 log = logging.getLogger(__name__)
 
 
-def run(config: IndexConfig, context: Context, deps: Deps) -> Outcome:
+class Needs(Protocol):
+    """What the stage is handed."""
+
+    searchable: Searchable
+    keywords: KeywordIndex
+    vectors: VectorIndex
+    alias: IndexAlias
+    embeddings: EmbeddingCache
+    text_model: Path | None
+    threads: int
+
+
+def run(config: IndexConfig, context: Context, needs: Needs) -> Outcome:
     """Build beside the version that serves, check counts and recall, swap the alias, drop what is old.
 
     DataError when a check fails: the alias stays, and the failed version is dropped.
     """
-    set_threads(deps.threads)
-    embedder = Embedder(deps.text_model)
-    documents, rejections = _documents(deps.rows, context.run_id)
+    set_threads(needs.threads)
+    embedder = Embedder(needs.text_model)
+    documents, rejections = _documents(needs.searchable, context.run_id)
     embeddings, embedded = _embeddings(
-        deps.embeddings, embedder, [one.text for one in documents]
+        needs.embeddings, embedder, [one.text for one in documents]
     )
     version = _version(context.run_id, documents, embedder.model_id)
-    before = deps.alias.current()
-    if before != version or not _complete(deps, version, len(documents)):
-        _build(deps, version, documents, embeddings)
+    before = needs.alias.current()
+    if before != version or not _complete(needs, version, len(documents)):
+        _build(needs, version, documents, embeddings)
     try:
-        recall = _checked(config, context, deps, embedder, version, documents)
+        recall = _checked(config, context, needs, embedder, version, documents)
     except DataError:
         if before != version:
-            _drop(deps, version)
+            _drop(needs, version)
         raise
-    deps.alias.swap(version)
+    needs.alias.swap(version)
     log.info("alias moved from %s to %s", before, version)
-    dropped = _retire(deps, version, before, config.keep_versions)
+    dropped = _retire(needs, version, before, config.keep_versions)
     return Outcome(
         rows_in=len(documents) + len(rejections),
         rows_out=len(documents),
@@ -63,34 +85,25 @@ def run(config: IndexConfig, context: Context, deps: Deps) -> Outcome:
             "from_cache": len(documents) - embedded,
         },
         implementation={
-            "keywords": deps.keywords.name,
-            "vectors": deps.vectors.name,
+            "keywords": needs.keywords.name,
+            "vectors": needs.vectors.name,
             "embedder": embedder.model_id,
         },
     )
 
 
-def _documents(rows: RowStore, run_id: str) -> tuple[list[Document], list[Rejection]]:
+def _documents(
+    searchable: Searchable, run_id: str
+) -> tuple[list[Document], list[Rejection]]:
     """Kept real reviews of every split, with their label; without a label there is no sentiment to show."""
-    kept = {
-        decision.review_id for decision in rows.read(DedupeDecision, run_id, kept=True)
-    }
-    labels = {label.review_id: label for label in rows.read(Label, run_id)}
     documents, rejections = [], []
-    for review in rows.read(Review, run_id, origin="scraped"):
-        if review.review_id not in kept:
-            continue
-        label = labels.get(review.review_id)
+    for one in searchable.reviews():
+        review, label = one.review, one.label
         if label is None:
             rejections.append(Rejection(review.review_id, "no_label"))
         elif label.band == "discard":
-            rejections.append(
-                Rejection(
-                    review.review_id,
-                    "label_discarded",
-                    f"confidence {label.confidence:.2f}",
-                )
-            )
+            detail = f"confidence {label.confidence:.2f}"
+            rejections.append(Rejection(review.review_id, "label_discarded", detail))
         else:
             documents.append(
                 Document(
@@ -139,40 +152,40 @@ def _version(run_id: str, documents: Sequence[Document], model: str) -> str:
 
 
 def _build(
-    deps: Deps, version: str, documents: Sequence[Document], embeddings: np.ndarray
+    needs: Needs, version: str, documents: Sequence[Document], embeddings: np.ndarray
 ) -> None:
-    deps.keywords.build(version, documents)
-    log.info("%s: keyword leg of %s built", deps.keywords.name, version)
-    deps.vectors.build(
+    needs.keywords.build(version, documents)
+    log.info("%s: keyword leg of %s built", needs.keywords.name, version)
+    needs.vectors.build(
         version,
         (
             VectorRow(document, embedding)
             for document, embedding in zip(documents, embeddings, strict=True)
         ),
     )
-    log.info("%s: vector leg of %s built", deps.vectors.name, version)
+    log.info("%s: vector leg of %s built", needs.vectors.name, version)
 
 
-def _complete(deps: Deps, version: str, wanted: int) -> bool:
+def _complete(needs: Needs, version: str, wanted: int) -> bool:
     return (
-        version in deps.keywords.versions()
-        and deps.keywords.count(version) == wanted
-        and deps.vectors.count(version) == wanted
+        version in needs.keywords.versions()
+        and needs.keywords.count(version) == wanted
+        and needs.vectors.count(version) == wanted
     )
 
 
 def _checked(
     config: IndexConfig,
     context: Context,
-    deps: Deps,
+    needs: Needs,
     embedder: Embedder,
     version: str,
     documents: Sequence[Document],
 ) -> Estimate:
     """Recall of the approximate search; DataError when counts differ or recall is below the bar."""
     counts = {
-        deps.keywords.name: deps.keywords.count(version),
-        deps.vectors.name: deps.vectors.count(version),
+        needs.keywords.name: needs.keywords.count(version),
+        needs.vectors.name: needs.vectors.count(version),
     }
     if set(counts.values()) != {len(documents)}:
         raise DataError(
@@ -185,17 +198,13 @@ def _checked(
     queries = embedder.encode(
         [_first_half(documents[at].text) for at in sorted(sample)]
     )
-    values = np.array([_recall(deps.vectors, version, query) for query in queries])
-    means = values[rng.integers(0, len(values), (RESAMPLES, len(values)))].mean(axis=1)
-    low, high = np.quantile(means, [0.025, 0.975])
-    recall = Estimate(
-        float(values.mean()), len(values), float(low), float(high), sha256_of(version)
-    )
+    values = np.array([_recall(needs.vectors, version, query) for query in queries])
+    recall = resampled(np.mean, [values], RESAMPLES, sha256_of(version), context.seed)
     log.info("recall@%d of %s: %s", NEIGHBOURS, version, recall)
     if recall.value < config.min_recall:
         raise DataError(
             f"index {version}: recall@{NEIGHBOURS} {recall} is below {config.min_recall}; "
-            f"{deps.alias.current() or 'no version'} goes on serving"
+            f"{needs.alias.current() or 'no version'} goes on serving"
         )
     return recall
 
@@ -213,18 +222,20 @@ def _recall(vectors: VectorIndex, version: str, query: np.ndarray) -> float:
     return sum(hit.score >= exact[-1].score - 1e-6 for hit in found) / len(exact)
 
 
-def _retire(deps: Deps, version: str, before: str | None, keep: int) -> list[str]:
+def _retire(needs: Needs, version: str, before: str | None, keep: int) -> list[str]:
     """Drop all but `keep` versions: the one that serves, the one before (for going back), then the newest."""
-    oldest_first = dict.fromkeys([*deps.vectors.versions(), *deps.keywords.versions()])
+    oldest_first = dict.fromkeys(
+        [*needs.vectors.versions(), *needs.keywords.versions()]
+    )
     by_worth = dict.fromkeys(
         [version, *([before] if before else []), *reversed(oldest_first)]
     )
     dropped = [one for one in by_worth if one in oldest_first][keep:]
     for one in dropped:
-        _drop(deps, one)
+        _drop(needs, one)
     return dropped
 
 
-def _drop(deps: Deps, version: str) -> None:
-    deps.keywords.drop(version)
-    deps.vectors.drop(version)
+def _drop(needs: Needs, version: str) -> None:
+    needs.keywords.drop(version)
+    needs.vectors.drop(version)

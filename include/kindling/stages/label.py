@@ -4,52 +4,64 @@ import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from kindling.errors import DataError
-from kindling.labelling import measures, model, votes
+from kindling.labelling import model, votes
+from kindling.measure.estimates import estimate
+from kindling.measure.metrics import (
+    ACCURACY,
+    THREE_WAY,
+    calibration_edges,
+    calibration_error,
+)
+from kindling.measure.sample import Sample
 from kindling.quality.checks import check
 from kindling.recipe import LabelConfig
 from kindling.records import (
     SENTIMENTS,
-    ChallengeVerdict,
-    DedupeDecision,
     Label,
     Rejection,
     Review,
     Sentiment,
-    Split,
-    Synthesis,
     sentiment_of,
 )
-from kindling.stages.contract import Context, Deps, Outcome
+from kindling.stages.contract import Context, Outcome
+from kindling.stages.view import RunView, Stars
 
 log = logging.getLogger(__name__)
 
 
+class Needs(Protocol):
+    """What the stage is handed."""
+
+    view: RunView
+
+
 @dataclass(frozen=True)
 class _Rows:
-    """What there is to label: real rows by split, and the synthetic rows that were admitted."""
+    """What there is to label: train rows, stars of the held-out ones, admitted synthetic rows."""
 
-    real: Mapping[Split, Sequence[Review]]
+    train: Sequence[Review]
+    held_out: Sequence[Stars]
     synthetic: Sequence[Review]
     intended: Sequence[Sentiment]
 
     @property
     def count(self) -> int:
-        return sum(map(len, self.real.values())) + len(self.synthetic)
+        return len(self.train) + len(self.held_out) + len(self.synthetic)
 
 
-def run(config: LabelConfig, context: Context, deps: Deps) -> Outcome:
+def run(config: LabelConfig, context: Context, needs: Needs) -> Outcome:
     """Votes on train and synthetic rows; validation and golden keep their stars and are shown to no model.
 
     A label is never another sentiment than the stars' (or the generator's intent): where the votes
     speak against it, its confidence falls and the row waits for a human or is left out.
     """
-    rows = _read(context, deps)
-    train = rows.real["train"]
+    rows = _read(needs.view)
+    train = rows.train
     if not train:
         raise DataError(
             f"label: run {context.run_id} has no kept train review; see the reasons dedupe gave"
@@ -59,17 +71,9 @@ def run(config: LabelConfig, context: Context, deps: Deps) -> Outcome:
     log.info("label: cross-fitting the model's vote on %d train reviews", len(train))
     found = model.out_of_fold(texts, stars, products, config.folds, context.seed)
     prior = votes.prior(stars)
-
-    labels = [
-        *_labels(
-            train, stars, ("stars", config.star_reliability), found.votes, prior, config
-        ),
-        *(
-            _undisputed(row)
-            for split in ("validation", "golden")
-            for row in rows.real[split]
-        ),
-    ]
+    voter = "stars", config.star_reliability
+    labels = _labels(train, stars, voter, found.votes, prior, config)
+    labels += [_undisputed(row) for row in rows.held_out]
     if rows.synthetic:
         unseen = [row.text for row in rows.synthetic]
         voted = model.vote(texts, stars, unseen, found.calibrator, context.seed)
@@ -89,8 +93,7 @@ def run(config: LabelConfig, context: Context, deps: Deps) -> Outcome:
         rows_out=sum(label.band == "accept" for label in labels),
         records=labels,
         rejections=[*failed, *_waiting(labels)],
-        figures=_figures(config, train, votes.codes(stars), found, context.seed)
-        | {"bands": bands},
+        figures=_figures(config, train, found) | {"bands": bands},
         implementation={
             "voters": "stars; out-of-fold TF-IDF + logistic regression, Dirichlet-calibrated",
             "pooling": "product rule",
@@ -98,32 +101,14 @@ def run(config: LabelConfig, context: Context, deps: Deps) -> Outcome:
     )
 
 
-def _read(context: Context, deps: Deps) -> _Rows:
-    kept = {
-        one.review_id: one.split
-        for one in deps.rows.read(DedupeDecision, context.run_id, kept=True)
-    }
-    admitted = {
-        one.review_id
-        for one in deps.rows.read(ChallengeVerdict, context.run_id, admitted=True)
-    }
-    intended = {
-        one.review_id: one.sentiment
-        for one in deps.rows.read(Synthesis, context.run_id)
-    }
-    real: dict[Split, list[Review]] = {"train": [], "validation": [], "golden": []}
-    synthetic: list[Review] = []
-    for row in deps.rows.read(Review, context.run_id):
-        if row.origin == "scraped" and row.review_id in kept:
-            real[kept[row.review_id]].append(row)
-        elif row.origin == "synthetic" and row.review_id in admitted:
-            synthetic.append(row)
-    missing = [row.review_id for row in synthetic if row.review_id not in intended]
-    if missing:
-        raise DataError(
-            f"label: {missing[0]} (and {len(missing) - 1} more) has no synthesis row"
-        )
-    return _Rows(real, synthetic, [intended[row.review_id] for row in synthetic])
+def _read(view: RunView) -> _Rows:
+    admitted = view.admitted()
+    return _Rows(
+        view.real("train"),
+        view.stars(),
+        [one.review for one in admitted],
+        [one.synthesis.sentiment for one in admitted],
+    )
 
 
 def _labels(
@@ -152,7 +137,7 @@ def _labels(
     ]
 
 
-def _undisputed(row: Review) -> Label:
+def _undisputed(row: Stars) -> Label:
     """What is measured against keeps its stars: a filter here would move the bar with the model."""
     return Label(row.review_id, sentiment_of(row.rating), 1.0, "accept", {"stars": 1.0})
 
@@ -177,9 +162,8 @@ def _bands(
     rows: _Rows, labels: Sequence[Label]
 ) -> dict[str, dict[str, dict[str, int]]]:
     """Counts by split (or "synthetic"), sentiment and band."""
-    where = {
-        row.review_id: split for split, reviews in rows.real.items() for row in reviews
-    }
+    where: dict[str, str] = {row.review_id: row.split for row in rows.held_out}
+    where |= {row.review_id: "train" for row in rows.train}
     counts = Counter(
         (where.get(one.review_id, "synthetic"), one.sentiment, one.band)
         for one in labels
@@ -206,24 +190,19 @@ def _totals(counts: Mapping[str, Mapping[str, int]]) -> str:
 def _figures(
     config: LabelConfig,
     train: Sequence[Review],
-    stars: np.ndarray,
     found: model.OutOfFold,
-    seed: int,
 ) -> dict[str, Any]:
-    data = measures.data_hash([(row.review_id, row.text) for row in train])
-    rest = ([row.product_id for row in train], data, seed)
+    sample = Sample.of_reviews(train)
+    calibration = calibration_error(calibration_edges(found.votes))
+    calibration_raw = calibration_error(calibration_edges(found.raw))
     return {
         "accept": config.accept,
         "discard": config.discard,
         "star_reliability": config.star_reliability,
         "intent_reliability": config.intent_reliability,
         "folds": found.folds,
-        "model_macro_f1": measures.macro_f1(stars, found.votes, *rest),
-        "star_model_agreement": measures.agreement(stars, found.votes, *rest),
-        "model_calibration_error": measures.calibration_error(
-            stars, found.votes, *rest
-        ),
-        "model_calibration_error_raw": measures.calibration_error(
-            stars, found.raw, *rest
-        ),
+        "model_macro_f1": estimate(THREE_WAY, sample, found.votes),
+        "star_model_agreement": estimate(ACCURACY, sample, found.votes),
+        "model_calibration_error": estimate(calibration, sample, found.votes),
+        "model_calibration_error_raw": estimate(calibration_raw, sample, found.raw),
     }

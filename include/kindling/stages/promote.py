@@ -3,26 +3,34 @@
 import logging
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Protocol
 
 from kindling.errors import DataError
 from kindling.evaluation.gate import Check, Evidence, Rules, Verdict, judge
-from kindling.ports.registry import ModelVersion
+from kindling.ports.registry import ModelRegistry, ModelVersion
 from kindling.recipe import PromoteConfig
 from kindling.records import Estimate
-from kindling.stages.contract import Context, Deps, Outcome
+from kindling.stages.contract import Context, Outcome
+from kindling.stages.view import RunView
 
 THREE_WAY = "three_way_macro_f1"
 
 log = logging.getLogger(__name__)
 
 
-def run(config: PromoteConfig, context: Context, deps: Deps) -> Outcome:
+class Needs(Protocol):
+    """What the stage is handed."""
+
+    view: RunView
+    registry: ModelRegistry
+
+
+def run(config: PromoteConfig, context: Context, needs: Needs) -> Outcome:
     """The verdict stands in the figures; a model that does not pass is no failure of the stage."""
-    evaluation = deps.rows.report(context.run_id, "evaluate")
+    evaluation = needs.view.report("evaluate")
     if evaluation is None:
         raise DataError(f"run {context.run_id!r} has no evaluation; run evaluate first")
-    figures, champion = evaluation.figures, deps.registry.champion()
+    figures, champion = evaluation.figures, needs.registry.champion()
     candidate = str(figures["candidate_version"])
     if champion and champion.version == candidate:
         log.info("version %s is the champion already", candidate)
@@ -30,7 +38,7 @@ def run(config: PromoteConfig, context: Context, deps: Deps) -> Outcome:
             candidate,
             champion,
             Verdict((Check("already champion", True, "nothing to move"),)),
-            deps,
+            needs,
         )
     verdict = judge(_rules(config), _evidence(config, figures))
     stale = _stale(champion, figures)
@@ -40,9 +48,9 @@ def run(config: PromoteConfig, context: Context, deps: Deps) -> Outcome:
             "%s %s: %s", "pass" if check.passed else "FAIL", check.name, check.detail
         )
     if verdict.promoted:
-        deps.registry.promote(candidate)
+        needs.registry.promote(candidate)
         log.info("version %s is the champion now", candidate)
-    return _outcome(candidate, champion, verdict, deps)
+    return _outcome(candidate, champion, verdict, needs)
 
 
 def _rules(config: PromoteConfig) -> Rules:
@@ -91,7 +99,7 @@ def _stale(champion: ModelVersion | None, figures: Mapping[str, Any]) -> Check |
 
 
 def _outcome(
-    candidate: str, champion: ModelVersion | None, verdict: Verdict, deps: Deps
+    candidate: str, champion: ModelVersion | None, verdict: Verdict, needs: Needs
 ) -> Outcome:
     return Outcome(
         rows_in=1,
@@ -108,5 +116,5 @@ def _outcome(
             "previous_champion": champion.version if champion else None,
             "checks": [asdict(check) for check in verdict.checks],
         },
-        implementation={"registry": deps.registry.name},
+        implementation={"registry": needs.registry.name},
     )

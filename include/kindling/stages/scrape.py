@@ -1,73 +1,64 @@
-"""Collect products, reviews and photos from the shop: structured data and HTTP first, robots.txt obeyed."""
+"""Collect products, reviews and photos from every source of the recipe, and join them as one."""
 
-import asyncio
-import gzip
 import logging
-import time
 from collections import Counter
-from collections.abc import Mapping
-from contextlib import AsyncExitStack
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
-import httpx
-
-from kindling.errors import ConfigurationError, DataError, TransientError
+from kindling import extensions
+from kindling.errors import DataError
 from kindling.ports.objects import ObjectStore
+from kindling.ports.source import UNCATEGORISED, Haul, Source, SourceTools
+from kindling.ports.standing import StandingStore
 from kindling.quality.checks import check
-from kindling.recipe import ScrapeConfig
-from kindling.records import Page, Rejection, Review
-from kindling.scraping.browser import BrowserOptions, Chromium
-from kindling.scraping.crawl import crawl
-from kindling.scraping.fetch import Fetcher, Policy, open_fetcher
-from kindling.scraping.mapping import Mapping as CssRules
-from kindling.scraping.mapping import load
-from kindling.scraping.photos import StoredPhoto, download
-from kindling.scraping.reader import Reader
-from kindling.scraping.robots import Robots
-from kindling.scraping.rows import Rows, join
-from kindling.scraping.site import Crawl, Site
-from kindling.scraping.urls import origin_of
-from kindling.stages.contract import Context, Deps, Outcome
+from kindling.recipe import ScrapeConfig, SourceEntry
+from kindling.records import Page, Photo, Product, Rejection, Review
+from kindling.stages.contract import Context, Outcome
 
 log = logging.getLogger(__name__)
 
 
+class Needs(Protocol):
+    """What the stage is handed."""
+
+    objects: ObjectStore
+    standing: StandingStore
+    shop_url: str
+    #: Path of a Chromium binary, or None where there is none.
+    chromium: str | None
+
+
 @dataclass(frozen=True)
-class _Haul:
-    """What came off the network."""
+class Collected:
+    """What one source brought, with ids that hold across all sources."""
 
-    crawl: Crawl
-    photos: Mapping[str, StoredPhoto]
-    photo_rejections: list[Rejection]
-    requests: int
-    crawl_s: float
-    photos_s: float
-    delay_s: float
-    browser: str
+    name: str
+    kind: str
+    haul: Haul
 
 
-def run(config: ScrapeConfig, context: Context, deps: Deps) -> Outcome:
-    """Everything the shop shows; DataError when that is too little, TransientError when nobody answers."""
-    if origin_of(deps.shop_url) is None:
-        raise ConfigurationError(
-            f"KINDLING_SHOP_URL={deps.shop_url!r} is not an http(s) address"
-        )
-    haul = asyncio.run(_collect(config, context, deps, load(config.css_rules)))
-    _check_outage(config, deps.shop_url, haul.crawl)
-    rows = join(haul.crawl.pages, haul.photos)
-    if not rows.reviews:
-        raise DataError(_nothing(deps.shop_url, haul.crawl, rows))
-    failing = check(list(rows.reviews), "scrape")
+def run(config: ScrapeConfig, context: Context, needs: Needs) -> Outcome:
+    """Everything the sources hold; DataError when that is too little, TransientError in an outage."""
+    collected = [
+        _collect(entry, number, context, needs)
+        for number, entry in enumerate(context.recipe.sources)
+        if number % context.shard.of == context.shard.index
+    ]
+    rows = Joined(collected)
+    failing = check(rows.reviews, "scrape")
     quarantined = {one.row_id for one in failing}
-    reviews = [review for review in rows.reviews if review.review_id not in quarantined]
+    reviews = [one for one in rows.reviews if one.review_id not in quarantined]
+    names = ", ".join(one.name for one in collected)
     if len(reviews) < config.min_reviews:
         raise DataError(
-            f"{deps.shop_url}: {len(reviews)} reviews after checks, the recipe wants at least "
-            f"{config.min_reviews} (scrape.min_reviews); {_nothing(deps.shop_url, haul.crawl, rows)}"
+            f"{names}: {len(reviews)} reviews after checks, the recipe wants at least "
+            f"{config.min_reviews} (scrape.min_reviews); {rows.found} were found; rejections: "
+            f"{_counted_reasons([*rows.rejections, *failing])}"
         )
     log.info(
-        "%d reviews of %d products, %d photos",
+        "%s: %d reviews of %d products, %d photos",
+        names,
         len(reviews),
         len(rows.products),
         len(rows.photos),
@@ -75,172 +66,139 @@ def run(config: ScrapeConfig, context: Context, deps: Deps) -> Outcome:
     return Outcome(
         rows_in=rows.found,
         rows_out=len(reviews),
-        records=[*_pages(haul.crawl), *rows.products, *rows.photos, *reviews],
-        rejections=[
-            *haul.crawl.rejections,
-            *haul.photo_rejections,
-            *rows.rejections,
-            *failing,
-        ],
-        figures=_figures(haul, rows, reviews),
+        records=[*rows.pages, *rows.products, *rows.photos, *reviews],
+        rejections=[*rows.rejections, *failing],
+        figures=_figures(collected, rows, reviews),
         implementation={
-            "fetcher": f"httpx {httpx.__version__}",
-            "browser": haul.browser,
+            f"{one.name}: {part}" if len(collected) > 1 else part: name
+            for one in collected
+            for part, name in one.haul.implementation.items()
         },
     )
 
 
-async def _collect(
-    config: ScrapeConfig, context: Context, deps: Deps, rules: CssRules
-) -> _Haul:
-    policy = Policy(
-        concurrency=config.concurrency,
-        delay_s=config.delay_s,
-        retries=config.retries,
-        total_s=config.timeout_s,
+def _collect(
+    entry: SourceEntry, number: int, context: Context, needs: Needs
+) -> Collected:
+    tools = SourceTools(
+        objects=needs.objects,
+        standing=needs.standing,
+        seed=context.seed,
+        shop_url=needs.shop_url,
+        chromium=needs.chromium,
     )
-    async with open_fetcher(deps.shop_url, policy, context.seed) as fetcher:
-        robots = await fetcher.robots()
-        fetcher.pace.delay_s = robots.delay(config.delay_s)
-        started = time.monotonic()
-        async with AsyncExitStack() as stack:
-            chromium = _chromium(config, deps, fetcher, rules)
-            found = await crawl(
-                Site(
-                    start_url=deps.shop_url.rstrip("/") + "/",
-                    fetcher=fetcher,
-                    robots=robots,
-                    reader=await stack.enter_async_context(Reader(rules)),
-                    renderer=await stack.enter_async_context(chromium)
-                    if chromium
-                    else None,
-                    store=lambda body: _keep_page(deps.objects, body),
-                    max_pages=config.max_pages,
-                )
+    module = extensions.find("source", entry.kind)
+    options = extensions.options("source", entry.kind, dict(entry.options))
+    source: Source = module.source(options, tools)
+    log.info("collecting from %s (%s)", source.name, entry.kind)
+    # The first source's ids stay as they are, so that one more source moves no golden row.
+    space = entry.namespace or (source.name if number else "")
+    return Collected(source.name, entry.kind, _spaced(source.collect(), space))
+
+
+def _spaced(haul: Haul, space: str) -> Haul:
+    """The haul with its products and reviews named within their namespace, and no empty category."""
+
+    def spaced(native: str) -> str:
+        return f"{space}/{native}" if space and native else native
+
+    return replace(
+        haul,
+        products=[
+            replace(
+                one,
+                product_id=spaced(one.product_id),
+                category=one.category or UNCATEGORISED,
             )
-        crawled = time.monotonic()
-        photos, rejections = await _photos(found, fetcher, robots, deps.objects)
-        return _Haul(
-            found,
-            photos,
-            rejections,
-            fetcher.requests,
-            crawled - started,
-            time.monotonic() - crawled,
-            fetcher.pace.delay_s,
-            _browser_name(config, deps, chromium),
-        )
-
-
-async def _photos(
-    found: Crawl, fetcher: Fetcher, robots: Robots, objects: ObjectStore
-) -> tuple[dict[str, StoredPhoto], list[Rejection]]:
-    urls = {url for page in found.pages for url in page.extraction.photos}
-    log.info("%d pages; fetching %d photos", len(found.pages), len(urls))
-    return await download(urls, fetcher, robots, objects.put)
-
-
-def _chromium(
-    config: ScrapeConfig, deps: Deps, fetcher: Fetcher, rules: CssRules
-) -> Chromium | None:
-    if not config.browser or deps.chromium is None:
-        return None
-    options = BrowserOptions(deps.chromium, config.browser_tabs, config.browser_page_s)
-    return Chromium(deps.shop_url, options, rules.script, fetcher.pace.turn)
-
-
-def _browser_name(config: ScrapeConfig, deps: Deps, chromium: Chromium | None) -> str:
-    if chromium is None:
-        return (
-            "none: no Chromium is set"
-            if config.browser
-            else "none: switched off by the recipe"
-        )
-    return (
-        f"Chromium {chromium.version} through Playwright"
-        if chromium.version
-        else f"{deps.chromium}, not started"
+            for one in haul.products
+        ],
+        photos=[replace(one, product_id=spaced(one.product_id)) for one in haul.photos],
+        reviews=[
+            replace(
+                one,
+                review_id=spaced(one.review_id),
+                product_id=spaced(one.product_id),
+                category=one.category or UNCATEGORISED,
+            )
+            for one in haul.reviews
+        ],
     )
 
 
-def _keep_page(objects: ObjectStore, body: bytes) -> str:
-    # No time in the header: the same page is the same object.
-    return objects.put(gzip.compress(body, compresslevel=6, mtime=0), ".html.gz")
+class Joined:
+    """The rows of all sources, one a key; of two rows with one key the earlier source's is kept."""
+
+    def __init__(self, collected: Sequence[Collected]) -> None:
+        pages: dict[str, Page] = {}
+        products: dict[str, Product] = {}
+        photos: dict[str, Photo] = {}
+        reviews: dict[str, Review] = {}
+        self.rejections: list[Rejection] = []
+        for one in collected:
+            pages = {page.url: page for page in one.haul.pages} | pages
+            products = {row.product_id: row for row in one.haul.products} | products
+            photos = {row.photo_id: row for row in one.haul.photos} | photos
+            self.rejections += one.haul.rejections
+            for review in one.haul.reviews:
+                if review.review_id in reviews:
+                    self.rejections.append(_duplicate(review, one.name))
+                reviews.setdefault(review.review_id, review)
+        self.pages = list(pages.values())
+        self.products = list(products.values())
+        self.photos = list(photos.values())
+        self.reviews = list(reviews.values())
+        self.found = sum(one.haul.found for one in collected)
 
 
-def _check_outage(config: ScrapeConfig, shop_url: str, found: Crawl) -> None:
-    if found.outages > config.max_failed_share * found.attempted:
-        raise TransientError(
-            f"{shop_url}: {found.outages} of {found.attempted} pages gave no answer or a server error "
-            f"(scrape.max_failed_share is {config.max_failed_share:g}); try again later"
-        )
-
-
-def _nothing(shop_url: str, found: Crawl, rows: Rows) -> str:
-    """What was there instead of enough reviews."""
-    reasons = Counter(one.reason for one in (*found.rejections, *rows.rejections))
-    told = (
-        ", ".join(f"{reason} {count}" for reason, count in reasons.most_common(6))
-        or "none"
+def _duplicate(review: Review, source: str) -> Rejection:
+    return Rejection(
+        f"{source}#{review.review_id}",
+        "duplicate_id",
+        f"review {review.review_id} came from an earlier source already",
     )
-    return (
-        f"{shop_url}: {rows.found} reviews on {len(found.pages)} pages, {len(rows.reviews)} of them usable; "
-        f"rejections: {told}. Is this the right address, and do the css_rules fit its layouts?"
-    )
 
 
-def _pages(found: Crawl) -> list[Page]:
-    return [
-        Page(
-            url=page.url,
-            sha256=page.sha256,
-            uri=page.uri,
-            status=page.status,
-            fetcher=page.fetcher,
-            fetched_at=page.fetched_at,
-        )
-        for page in found.pages
-    ]
+def _counted_reasons(rejections: Sequence[Rejection]) -> str:
+    counts = Counter(one.reason for one in rejections).most_common(6)
+    return ", ".join(f"{reason} {count}" for reason, count in counts) or "none"
 
 
-def _figures(haul: _Haul, rows: Rows, reviews: list[Review]) -> dict[str, Any]:
-    """Counts and rates of this very run; none is an estimate of anything beyond it."""
-    pages = haul.crawl.pages
-    stated = {
-        page.extraction.product.product_id: page.extraction.product.stated_reviews or 0
-        for page in pages
-        if page.extraction.product
+def _figures(
+    collected: Sequence[Collected], rows: Joined, reviews: Sequence[Review]
+) -> dict[str, Any]:
+    """Counts of one run: those of all sources together, then each source's own."""
+    by_source: dict[str, Mapping[str, Any]] = {
+        one.name: {
+            "kind": one.kind,
+            "reviews_found": one.haul.found,
+            "reviews": len(one.haul.reviews),
+            "products": len(one.haul.products),
+            "rejected": dict(
+                sorted(Counter(row.reason for row in one.haul.rejections).items())
+            ),
+        }
+        for one in collected
     }
-    reasons = Counter(one.reason for one in haul.crawl.rejections)
+    # What a source counts of its own stands on the first level where there is one source.
+    own = dict(collected[0].haul.figures) if len(collected) == 1 else {}
+    if len(collected) > 1:
+        by_source = {
+            one.name: {**by_source[one.name], **one.haul.figures} for one in collected
+        }
     return {
-        "pages": len(pages),
-        "pages_by_fetcher": dict(
-            sorted(Counter(page.fetcher for page in pages).items())
-        ),
-        "pages_per_second": round(len(pages) / max(haul.crawl_s, 1e-9), 1),
-        "crawl_seconds": round(haul.crawl_s, 2),
-        "photo_seconds": round(haul.photos_s, 2),
-        "requests": haul.requests,
-        "delay_seconds": haul.delay_s,
+        **own,
         "products": len(rows.products),
         "photos": len(rows.photos),
-        "reviews_with_photo": sum(review.photo_id is not None for review in reviews),
+        "categories": dict(
+            sorted(Counter(review.category for review in reviews).items())
+        ),
+        "reviews_with_photo": sum(one.photo_id is not None for one in reviews),
         "reviews_by_method": dict(
             sorted(Counter(review.extractor for review in reviews).items())
         ),
         "reviews_found": rows.found,
-        "reviews_stated_by_pages": sum(stated.values()),
-        "cross_checks": sum(page.extraction.checked for page in pages),
-        "cross_check_conflicts": sum(len(page.extraction.conflicts) for page in pages),
-        "personal_data_masked": {
-            kind: rows.masked[kind] for kind in ("email", "phone", "card")
-        },
-        "robots_disallowed": reasons["robots_disallowed"],
-        "ai_opt_outs": reasons["ai_opt_out"],
-        "products_not_reached": len(haul.crawl.unreached),
-        "pages_left_at_max_pages": haul.crawl.left,
-        "layouts_drawn": {
-            one.layout: f"{one.drawn} of {one.lossy} lossy pages drawn, {one.gained} reviews gained"
-            for one in haul.crawl.layouts
-        },
+        "products_not_reached": sum(
+            one.haul.figures.get("products_not_reached", 0) for one in collected
+        ),
+        "sources": by_source,
     }

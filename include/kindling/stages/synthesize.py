@@ -1,40 +1,50 @@
 """Fill the class deficit of the niche with new reviews and photos, made from train-split rows alone."""
 
-import hashlib
 import logging
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 
+from kindling import extensions
 from kindling.errors import DataError
+from kindling.ports.generation import Cell, Draft, Editor, Material, Writer
+from kindling.ports.llm import Llm
 from kindling.ports.objects import ObjectStore
 from kindling.quality.checks import check
 from kindling.recipe import SynthesizeConfig
 from kindling.records import (
-    CONDITIONS,
-    DedupeDecision,
+    Condition,
     Photo,
     Product,
-    Rejection,
+    Record,
     Review,
     Split,
     Synthesis,
 )
-from kindling.stages.contract import Context, Deps, Outcome
-from kindling.synthesis.condition_edits import ConditionEdits
-from kindling.synthesis.conditions import plan
+from kindling.stages.contract import Context, Outcome
+from kindling.stages.niche import refuse_unknown
+from kindling.stages.view import RunView
+from kindling.synthesis.conditions import DAMAGED, plan
 from kindling.synthesis.deficit import deficits, grid, spread
 from kindling.synthesis.fill import Filled, cell_generator, fill
-from kindling.synthesis.ports import Cell, Draft, EditedPhoto, ImagePolicy
-from kindling.synthesis.recombine import Recombination
+from kindling.synthesis.shots import Studio
 
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
+
+
+class Needs(Protocol):
+    """What the stage is handed."""
+
+    view: RunView
+    objects: ObjectStore
+    threads: int
+    #: None where the environment names no language model.
+    llm: Llm | None
 
 
 @dataclass(frozen=True)
@@ -59,9 +69,61 @@ class _Row:
     photo: Photo | None
 
 
-def run(config: SynthesizeConfig, context: Context, deps: Deps) -> Outcome:
+def run(config: SynthesizeConfig, context: Context, needs: Needs) -> Outcome:
     """Synthetic reviews with their origin, some with an edited photo; DataError without any train row."""
-    sources = _sources(context, deps)
+    sources = _sources(context, needs.view)
+    refuse_unknown(context.niche, sources.products)
+    material = Material(sources.reviews, sources.products, context.seed, needs.llm)
+    writer, editor = _hands(config, material)
+    lacking, filled = _written(config, context, sources, writer)
+    studio = Studio(editor, needs.objects, _in_words(sources.products))
+    rows = [
+        row
+        for cell, drafts in filled.drafts.items()
+        for row in _rows(
+            cell, drafts, (writer, editor), sources, config, studio, context.seed
+        )
+    ]
+    log.info(
+        "%d rows, %d with a photo",
+        len(rows),
+        sum(row.photo is not None for row in rows),
+    )
+    studies = studio.studies(
+        sources.intact_photos, config.studies, context.seed, needs.threads
+    )
+    log.info("%d studies of conditions", len(studies))
+    failed = check([row.review for row in rows], "synthesize")
+    quarantined = {rejection.row_id for rejection in failed}
+    rows = [row for row in rows if row.review.review_id not in quarantined]
+    return Outcome(
+        rows_in=filled.tried,
+        rows_out=len(rows),
+        records=[*_records(rows), *studies],
+        rejections=[*filled.rejections, *studio.tally.rejections, *failed],
+        figures={
+            **_figures(rows, sources, lacking, filled),
+            **studio.tally.figures,
+            "studies": len(studies),
+        },
+        implementation={"text": writer.name, "image": editor.name},
+    )
+
+
+def _hands(config: SynthesizeConfig, material: Material) -> tuple[Writer, Editor]:
+    """The writer and the editor that the recipe names."""
+    writing = extensions.options("writer", config.writer, config.writer_options)
+    editing = extensions.options("editor", config.editor, config.editor_options)
+    return (
+        extensions.find("writer", config.writer).writer(writing, material),
+        extensions.find("editor", config.editor).editor(editing, material),
+    )
+
+
+def _written(
+    config: SynthesizeConfig, context: Context, sources: _Sources, writer: Writer
+) -> tuple[Mapping[Cell, int], Filled]:
+    """What each cell of the grid lacks, and the drafts written for it."""
     cells = grid(context.niche or {product.category for product in sources.products})
     lacking = deficits(cells, sources.reviews, context.target_size)
     shares = spread(
@@ -75,119 +137,49 @@ def run(config: SynthesizeConfig, context: Context, deps: Deps) -> Outcome:
         sum(shares.values()),
         len(sources.reviews),
     )
-    writer = Recombination(sources.reviews, sources.products, context.seed)
     filled = fill(writer, shares, sources.reviews, config.max_copy_rate, context.seed)
     log.info("%d drafts, %d taken", filled.tried, sum(map(len, filled.drafts.values())))
-    editor = ConditionEdits(config.photo_size)
-    rows = [
-        row
-        for cell, drafts in filled.drafts.items()
-        for row in _rows(
-            cell,
-            drafts,
-            writer.name,
-            sources,
-            config,
-            context.seed,
-            editor,
-            deps.objects,
-        )
-    ]
-    log.info(
-        "%d rows, %d with a photo",
-        len(rows),
-        sum(row.photo is not None for row in rows),
-    )
-    studies = list(
-        _studies(
-            sources, config.studies, editor, deps.objects, context.seed, deps.threads
-        )
-    )
-    log.info(
-        "%d photos of %d studies of conditions",
-        len(studies),
-        len(studies) // len(CONDITIONS),
-    )
-    failed = check([row.review for row in rows], "synthesize")
-    quarantined = {rejection.row_id for rejection in failed}
-    rows = [row for row in rows if row.review.review_id not in quarantined]
-    return Outcome(
-        rows_in=filled.tried,
-        rows_out=len(rows),
-        records=[
-            *(
-                one
-                for row in rows
-                for one in (row.review, row.synthesis, row.photo)
-                if one is not None
-            ),
-            *studies,
-        ],
-        rejections=[*filled.rejections, *failed],
-        figures={
-            **_figures(rows, sources, lacking, filled, writer.aspects),
-            "study_photos": len(studies),
-        },
-        implementation={"text": writer.name, "image": editor.name},
-    )
+    return lacking, filled
 
 
-def _sources(context: Context, deps: Deps) -> _Sources:
-    decisions = {
-        one.review_id: one for one in deps.rows.read(DedupeDecision, context.run_id)
-    }
-    scraped = deps.rows.read(Review, context.run_id, origin="scraped")
-    products = deps.rows.read(Product, context.run_id)
-    train = [
-        review
-        for review in scraped
-        if (one := decisions.get(review.review_id))
-        and one.kept
-        and one.split == "train"
-    ]
+def _records(rows: Iterable[_Row]) -> Iterator[Record]:
+    for row in rows:
+        yield row.review
+        yield row.synthesis
+        if row.photo:
+            yield row.photo
+
+
+def _in_words(products: Iterable[Product]) -> dict[str, str]:
+    return {one.product_id: f"{one.category}: {one.name}" for one in products}
+
+
+def _sources(context: Context, view: RunView) -> _Sources:
+    train = view.real("train")
     if not train:
         raise DataError(
             f"run {context.run_id!r} has no kept review in the train split; look at the dedupe report"
         )
-    split_of = {
-        review.product_id: decisions[review.review_id].split
-        for review in scraped
-        if review.review_id in decisions
-    }
-    barred = {
-        one.row_id
-        for one in deps.rows.read(
-            Rejection, context.run_id, reason="photo_across_golden"
-        )
-    }
-    photos = {
-        photo.photo_id: photo
-        for photo in deps.rows.read(Photo, context.run_id, origin="scraped")
-    }
+    products = view.products()
+    split_of = view.splits_of_products()
+    usable = {photo.photo_id: photo for photo in view.usable_photos()}
     pictured = {
         (photo.product_id, photo.photo_id)
-        for photo in photos.values()
-        if split_of.get(photo.product_id) == "train" and photo.photo_id not in barred
+        for photo in usable.values()
+        if split_of.get(photo.product_id) == "train"
     }
-    pictured |= {
-        (review.product_id, review.photo_id)
-        for review in train
-        if review.photo_id in photos and decisions[review.review_id].photo_kept
-    }
+    for review in train:
+        shown = view.shown_photo(review)
+        if shown in usable:
+            pictured.add((review.product_id, shown))
     category_of = {product.product_id: product.category for product in products}
     by_category: dict[str, dict[str, Photo]] = defaultdict(dict)
     own: dict[str, list[Photo]] = defaultdict(list)
     for product_id, photo_id in sorted(pictured):
-        by_category[category_of.get(product_id, "")][photo_id] = photos[photo_id]
-        own[product_id].append(photos[photo_id])
-    praised = {review.photo_id for review in train if review.rating == 5}
-    shown = {photo_id for _, photo_id in pictured}
+        by_category[category_of.get(product_id, "")][photo_id] = usable[photo_id]
+        own[product_id].append(usable[photo_id])
     return _Sources(
-        intact_photos=[
-            photos[one]
-            for one in sorted(shown)
-            if photos[one].kind == "product" or one in praised
-        ],
+        intact_photos=_intact(usable, {photo_id for _, photo_id in pictured}, train),
         reviews=train,
         products=products,
         subjects=_subjects(products, split_of),
@@ -196,6 +188,18 @@ def _sources(context: Context, deps: Deps) -> _Sources:
         },
         own_photos=own,
     )
+
+
+def _intact(
+    usable: Mapping[str, Photo], shown: Iterable[str], train: Iterable[Review]
+) -> list[Photo]:
+    """Photos taken to show an intact thing, ordered by id, which is a hash: as good as drawn."""
+    praised = {review.photo_id for review in train if review.rating == 5}
+    return [
+        usable[one]
+        for one in sorted(shown)
+        if usable[one].kind == "product" or one in praised
+    ]
 
 
 def _subjects(
@@ -216,104 +220,66 @@ def _subjects(
 def _rows(
     cell: Cell,
     drafts: Mapping[str, Draft],
-    method: str,
+    hands: tuple[Writer, Editor],
     sources: _Sources,
     config: SynthesizeConfig,
+    studio: Studio,
     seed: int,
-    editor: ImagePolicy,
-    objects: ObjectStore,
 ) -> Iterator[_Row]:
     rng = cell_generator(seed, cell, "photos")
     bases = sources.photos.get(cell.category, ())
-    plans = plan(
-        cell,
-        len(drafts),
-        config.photo_share if bases else 0.0,
-        config.conflict_share,
-        rng,
-    )
+    plans = plan(cell, len(drafts), config.photo_share if bases else 0.0, rng)
     for (review_id, draft), shown in zip(drafts.items(), plans, strict=True):
         subject = _pick(sources.subjects[cell.category], rng)
         photo = None
         if shown.condition:
-            base = _pick(sources.own_photos.get(subject) or bases, rng)
-            edited = editor.edit(objects.get(base.uri), shown.condition, rng)
-            photo = Photo(
-                photo_id=hashlib.sha256(edited.data).hexdigest(),
-                product_id=subject,
-                kind="review",
-                origin="synthetic",
-                uri=objects.put(edited.data, edited.suffix),
-                width=edited.width,
-                height=edited.height,
-                condition=shown.condition,
-                base_photo_id=base.photo_id,
-            )
-        review = Review(
-            review_id=review_id,
-            product_id=subject,
-            category=cell.category,
-            title=draft.title,
-            body=draft.body,
-            rating=draft.rating,
-            origin="synthetic",
-            photo_id=photo.photo_id if photo else None,
-            extractor=method,
-        )
-        synthesis = Synthesis(
-            review_id=review_id,
-            sentiment=cell.sentiment,
-            method=method,
-            source_review_ids=draft.source_review_ids,
-            condition=shown.condition,
-            consistent=shown.consistent,
-        )
-        yield _Row(review, synthesis, photo)
+            own = sources.own_photos.get(subject) or bases
+            condition = _cue(draft, shown.condition)
+            photo = studio.review_photo(subject, own, condition, rng)
+        yield _row(cell, review_id, draft, subject, photo, hands)
 
 
-def _studies(
-    sources: _Sources,
-    limit: int,
-    editor: ImagePolicy,
-    objects: ObjectStore,
-    seed: int,
-    threads: int,
-) -> Iterator[Photo]:
-    """`limit` shots of intact photos, each in every condition; no review shows them.
+def _cue(draft: Draft, planned: Condition) -> Condition:
+    """The damage that the text was written for, where the plan wants damage at all."""
+    asked = draft.attributes.get("photo")
+    for condition in DAMAGED:
+        if asked == condition and planned != "intact":
+            return condition
+    return planned
 
-    The shot without damage stands first, and is what the others were edited from.
-    """
-    # Ordered by the hash of their bytes, which is as good as drawn.
-    bases = [
-        sources.intact_photos[number % len(sources.intact_photos)]
-        for number in range(limit if sources.intact_photos else 0)
-    ]
 
-    def shot(number: int) -> list[EditedPhoto]:
-        data = objects.get(bases[number].uri)
-        return [
-            editor.edit(data, condition, np.random.default_rng([seed, number]))
-            for condition in CONDITIONS
-        ]
-
-    with ThreadPoolExecutor(threads) as pool:
-        for base, edits in zip(bases, pool.map(shot, range(len(bases))), strict=True):
-            edited_from = base.photo_id
-            for condition, edited in zip(CONDITIONS, edits, strict=True):
-                photo_id = hashlib.sha256(edited.data).hexdigest()
-                yield Photo(
-                    photo_id=photo_id,
-                    product_id=base.product_id,
-                    kind="product",
-                    origin="synthetic",
-                    uri=objects.put(edited.data, edited.suffix),
-                    width=edited.width,
-                    height=edited.height,
-                    condition=condition,
-                    base_photo_id=edited_from,
-                )
-                if condition == "intact":
-                    edited_from = photo_id
+def _row(
+    cell: Cell,
+    review_id: str,
+    draft: Draft,
+    subject: str,
+    photo: Photo | None,
+    hands: tuple[Writer, Editor],
+) -> _Row:
+    writer, editor = hands
+    review = Review(
+        review_id=review_id,
+        product_id=subject,
+        category=cell.category,
+        title=draft.title,
+        body=draft.body,
+        rating=draft.rating,
+        origin="synthetic",
+        photo_id=photo.photo_id if photo else None,
+        extractor=writer.name,
+    )
+    made_by = {**writer.provenance, **draft.attributes}
+    if photo:
+        made_by |= {"editor": editor.name, **editor.provenance}
+    synthesis = Synthesis(
+        review_id=review_id,
+        sentiment=cell.sentiment,
+        method=writer.name,
+        source_review_ids=draft.source_review_ids,
+        condition=photo.condition if photo else None,
+        provenance=made_by,
+    )
+    return _Row(review, synthesis, photo)
 
 
 def _pick(choices: Sequence[T], rng: np.random.Generator) -> T:
@@ -325,7 +291,6 @@ def _figures(
     sources: _Sources,
     lacking: Mapping[Cell, int],
     filled: Filled,
-    aspects: Sequence[str],
 ) -> dict[str, object]:
     conditions = Counter(row.photo.condition for row in rows if row.photo)
     return {
@@ -335,10 +300,9 @@ def _figures(
             str(cell): _ledger(cell, count, sources, filled)
             for cell, count in lacking.items()
         },
-        "aspects": list(aspects),
+        "aspects": filled.aspects,
         "photos": conditions.total(),
         "conditions": dict(sorted(conditions.items())),
-        "conflicting_photos": sum(not row.synthesis.consistent for row in rows),
         "base_photos": {
             cell.category: len(sources.photos.get(cell.category, ()))
             for cell in lacking

@@ -7,38 +7,50 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 
 from kindling import extensions
 from kindling.errors import DataError
-from kindling.evaluation.bootstrap import Bootstrap
-from kindling.evaluation.metrics import POLARITY, THREE_WAY
-from kindling.evaluation.sample import Sample
+from kindling.measure.estimates import estimate
+from kindling.measure.metrics import POLARITY, THREE_WAY
+from kindling.measure.sample import Sample
 from kindling.modeling import tfidf
 from kindling.modeling.device import set_threads
 from kindling.observe.lineage import sha256_of
 from kindling.ports.classifier import Trained, TrainingData, TrainingTools
-from kindling.ports.registry import ModelVersion
+from kindling.ports.objects import ObjectStore
+from kindling.ports.registry import ModelRegistry, ModelVersion
 from kindling.recipe import TrainConfig
 from kindling.records import CONDITIONS, Estimate, Example
-from kindling.stages.contract import Context, Deps, Outcome
-from kindling.stages.dataset import examples, studies
+from kindling.stages.contract import Context, Outcome
+from kindling.stages.view import RunView
 
+#: Where the baseline lies within a model folder.
 BASELINE = "baseline"
-BOOTSTRAP = 300
 
 log = logging.getLogger(__name__)
 
 
-def run(config: TrainConfig, context: Context, deps: Deps) -> Outcome:
+class Needs(Protocol):
+    """What the stage is handed."""
+
+    view: RunView
+    objects: ObjectStore
+    registry: ModelRegistry
+    text_model: Path | None
+    threads: int
+
+
+def run(config: TrainConfig, context: Context, needs: Needs) -> Outcome:
     """A registered model version with its validation figures; the golden split is never read."""
     began = time.monotonic()
-    set_threads(deps.threads)
-    rows = examples(deps.rows, context.run_id, ("train", "validation"))
-    data = _training_data(rows, config, context, deps)
+    set_threads(needs.threads)
+    accepted = needs.view.examples("train")
+    held_out = needs.view.examples("validation")
+    data = _training_data(accepted, held_out, config, context, needs)
     log.info(
         "training %s on %d rows (%d with photo) and %d studies of conditions, validating on %d",
         config.model,
@@ -48,55 +60,57 @@ def run(config: TrainConfig, context: Context, deps: Deps) -> Outcome:
         len(data.validation),
     )
     tools = TrainingTools(
-        objects=deps.objects,
-        work=_work(config, context, deps, data),
-        text_model=deps.text_model,
-        threads=deps.threads,
+        objects=needs.objects,
+        work=_work(config, context, needs, data),
+        text_model=needs.text_model,
+        threads=needs.threads,
         seed=context.seed,
     )
     trained = extensions.find("classifier", config.model).train(
         data, _options(config), tools
     )
     baseline = tfidf.train(data, tfidf.Options(), tools)
-    figures = _validation(data.validation, baseline, trained, context.seed, deps)
-    version = _register(config, context, deps, baseline, trained, figures)
-    deps.objects.remove_named(tools.work)
+    figures = _validation(held_out, baseline, trained, needs)
+    version = _register(config, context, needs, baseline, trained, figures)
+    needs.objects.remove_named(tools.work)
     return Outcome(
-        rows_in=len(rows),
+        rows_in=len(accepted) + len(held_out),
         rows_out=len(data.train),
         figures={
             **figures,
             **trained.figures,
             "model_version": version.version,
-            "rows": _counts(rows),
+            "rows": _counts([*accepted, *held_out]),
             "study_photos": len(data.studies) * len(CONDITIONS),
             "seconds": round(time.monotonic() - began, 1),
             "torch": torch.__version__,
-            "threads": deps.threads,
+            "threads": needs.threads,
         },
         uris={"model": version.uri},
         implementation={
             **trained.implementation,
             "baseline": baseline.classifier.base_model,
-            "registry": deps.registry.name,
+            "registry": needs.registry.name,
         },
     )
 
 
 def _training_data(
-    rows: list[Example], config: TrainConfig, context: Context, deps: Deps
+    accepted: list[Example],
+    held_out: list[Example],
+    config: TrainConfig,
+    context: Context,
+    needs: Needs,
 ) -> TrainingData:
-    train = [one for one in rows if one.split == "train"]
-    validation = [one for one in rows if one.split == "validation"]
-    if not train or not validation:
+    if not accepted or not held_out:
         raise DataError(
-            f"run {context.run_id!r}: {len(train)} accepted train rows and {len(validation)} validation "
+            f"run {context.run_id!r}: {len(accepted)} accepted train rows and {len(held_out)} validation "
             "rows; both are needed (look at what dedupe and label left out)"
         )
     return TrainingData(
-        train=_at_most(config.max_rows, train, context.seed),
-        validation=validation,
-        studies=studies(deps.rows, context.run_id),
+        train=_at_most(config.max_rows, accepted, context.seed),
+        validation=held_out,
+        studies=needs.view.studies(),
     )
 
 
@@ -111,16 +125,18 @@ def _at_most(limit: int, rows: list[Example], seed: int) -> list[Example]:
     return [rows[at] for at in sorted(kept)]
 
 
-def _work(config: TrainConfig, context: Context, deps: Deps, data: TrainingData) -> str:
+def _work(
+    config: TrainConfig, context: Context, needs: Needs, data: TrainingData
+) -> str:
     """Where the checkpoints of exactly this training are kept: other rows or settings never find them."""
     identity = sha256_of(
         {
             "model": config.model,
             "options": _options(config).model_dump(mode="json"),
             "seed": context.seed,
-            "threads": deps.threads,
+            "threads": needs.threads,
             "torch": torch.__version__,
-            "text_model": str(deps.text_model),
+            "text_model": str(needs.text_model),
             "data": dataclasses.asdict(data),
         }
     )
@@ -128,13 +144,12 @@ def _work(config: TrainConfig, context: Context, deps: Deps, data: TrainingData)
 
 
 def _validation(
-    rows: Sequence[Example], baseline: Trained, trained: Trained, seed: int, deps: Deps
+    rows: Sequence[Example], baseline: Trained, trained: Trained, needs: Needs
 ) -> dict[str, Estimate]:
     """Validation figures; temperature and fusion were fitted on these rows, so they are a little too good."""
-    sample, bootstrap = Sample.of(rows), Bootstrap(BOOTSTRAP, seed)
-    texts = [one.text for one in rows]
+    sample, texts = Sample.of(rows), [one.text for one in rows]
     photos = [
-        deps.objects.get(one.photo_uri) if one.photo_uri else None for one in rows
+        needs.objects.get(one.photo_uri) if one.photo_uri else None for one in rows
     ]
     metrics = [THREE_WAY]
     if POLARITY.counts(sample.truth).any():
@@ -143,15 +158,14 @@ def _validation(
     for name, one in (("validation", trained), ("validation_baseline", baseline)):
         answers = one.classifier.predict(texts, photos).probabilities
         for metric in metrics:
-            figure = bootstrap.estimate(metric, sample, answers)
-            figures[f"{name}_{metric.name}"] = figure
+            figures[f"{name}_{metric.name}"] = estimate(metric, sample, answers)
     return figures
 
 
 def _register(
     config: TrainConfig,
     context: Context,
-    deps: Deps,
+    needs: Needs,
     baseline: Trained,
     trained: Trained,
     figures: dict[str, Estimate],
@@ -159,7 +173,7 @@ def _register(
     with tempfile.TemporaryDirectory(prefix="kindling-model-") as folder:
         baseline.classifier.save(Path(folder) / BASELINE)
         trained.classifier.save(Path(folder))
-        version = deps.registry.register(
+        version = needs.registry.register(
             context.run_id,
             Path(folder),
             {
@@ -169,7 +183,7 @@ def _register(
                 "seed": context.seed,
                 "recipe": context.recipe.name,
             },
-            {name: estimate.value for name, estimate in figures.items()},
+            {name: figure.value for name, figure in figures.items()},
         )
     log.info("registered version %s at %s", version.version, version.uri)
     return version

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from typing import Any
 
 from elasticsearch import (
     ApiError,
@@ -11,6 +12,7 @@ from elasticsearch import (
     NotFoundError,
     SerializationError,
     TransportError,
+    UnsupportedProductError,
 )
 from elasticsearch import (
     ConnectionError as Unreachable,
@@ -29,6 +31,8 @@ BETWEEN_WORDS = re.compile(r"[\W_]+")
 MAX_QUERY_WORDS = 512
 #: Server states that pass: overload, unavailable, gateway timeout.
 PASSING_STATUS = frozenset({429, 502, 503, 504})
+#: Seconds for a search, of the client and of the server: somebody waits for it.
+SEARCH_S = 2.0
 
 SETTINGS = {
     # One shard, so that the statistics behind BM25 are those of the whole index.
@@ -63,6 +67,10 @@ class ElasticsearchKeywords:
     def __init__(self, url: str, timeout_s: float = 30.0) -> None:
         self._client = Elasticsearch(
             url, request_timeout=timeout_s, retry_on_timeout=False, max_retries=2
+        )
+        # A search is not tried again: whoever waits for it has a deadline of their own.
+        self._searching = self._client.options(
+            request_timeout=SEARCH_S, retry_on_timeout=False, max_retries=0
         )
 
     def build(self, version: str, documents: Iterable[Document]) -> int:
@@ -106,9 +114,11 @@ class ElasticsearchKeywords:
         if limit < 1:
             return []
         with _errors(version):
-            answer = self._client.search(
+            answer = self._searching.search(
                 index=_index(version),
                 size=limit,
+                timeout=f"{SEARCH_S:g}s",
+                allow_partial_search_results=False,
                 source=False,
                 track_total_hits=False,
                 query={
@@ -122,7 +132,7 @@ class ElasticsearchKeywords:
                 },
                 sort=[{"_score": "desc"}, {"review_id": "asc"}],
             )
-        return [Hit(hit["_id"], float(hit["_score"])) for hit in answer["hits"]["hits"]]
+        return _hits(answer.body, version)
 
     def versions(self) -> list[str]:
         with _errors():
@@ -147,6 +157,22 @@ def _index(version: str) -> str:
     return f"{PREFIX}{checked(version)}"
 
 
+def _hits(answer: Any, version: str) -> list[Hit]:
+    """The answer's hits; TransientError where it says that it is not a whole answer."""
+    try:
+        failed = answer["_shards"]["failed"]
+        if answer["timed_out"] or failed:
+            raise TransientError(
+                f"Elasticsearch searched {_index(version)} in part only: "
+                f"timed_out={answer['timed_out']}, {failed} shards failed"
+            )
+        return [Hit(hit["_id"], float(hit["_score"])) for hit in answer["hits"]["hits"]]
+    except (KeyError, TypeError, ValueError) as error:
+        raise KindlingError(
+            f"what answers for Elasticsearch gave no search result: {error!r}"
+        ) from error
+
+
 def _words(text: str) -> str:
     return BETWEEN_WORDS.sub(" ", text)
 
@@ -165,12 +191,16 @@ def _errors(version: str = "") -> Iterator[None]:
         raise DataError(
             f"keyword index version {version!r} is not in Elasticsearch; run the index stage"
         ) from error
+    except UnsupportedProductError as error:
+        raise KindlingError(
+            f"what answers for Elasticsearch is another server: {error}"
+        ) from error
     except ApiError as error:
         kind = TransientError if error.status_code in PASSING_STATUS else KindlingError
         raise kind(f"Elasticsearch answered {error.status_code}: {error}") from error
     except SerializationError as error:
         raise DataError(
-            f"a document cannot be sent to Elasticsearch: {error}"
+            f"a document or an answer of Elasticsearch cannot be read: {error}"
         ) from error
     except (Unreachable, TransportError) as error:
         raise TransientError(f"Elasticsearch does not answer: {error}") from error

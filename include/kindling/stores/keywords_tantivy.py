@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import tantivy
 from tantivy import Filter, Occur, Query, SchemaBuilder, TextAnalyzerBuilder, Tokenizer
@@ -18,6 +19,8 @@ from kindling.stores.index_contract import EXACT_FIELDS, VERSION, checked, wante
 
 ANALYZER = "english"
 HEAP_BYTES = 128_000_000
+#: Versions held open: the one that serves, and the one that is coming.
+MAX_OPEN = 2
 #: A document as long as a query would be a query of thousands of terms: the first ones say enough.
 MAX_QUERY_TERMS = 512
 
@@ -49,13 +52,15 @@ class TantivyKeywords:
         return count
 
     def count(self, version: str) -> int:
-        return self._index(version).searcher().num_docs
+        with self._readable(version):
+            return int(self._index(version).searcher().num_docs)
 
     def search(
         self, version: str, query: str, limit: int, filters: Filters | None = None
     ) -> list[Hit]:
         """Best first, ties by review id. Any text is a valid query; no word in common, no hit."""
-        searcher = self._index(version).searcher()
+        with self._readable(version):
+            searcher = self._index(version).searcher()
         # Half a surrogate pair is text that JSON can carry and UTF-8 cannot.
         terms = self._analyzer.analyze(query.encode(errors="replace").decode())[
             :MAX_QUERY_TERMS
@@ -77,11 +82,12 @@ class TantivyKeywords:
             (Occur.Must, Query.const_score_query(self._any_of(field, values), 0.0))
             for field, values in wanted(filters)
         ]
-        found = searcher.search(Query.boolean_query(clauses), limit).hits
-        hits = [
-            Hit(searcher.doc(address).get_first("review_id"), score)
-            for score, address in found
-        ]
+        with self._readable(version):
+            found = searcher.search(Query.boolean_query(clauses), limit).hits
+            hits = [
+                Hit(str(searcher.doc(address).get_first("review_id")), score)
+                for score, address in found
+            ]
         return sorted(hits, key=lambda hit: (-hit.score, hit.review_id))
 
     def versions(self) -> list[str]:
@@ -121,8 +127,26 @@ class TantivyKeywords:
         if known is None or known[0] != identity:
             index = tantivy.Index.open(str(folder))
             index.register_tokenizer(ANALYZER, self._analyzer)
-            known = self._open[version] = (identity, index)
+            known = (identity, index)
+            self._remember(version, known)
         return known[1]
+
+    def _remember(self, version: str, known: tuple[tuple[int, int], Any]) -> None:
+        """Keep the newest few open: each holds files and memory, and old ones are not asked."""
+        # Built anew and assigned once: searches of other threads read it meanwhile.
+        others = [one for one in self._open.items() if one[0] != version]
+        self._open = dict([*others[-(MAX_OPEN - 1) :], (version, known)])
+
+    @contextmanager
+    def _readable(self, version: str) -> Iterator[None]:
+        """The engine's errors as the product's: a damaged folder is a DataError."""
+        try:
+            yield
+        except (OSError, ValueError) as error:
+            raise DataError(
+                f"keyword index {self._folder(version)} cannot be read: {error}; "
+                "run the index stage"
+            ) from error
 
     def _write(self, folder: Path, documents: Iterable[Document]) -> int:
         index = tantivy.Index(self._schema, path=str(folder))

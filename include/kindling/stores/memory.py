@@ -1,11 +1,15 @@
-"""Rows and objects in memory, behind the same ports: for tests and one-off experiments."""
+"""Rows, facts and objects in memory, behind the same ports: for tests and one-off experiments."""
 
 import hashlib
-from collections.abc import Iterable
+import json
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 from kindling.errors import DataError
+from kindling.ports.standing import Fact
 from kindling.records import Record, Rejection, StageReport
 
 R = TypeVar("R", bound=Record)
@@ -15,24 +19,31 @@ class MemoryRows:
     """RowStore that forgets."""
 
     def __init__(self) -> None:
-        self._rows: dict[tuple[str, str], list[Record]] = {}
-        self._reports: dict[tuple[str, str], StageReport] = {}
+        self._rows: dict[tuple[str, str, int], list[Record]] = {}
+        self._reports: dict[tuple[str, str, int], StageReport] = {}
 
     def read(self, record_type: type[R], run_id: str, **equals: Any) -> list[R]:
         """All rows of that type in the run, ordered by key; `equals` filters columns."""
         found = [
             row
-            for (run, _), rows in self._rows.items()
+            for (run, _, _), rows in self._rows.items()
             if run == run_id
             for row in rows
-            if type(row) is record_type
-            and all(getattr(row, name) == value for name, value in equals.items())
+            if type(row) is record_type and _matches(row, equals)
         ]
-        return sorted(found, key=lambda row: getattr(row, record_type.key))
+        return sorted(found, key=lambda row: str(getattr(row, record_type.key)))
 
-    def report(self, run_id: str, stage: str) -> StageReport | None:
-        """The stage's manifest: present means that all of its rows are there."""
-        return self._reports.get((run_id, stage))
+    def report(self, run_id: str, stage: str, shard: int = 0) -> StageReport | None:
+        """A shard's manifest: present means that all of the shard's rows are there."""
+        return self._reports.get((run_id, stage, shard))
+
+    def shard_reports(self, run_id: str, stage: str) -> list[StageReport]:
+        """Manifests of every committed shard of the stage, ordered by shard."""
+        return [
+            report
+            for (run, name, _), report in sorted(self._reports.items())
+            if (run, name) == (run_id, stage)
+        ]
 
     def commit(
         self,
@@ -40,21 +51,70 @@ class MemoryRows:
         records: Iterable[Record],
         rejections: Iterable[Rejection],
     ) -> None:
-        """Replace the stage's rows for this run and write its manifest."""
+        """Replace the rows of the report's shard and write its manifest."""
         rows = [*records, *rejections]
-        keys = [
-            (
-                type(row),
-                getattr(row, row.key),
-                getattr(row, "reason", "") if isinstance(row, Rejection) else "",
-            )
-            for row in rows
-        ]
-        if len(set(keys)) < len(keys):
-            twice = next(key for key in keys if keys.count(key) > 1)
-            raise ValueError(f"{report.stage} made two rows of one key: {twice}")
-        self._rows[report.run_id, report.stage] = rows
-        self._reports[report.run_id, report.stage] = report
+        _refuse_twins(report.stage, rows)
+        for other in self.shard_reports(report.run_id, report.stage):
+            if other.shards != report.shards:
+                del self._rows[other.run_id, other.stage, other.shard]
+                del self._reports[other.run_id, other.stage, other.shard]
+        place = (report.run_id, report.stage, report.shard)
+        self._rows[place] = rows
+        self._reports[place] = report
+
+
+def _matches(row: Record, equals: Mapping[str, Any]) -> bool:
+    return all(getattr(row, name) == value for name, value in equals.items())
+
+
+def _refuse_twins(stage: str, rows: Iterable[Record]) -> None:
+    seen = set()
+    for row in rows:
+        reason = row.reason if isinstance(row, Rejection) else ""
+        key = (type(row), getattr(row, row.key), reason)
+        if key in seen:
+            raise ValueError(f"{stage} made two rows of one key: {key}")
+        seen.add(key)
+
+
+class MemoryStanding:
+    """StandingStore that forgets. `clock` gives the time of a fact."""
+
+    def __init__(
+        self, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        self._facts: list[Fact] = []
+        self._first: dict[tuple[str, str], Fact] = {}
+        self._lock = threading.RLock()
+        self._clock = clock
+
+    def append(self, topic: str, key: str, value: Mapping[str, Any]) -> Fact:
+        """Add a fact; a key may have many, of which the newest counts."""
+        copied = json.loads(json.dumps(dict(value)))
+        with self._lock:
+            fact = Fact(len(self._facts) + 1, topic, key, copied, self._clock())
+            self._facts.append(fact)
+        return fact
+
+    def put_once(self, topic: str, key: str, value: Mapping[str, Any]) -> Fact:
+        """The key's first fact: this one, or the one that came before it."""
+        with self._lock:
+            if (topic, key) not in self._first:
+                self._first[topic, key] = self.append(topic, key, value)
+            return self._first[topic, key]
+
+    def get(self, topic: str, key: str) -> Fact | None:
+        """The key's newest fact."""
+        return self.latest(topic).get(key)
+
+    def read(self, topic: str, after: int = 0) -> Iterator[Fact]:
+        """All facts of the topic in the order they were added, from behind `after`."""
+        found = [one for one in self._facts if one.topic == topic]
+        yield from (one for one in found if one.number > after)
+
+    def latest(self, topic: str) -> dict[str, Fact]:
+        """The newest fact of every key of the topic."""
+        return {one.key: one for one in self.read(topic)}
 
 
 class MemoryObjects:

@@ -64,9 +64,10 @@ class FsspecObjects:
     def get(self, uri: str) -> bytes:
         """The bytes; DataError naming the URI when they are not there."""
         try:
-            return self._filesystem.cat_file(uri)
+            data: bytes = self._filesystem.cat_file(uri)
         except FileNotFoundError:
             raise DataError(f"object {uri} is not in the store") from None
+        return data
 
     def _named(self, name: str) -> str:
         if ".." in name.split("/"):

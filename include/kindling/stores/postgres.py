@@ -1,6 +1,6 @@
 """The record in PostgreSQL: rows by run and stage, written together with the stage's manifest."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields
 from typing import Any, TypeVar
@@ -55,7 +55,7 @@ class PostgresRows:
             known = connection.execute(
                 "SELECT recipe, settings FROM run WHERE run_id = %s", (run_id,)
             ).fetchone()
-        if known != (recipe, dict(settings)):
+        if known is not None and known != (recipe, dict(settings)):
             raise ConfigurationError(
                 f"run {run_id!r} was begun with recipe {known[0]!r} and {known[1]}, "
                 f"not with {recipe!r} and {dict(settings)}; use another run id"
@@ -82,14 +82,21 @@ class PostgresRows:
             rows = connection.execute(query, (run_id, *equals.values())).fetchall()
         return [_record(record_type, row) for row in rows]
 
-    def report(self, run_id: str, stage: str) -> StageReport | None:
-        """The stage's manifest: present means that all of its rows are there."""
+    def report(self, run_id: str, stage: str, shard: int = 0) -> StageReport | None:
+        """A shard's manifest: present means that all of the shard's rows are there."""
+        for report in self.shard_reports(run_id, stage):
+            if report.shard == shard:
+                return report
+        return None
+
+    def shard_reports(self, run_id: str, stage: str) -> list[StageReport]:
+        """Manifests of every committed shard of the stage, ordered by shard."""
         with connect(self._url) as connection:
-            row = connection.execute(
-                "SELECT report FROM stage_commit WHERE run_id = %s AND stage = %s",
+            rows = connection.execute(
+                "SELECT report FROM stage_commit WHERE run_id = %s AND stage = %s ORDER BY shard",
                 (run_id, stage),
-            ).fetchone()
-        return StageReport(**row[0]) if row else None
+            ).fetchall()
+        return [StageReport(**row[0]) for row in rows]
 
     def commit(
         self,
@@ -97,38 +104,72 @@ class PostgresRows:
         records: Iterable[Record],
         rejections: Iterable[Rejection],
     ) -> None:
-        """Replace the stage's rows for this run and write its manifest, in one transaction."""
-        by_type: dict[type, list[Record]] = {}
+        """Replace the rows of the report's shard and write its manifest, in one transaction.
+
+        A shard of another split of the stage (`shards` differs) goes with it: its rows are not
+        part of this one.
+        """
+        by_type: dict[type[Record], list[Record]] = {}
         for record in records:
             by_type.setdefault(type(record), []).append(record)
-        by_type[Rejection] = [*by_type.get(Rejection, []), *rejections]
+        by_type.setdefault(Rejection, []).extend(rejections)
         with connect(self._url) as connection, connection.cursor() as cursor:
-            # Two attempts of one stage (a zombie and its retry) take turns; the second replaces the first.
-            cursor.execute(
-                "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))",
-                (f"{report.run_id}/{report.stage}",),
-            )
+            _take_turns(cursor, report)
             for record_type in RECORD_TYPES:
-                cursor.execute(
-                    sql.SQL("DELETE FROM {} WHERE run_id = %s AND stage = %s").format(
-                        sql.Identifier(record_type.table)
-                    ),
-                    (report.run_id, report.stage),
-                )
+                _clear(cursor, report, record_type)
             for record_type, rows in by_type.items():
                 _copy(cursor, report, record_type, rows)
             cursor.execute(
-                "INSERT INTO stage_commit (run_id, stage, report) VALUES (%s, %s, %s) "
-                "ON CONFLICT (run_id, stage) DO UPDATE SET report = EXCLUDED.report, committed_at = now()",
-                (report.run_id, report.stage, Jsonb(report.to_dict())),
+                "DELETE FROM stage_commit WHERE run_id = %s AND stage = %s"
+                " AND (report ->> 'shards')::int <> %s",
+                (report.run_id, report.stage, report.shards),
+            )
+            cursor.execute(
+                "INSERT INTO stage_commit (run_id, stage, shard, report) VALUES (%s, %s, %s, %s) "
+                "ON CONFLICT (run_id, stage, shard)"
+                " DO UPDATE SET report = EXCLUDED.report, committed_at = now()",
+                (
+                    report.run_id,
+                    report.stage,
+                    report.shard,
+                    Jsonb(report.to_dict()),
+                ),
             )
 
 
+def _take_turns(cursor: Any, report: StageReport) -> None:
+    # Two attempts of one shard (a zombie and its retry) take turns; the second replaces the first.
+    # Shards of one split do not wait for one another.
+    cursor.execute(
+        "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))",
+        (f"{report.run_id}/{report.stage}/{report.shard}",),
+    )
+
+
+def _clear(cursor: Any, report: StageReport, record_type: type[Record]) -> None:
+    """Delete this shard's rows, and those of shards of another split of the stage."""
+    cursor.execute(
+        sql.SQL(
+            "DELETE FROM {} WHERE run_id = %s AND stage = %s AND (shard = %s OR shard IN"
+            " (SELECT shard FROM stage_commit WHERE run_id = %s AND stage = %s"
+            " AND (report ->> 'shards')::int <> %s))"
+        ).format(sql.Identifier(record_type.table)),
+        (
+            report.run_id,
+            report.stage,
+            report.shard,
+            report.run_id,
+            report.stage,
+            report.shards,
+        ),
+    )
+
+
 def _copy(
-    cursor: Any, report: StageReport, record_type: type, rows: list[Record]
+    cursor: Any, report: StageReport, record_type: type[Record], rows: list[Record]
 ) -> None:
     names = [field.name for field in fields(record_type)]
-    statement = sql.SQL("COPY {} (run_id, stage, {}) FROM STDIN").format(
+    statement = sql.SQL("COPY {} (run_id, stage, shard, {}) FROM STDIN").format(
         sql.Identifier(record_type.table),
         sql.SQL(", ").join(map(sql.Identifier, names)),
     )
@@ -138,6 +179,7 @@ def _copy(
                 (
                     report.run_id,
                     report.stage,
+                    report.shard,
                     *(_column(getattr(row, name)) for name in names),
                 )
             )
@@ -157,16 +199,11 @@ def _column(value: Any) -> Any:
 
 
 def _record(record_type: type[R], row: Mapping[str, Any]) -> R:
-    return record_type(
-        **{k: tuple(v) if isinstance(v, list) else v for k, v in row.items()}
-    )
+    make: Callable[..., R] = record_type
+    return make(**{k: tuple(v) if isinstance(v, list) else v for k, v in row.items()})
 
 
 def _without_password(url: str) -> str:
-    return psycopg.conninfo.make_conninfo(
-        **{
-            key: value
-            for key, value in psycopg.conninfo.conninfo_to_dict(url).items()
-            if key != "password"
-        }
-    )
+    parts: dict[str, Any] = dict(psycopg.conninfo.conninfo_to_dict(url))
+    parts.pop("password", None)
+    return psycopg.conninfo.make_conninfo(**parts)

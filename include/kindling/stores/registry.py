@@ -67,7 +67,7 @@ class MlflowRegistry:
 
     def log_metrics(self, version: str, metrics: Mapping[str, float]) -> None:
         """Add figures to the run behind a version."""
-        run_id = self._client.get_model_version(MODEL, version).run_id
+        run_id = str(self._client.get_model_version(MODEL, version).run_id)
         for key, value in metrics.items():
             self._client.log_metric(run_id, key, float(value))
 
@@ -129,7 +129,9 @@ class MlflowRegistry:
 
 def _version(version: MlflowVersion) -> ModelVersion:
     return ModelVersion(
-        str(version.version), version.tags.get("kindling.run_id", ""), version.source
+        str(version.version),
+        version.tags.get("kindling.run_id", ""),
+        str(version.source),
     )
 
 

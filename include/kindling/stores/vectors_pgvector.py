@@ -12,9 +12,10 @@ import psycopg
 from pgvector import HalfVector, Vector
 from pgvector.psycopg import register_vector
 from psycopg import sql
+from psycopg.pq import TransactionStatus
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-from kindling.errors import DataError, TransientError
+from kindling.errors import DataError, KindlingError, TransientError
 from kindling.ports.index import Document, Filters, Hit, VectorRow
 from kindling.stores.index_contract import checked, wanted
 from kindling.stores.postgres import SCHEMA
@@ -26,11 +27,46 @@ COLUMNS = ("review_id", "text", "product_id", "category", "rating", "sentiment")
 HNSW = "m = 24, ef_construction = 200"
 BUILD_MEMORY = "256MB"
 LOCK_TIMEOUT = "5s"
-#: Seconds to wait for a connection.
+#: Seconds to wait for a connection, and for one to be made (libpq's least is 2).
 WAIT_S = 10.0
+CONNECT_S = 2
+#: Seconds after which the pool gives an attempt to reconnect up. The next call makes a new
+#: one at once; the pool's own default backs off for minutes after an outage.
+RECONNECT_S = 2.0
+#: Seconds a lookup may take on the client's clock: a frozen server still acknowledges
+#: packets, so neither `statement_timeout` nor TCP notices it.
+LOOKUP_S = 2.0
+#: The same for scans of a whole version, which measure recall.
+SCAN_S = 120.0
 #: Seen by every connection of a pool. Without the iterative scan a filter that keeps 1 % of the rows
 #: leaves nearly nothing of the candidates; its order is loose, so `search` sorts again.
 SESSION = f"-c search_path={SCHEMA},public -c hnsw.ef_search=100 -c hnsw.iterative_scan=relaxed_order"
+
+
+class Bounded(psycopg.Connection[Any]):
+    """A connection whose every wait for the server ends at `limit_s`, by closing it."""
+
+    #: Seconds for one wait; None for as long as it takes.
+    limit_s: float | None = LOOKUP_S
+
+    def wait(
+        self, gen: Any, interval: float = 0.1, timeout: float | None = None
+    ) -> Any:
+        limit = self.limit_s if timeout is None else timeout
+        try:
+            return super().wait(gen, interval, limit)
+        except psycopg.OperationalError:
+            # What the server sends later would be read as the answer to the next statement.
+            if self.pgconn.transaction_status == TransactionStatus.ACTIVE:
+                self.close()
+            raise
+
+
+def check(connection: psycopg.Connection[Any]) -> None:
+    """What the pool asks of a connection before it lends it: an answer, within LOOKUP_S."""
+    if isinstance(connection, Bounded):
+        connection.limit_s = LOOKUP_S
+    ConnectionPool.check_connection(connection)
 
 
 class _Pooled:
@@ -43,25 +79,54 @@ class _Pooled:
     def _pool(self) -> ConnectionPool[Any]:
         return ConnectionPool(
             self._url,
+            connection_class=Bounded,
             min_size=0,
             max_size=4,
-            num_workers=1,
+            num_workers=2,
             timeout=WAIT_S,
+            reconnect_timeout=RECONNECT_S,
             open=True,
-            check=ConnectionPool.check_connection,
+            check=check,
             configure=register_vector,
-            # Plans are made anew for each search: a generic one does not know how much a filter keeps.
-            kwargs={"options": SESSION, "prepare_threshold": None},
+            kwargs={
+                "options": SESSION,
+                # Plans are made anew for each search: a generic one does not know how
+                # much a filter keeps.
+                "prepare_threshold": None,
+                "connect_timeout": CONNECT_S,
+            },
         )
 
     @contextmanager
-    def _connection(self) -> Iterator[psycopg.Connection[Any]]:
-        """One transaction; TransientError where the server does not answer or a lock is not had."""
+    def _connection(
+        self, limit_s: float | None = None, wait_s: float = WAIT_S
+    ) -> Iterator[psycopg.Connection[Any]]:
+        """One transaction, each statement of which may take `limit_s` seconds.
+
+        TransientError where the server does not answer in time or a lock is not granted.
+        """
         try:
-            with self._pool.connection() as connection:
+            with self._pool.connection(wait_s) as connection:
+                connection.limit_s = limit_s
                 yield connection
         except (psycopg.OperationalError, PoolTimeout) as error:
             raise TransientError(f"Postgres does not answer: {error}") from error
+
+    @contextmanager
+    def _lookup(self, limit_s: float = LOOKUP_S) -> Iterator[psycopg.Connection[Any]]:
+        """A transaction that somebody waits for: seconds, not minutes.
+
+        Also DataError where its tables are not there, KindlingError for any other refusal.
+        """
+        try:
+            with self._connection(limit_s, LOOKUP_S) as connection:
+                yield connection
+        except psycopg.errors.UndefinedTable as error:
+            raise DataError(
+                f"Postgres holds no index tables ({error}); run `python -m kindling migrate`"
+            ) from error
+        except (psycopg.Error, UnicodeDecodeError) as error:
+            raise KindlingError(f"Postgres refused: {error}") from error
 
 
 class PgVectors(_Pooled):
@@ -104,11 +169,10 @@ class PgVectors(_Pooled):
 
     def count(self, version: str) -> int:
         with self._connection() as connection:
-            return int(
-                connection.execute(
-                    "SELECT count(*) FROM review_vector WHERE version = %s", (version,)
-                ).fetchone()[0]
-            )
+            counted = connection.execute(
+                "SELECT count(*) FROM review_vector WHERE version = %s", (version,)
+            ).fetchone()
+        return int(counted[0]) if counted else 0
 
     def search(
         self,
@@ -130,7 +194,9 @@ class PgVectors(_Pooled):
             " WHERE version = %s{} ORDER BY distance LIMIT %s)"
             " SELECT review_id, 1 - distance FROM nearest ORDER BY distance, review_id"
         ).format(sql.SQL("").join(clauses))
-        with self._connection() as connection:
+        # An exact search over named reviews is a lookup; over all of them it is a scan.
+        whole = exact and "review_id" not in accepted
+        with self._lookup(SCAN_S if whole else LOOKUP_S) as connection:
             if exact:
                 connection.execute("SET LOCAL enable_indexscan = off")
             found = connection.execute(
@@ -161,7 +227,7 @@ class PgIndexAlias(_Pooled):
     """IndexAlias: one row, so that a reader sees either the old version or the new one."""
 
     def current(self) -> str | None:
-        with self._connection() as connection:
+        with self._lookup() as connection:
             row = connection.execute(
                 "SELECT version FROM index_alias WHERE name = %s", (ALIAS,)
             ).fetchone()
@@ -169,7 +235,7 @@ class PgIndexAlias(_Pooled):
 
     def swap(self, version: str) -> str | None:
         """Point the alias at `version`; returns the version before."""
-        with self._connection() as connection:
+        with self._lookup() as connection:
             before = connection.execute(
                 "SELECT version FROM index_alias WHERE name = %s FOR UPDATE", (ALIAS,)
             ).fetchone()
@@ -182,7 +248,7 @@ class PgIndexAlias(_Pooled):
 
     def documents(self, version: str, review_ids: Sequence[str]) -> dict[str, Document]:
         """The documents of these reviews in the version; ids that it does not have are left out."""
-        with self._connection() as connection:
+        with self._lookup() as connection:
             found = connection.execute(
                 f"SELECT {', '.join(COLUMNS)} FROM review_vector WHERE version = %s AND review_id = ANY(%s)",
                 (version, list(review_ids)),

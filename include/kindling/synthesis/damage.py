@@ -5,12 +5,20 @@ Lengths are shares of the object's size, so that a thumbnail and a large photo a
 """
 
 import numpy as np
-from PIL import Image, ImageDraw
 from scipy import ndimage
 
 from kindling.synthesis.saliency import background
+from kindling.synthesis.strokes import (
+    blot,
+    direction,
+    extent,
+    inside,
+    line,
+    polygon,
+    ragged,
+    rim,
+)
 
-_SUPERSAMPLED = 4
 #: Pigments of stains on light things, and of those (bleach, chalk) that show on dark ones.
 _DARK_PIGMENTS = np.array(
     [
@@ -42,14 +50,14 @@ def stained(
     """One to three soft-edged blots of one pigment, darker at the rim, with a few drops beside them."""
     light = image[mask].mean() > 0.35
     pigment = rng.choice(_DARK_PIGMENTS if light else _LIGHT_PIGMENTS)
-    radius = _extent(mask) * rng.uniform(0.14, 0.3)
+    radius = extent(mask) * rng.uniform(0.14, 0.3)
     cover = np.zeros(mask.shape)
-    centre = _inside(mask, rng)
+    centre = inside(mask, rng)
     for number in range(rng.integers(1, 4)):
         place = centre if number == 0 else centre + rng.normal(0, radius, 2)
         cover = np.maximum(
             cover,
-            _blot(
+            blot(
                 mask.shape,
                 place,
                 radius * (1 if number == 0 else rng.uniform(0.2, 0.6)),
@@ -59,7 +67,7 @@ def stained(
     for _ in range(rng.integers(0, 6)):
         cover = np.maximum(
             cover,
-            _blot(
+            blot(
                 mask.shape, centre + rng.normal(0, 1.6 * radius, 2), radius * 0.12, rng
             ),
         )
@@ -83,20 +91,20 @@ def broken(image: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> np.
 
 
 def _tear(image: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    extent = _extent(mask)
+    size = extent(mask)
     steps = np.linspace(0, 1, 28)
-    length, gape = extent * rng.uniform(0.35, 0.7), extent * rng.uniform(0.035, 0.09)
+    length, gape = size * rng.uniform(0.35, 0.7), size * rng.uniform(0.035, 0.09)
     if rng.random() < 0.5:
         # From the rim inwards, as most tears begin: widest where it begins, and so wider altogether.
-        start = _inside(_rim(mask), rng)
-        along = _direction(start, _inside(mask, rng), rng)
+        start = inside(rim(mask), rng)
+        along = direction(start, inside(mask, rng), rng)
         shape, places = (1 - steps) ** 0.8 * rng.uniform(1.2, 2), steps
     else:
         angle = rng.uniform(0, np.pi)
-        start, along = _inside(mask, rng), np.array([np.sin(angle), np.cos(angle)])
+        start, along = inside(mask, rng), np.array([np.sin(angle), np.cos(angle)])
         shape, places = np.sin(np.pi * steps) ** 0.6, steps - 0.5
     across = np.array([along[1], -along[0]])
-    wander = np.cumsum(rng.normal(0, 0.012, steps.size)) * extent
+    wander = np.cumsum(rng.normal(0, 0.012, steps.size)) * size
     half = gape * shape
     middle = (
         start
@@ -107,9 +115,9 @@ def _tear(image: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> np.n
         middle + np.outer(side * half * rng.uniform(0.55, 1.3, steps.size), across)
         for side in (1, -1)
     ]
-    opening = _polygon(mask.shape, np.vstack([edges[0], edges[1][::-1]])) * mask
+    opening = polygon(mask.shape, np.vstack([edges[0], edges[1][::-1]])) * mask
     behind = background(image, mask) * rng.uniform(0.35, 0.8)
-    image = _opened(image, opening, behind, extent, rng)
+    image = _opened(image, opening, behind, size, rng)
     threads = [
         np.array(
             [
@@ -123,7 +131,7 @@ def _tear(image: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> np.n
         for i in rng.choice(steps.size - 4, 5) + 2
     ]
     lint = (
-        np.maximum.reduce([_line(mask.shape, thread, 0.7) for thread in threads])
+        np.maximum.reduce([line(mask.shape, thread, 0.7) for thread in threads])
         * opening
     )
     return image + (lint * 0.7)[..., None] * (
@@ -134,37 +142,35 @@ def _tear(image: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> np.n
 def _piece_missing(
     image: np.ndarray, mask: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
-    extent, place = _extent(mask), _inside(_rim(mask), rng)
+    size, place = extent(mask), inside(rim(mask), rng)
     gap = (
-        _polygon(
-            mask.shape, _ragged(place, extent * rng.uniform(0.14, 0.26), 0.35, rng)
-        )
+        polygon(mask.shape, ragged(place, size * rng.uniform(0.14, 0.26), 0.35, rng))
         * mask
     )
-    return _opened(image, gap, background(image, mask), extent, rng)
+    return _opened(image, gap, background(image, mask), size, rng)
 
 
 def _hole(image: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    extent = _extent(mask)
+    size = extent(mask)
     hole = (
-        _polygon(
+        polygon(
             mask.shape,
-            _ragged(_inside(mask, rng), extent * rng.uniform(0.08, 0.16), 0.3, rng),
+            ragged(inside(mask, rng), size * rng.uniform(0.08, 0.16), 0.3, rng),
         )
         * mask
     )
     return _opened(
-        image, hole, background(image, mask) * rng.uniform(0.1, 0.4), extent, rng
+        image, hole, background(image, mask) * rng.uniform(0.1, 0.4), size, rng
     )
 
 
 def _cracks(
     image: np.ndarray, mask: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
-    extent, impact = _extent(mask), _inside(mask, rng)
+    size, impact = extent(mask), inside(mask, rng)
     dark, bright = np.zeros(mask.shape), np.zeros(mask.shape)
     spokes = int(rng.integers(4, 8))
-    width, stride = max(1.0, extent * 0.012), extent * rng.uniform(0.03, 0.06)
+    width, stride = max(1.0, size * 0.012), size * rng.uniform(0.03, 0.06)
     for angle in rng.uniform(0, 2 * np.pi) + np.arange(spokes) * 2 * np.pi / spokes:
         trunk = _crack(impact, angle, stride, rng)
         branches = [
@@ -180,8 +186,8 @@ def _cracks(
             (trunk, width),
             *((branch, width / 1.6) for branch in branches),
         ]:
-            dark = np.maximum(dark, _line(mask.shape, path, wide))
-            bright = np.maximum(bright, _line(mask.shape, path + wide, wide * 0.7))
+            dark = np.maximum(dark, line(mask.shape, path, wide))
+            bright = np.maximum(bright, line(mask.shape, path + wide, wide * 0.7))
     bright, dark = bright * mask * 0.35, dark * mask * rng.uniform(0.65, 0.8)
     image = image + bright[..., None] * (1 - image)
     return image * (1 - dark[..., None])
@@ -201,11 +207,11 @@ def _opened(
     image: np.ndarray,
     opening: np.ndarray,
     behind: np.ndarray,
-    extent: float,
+    size: float,
     rng: np.random.Generator,
 ) -> np.ndarray:
     """What is behind shows through; the edge is pale, and throws a shadow into the opening."""
-    reach = max(1.0, 0.03 * extent)
+    reach = max(1.0, 0.03 * size)
     pale = np.clip(ndimage.gaussian_filter(opening, 0.5 * reach) * 2, 0, 1) * (
         1 - opening
     )
@@ -218,81 +224,3 @@ def _opened(
         image * (1 - opening[..., None])
         + behind * shade[..., None] * opening[..., None]
     )
-
-
-def _blot(
-    shape: tuple[int, int], centre: np.ndarray, radius: float, rng: np.random.Generator
-) -> np.ndarray:
-    """Cover 0 to 1 of one blot [H, W]: a disc whose edge noise bends, denser at the rim as it dried."""
-    y, x = np.mgrid[: shape[0], : shape[1]]
-    distance = np.hypot(y - centre[0], x - centre[1]) / max(radius, 1.0)
-    noise = ndimage.gaussian_filter(rng.normal(0, 1, shape), max(1.0, radius / 3))
-    noise /= max(1e-9, float(noise.std()))
-    depth = 1 - distance + 0.28 * noise
-    body = np.clip(depth / 0.18, 0, 1)
-    rim = np.exp(-(((depth - 0.12) / 0.1) ** 2))
-    return np.clip(body * (0.72 + 0.28 * rim), 0, 1)
-
-
-def _ragged(
-    centre: np.ndarray, radius: float, raggedness: float, rng: np.random.Generator
-) -> np.ndarray:
-    """Corners, float [N, 2], of an irregular polygon."""
-    angles = np.sort(rng.uniform(0, 2 * np.pi, 16))
-    reach = radius * rng.uniform(1 - raggedness, 1 + raggedness, angles.size)
-    return centre + reach[:, None] * np.c_[np.sin(angles), np.cos(angles)]
-
-
-def _extent(mask: np.ndarray) -> float:
-    """Side of a square as large as the object, in pixels."""
-    return float(np.sqrt(mask.sum()))
-
-
-def _rim(mask: np.ndarray) -> np.ndarray:
-    """The object's edge, but not where the picture cuts it off; the whole object when nothing else is left."""
-    rim = mask & ~ndimage.binary_erosion(mask, iterations=2, border_value=0)
-    rim[:3], rim[-3:], rim[:, :3], rim[:, -3:] = False, False, False, False
-    return rim if rim.any() else mask
-
-
-def _direction(
-    start: np.ndarray, end: np.ndarray, rng: np.random.Generator
-) -> np.ndarray:
-    """Unit vector (y, x) from one point to another; a random one where they are the same."""
-    apart = end - start
-    distance = float(np.hypot(*apart))
-    if distance < 1:
-        angle = rng.uniform(0, 2 * np.pi)
-        return np.array([np.sin(angle), np.cos(angle)])
-    return apart / distance
-
-
-def _inside(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A random point (y, x) of the mask; deeper points are likelier."""
-    depth = ndimage.distance_transform_edt(mask).ravel()
-    point = rng.choice(depth.size, p=depth / depth.sum())
-    return np.array(np.unravel_index(point, mask.shape), dtype=float)
-
-
-def _polygon(shape: tuple[int, int], corners: np.ndarray) -> np.ndarray:
-    """Antialiased cover 0 to 1 of a polygon with corners (y, x)."""
-    canvas = Image.new("L", (shape[1] * _SUPERSAMPLED, shape[0] * _SUPERSAMPLED))
-    ImageDraw.Draw(canvas).polygon(
-        [(x * _SUPERSAMPLED, y * _SUPERSAMPLED) for y, x in corners], fill=255
-    )
-    return _reduced(canvas)
-
-
-def _line(shape: tuple[int, int], points: np.ndarray, width: float) -> np.ndarray:
-    """Antialiased cover 0 to 1 of a line through points (y, x), `width` pixels wide."""
-    canvas = Image.new("L", (shape[1] * _SUPERSAMPLED, shape[0] * _SUPERSAMPLED))
-    ImageDraw.Draw(canvas).line(
-        [(x * _SUPERSAMPLED, y * _SUPERSAMPLED) for y, x in points],
-        fill=255,
-        width=max(1, round(width * _SUPERSAMPLED)),
-    )
-    return _reduced(canvas)
-
-
-def _reduced(canvas: Image.Image) -> np.ndarray:
-    return np.asarray(canvas.reduce(_SUPERSAMPLED), dtype=float) / 255

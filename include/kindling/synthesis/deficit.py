@@ -3,8 +3,8 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
+from kindling.ports.generation import Cell
 from kindling.records import SENTIMENTS, Review, sentiment_of
-from kindling.synthesis.ports import Cell
 
 
 def grid(categories: Iterable[str]) -> list[Cell]:

@@ -7,8 +7,8 @@ from typing import Literal
 
 import numpy as np
 
+from kindling.ports.generation import Cell
 from kindling.records import sentiment_of
-from kindling.synthesis.ports import Cell
 from kindling.synthesis.sentences import Fragment, Number, Position
 from kindling.synthesis.transfer import Transfer
 from kindling.synthesis.vocabulary import Vocabulary

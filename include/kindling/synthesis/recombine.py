@@ -1,13 +1,13 @@
 """The offline writer: new reviews out of sentences of several real ones, each judged for tone and fit."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
+from kindling.ports.generation import Cell, Draft
 from kindling.records import Product, Review, sentiment_of
 from kindling.synthesis.aspects import induce
 from kindling.synthesis.pieces import Piece, Pool, Role, Wish, pool_for
-from kindling.synthesis.ports import Cell, Draft
 from kindling.synthesis.rewrites import rewrite
 from kindling.synthesis.sentences import Position, fragments, lowered, words_of
 from kindling.synthesis.style import Style, finish, styles_for
@@ -18,8 +18,6 @@ from kindling.synthesis.vocabulary import Noun, learn
 _MOST_SENTENCES = 6
 #: Share of a row's sentences at most that neither praise nor complain: sizes, occasions, how it was bought.
 _MOST_PLAIN = 0.5
-#: Chance of each rewrite where it applies.
-_REWRITE = 0.35
 #: Reviews of a cell from which its own stars are drawn.
 _ENOUGH = 10
 _CONTRASTS = (
@@ -38,14 +36,19 @@ _CONTRASTING = frozenset(
 
 
 class Recombination:
-    """TextPolicy without a language model: retrieval and recombination of real train-split sentences."""
+    """Writer without a language model: retrieval and recombination of real train-split sentences."""
 
     name = "offline-recombination/1"
 
     def __init__(
-        self, reviews: Sequence[Review], products: Iterable[Product], seed: int
+        self,
+        reviews: Sequence[Review],
+        products: Iterable[Product],
+        seed: int,
+        rewrite_rate: float = 0.35,
     ) -> None:
         """Learn tone, vocabulary and aspects from `reviews`, which must be real and of the train split."""
+        self._rewrite_rate = rewrite_rate
         self._reviews = sorted(reviews, key=lambda review: review.review_id)
         self._vocabulary = learn(self._reviews, products)
         self._fragments = fragments(self._reviews)
@@ -66,9 +69,15 @@ class Recombination:
         return drafts
 
     @property
-    def aspects(self) -> tuple[str, ...]:
-        """Names of the aspects that the real sentences were found to speak of."""
-        return self._aspects.names
+    def provenance(self) -> Mapping[str, str]:
+        """Nothing but the sources that each draft names."""
+        return {}
+
+    def fault(self, cell: Cell, draft: Draft) -> tuple[str, str]:
+        """A row made of one person's words is that person's review, not a new one."""
+        if len(set(draft.source_review_ids)) < 2:
+            return "single_source", f"all from {', '.join(draft.source_review_ids)}"
+        return "", ""
 
     def obstacle(self, cell: Cell) -> str:
         """Why the cell cannot be written for, or only in part; empty when nothing stands against it."""
@@ -120,7 +129,9 @@ class Recombination:
             if headline := self._pool(cell).draw(wish, rng):
                 title = _worded(headline, noun)
                 sources = (*sources, headline.fragment.review_id)
-        sentences = [rewrite(_worded(piece, noun), rng, _REWRITE) for piece in chosen]
+        sentences = [
+            rewrite(_worded(piece, noun), rng, self._rewrite_rate) for piece in chosen
+        ]
         if cell.sentiment == "neutral":
             sentences = _contrasted(sentences, [piece.role for piece in chosen], rng)
         return Draft(

@@ -1,19 +1,17 @@
 """A photo taken again: the same object from a slightly other place, in other light."""
 
-import io
-
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from kindling.errors import DataError
+from kindling.pictures import PictureError, read_picture
 
 
 def opened(data: bytes, longest: int) -> Image.Image:
     """The RGB image, upright, its longest side `longest` pixels at most; DataError if it is none."""
     try:
-        with Image.open(io.BytesIO(data)) as image:
-            upright = ImageOps.exif_transpose(image).convert("RGB")
-    except (UnidentifiedImageError, OSError) as error:
+        upright = read_picture(data)
+    except PictureError as error:
         raise DataError(f"a base photo cannot be read as an image: {error}") from error
     upright.thumbnail((longest, longest), Image.Resampling.LANCZOS)
     return upright

@@ -124,12 +124,23 @@ def _nouns(
         }
         found |= own.intersection(named.get(category, ()))
         if not found and rows.get(category, 0) < _FEW_REVIEWS:
-            found = set(named.get(category, ()))
+            found = _said(named.get(category, ()), category, numbers)
         nouns[category] = tuple(
             Noun(word, _number(word, numbers), max(1, pointed[category][word]))
             for word in sorted(found)
         )
     return nouns
+
+
+def _said(
+    words: Iterable[str], category: str, pointed: Mapping[str, Counter[Number]]
+) -> set[str]:
+    """The words without the category's own name, unless a review anywhere points at it.
+
+    "Outerwear" is what a shop calls its shelf; nobody writes "this outerwear".
+    """
+    shelf = set(words_of(category))
+    return {word for word in words if word not in shelf or pointed.get(word)}
 
 
 def _is_content(word: str) -> bool:

@@ -4,8 +4,8 @@ import csv
 import gzip
 import zlib
 from collections.abc import Callable
-from dataclasses import fields
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -18,7 +18,8 @@ from kindling.records import (
     Synthesis,
     sentiment_of,
 )
-from kindling.stages.contract import Context, Deps, Outcome
+from kindling.stages.contract import Context, Outcome
+from kindling.stages.view import RunView
 from kindling.stores.memory import MemoryRows
 
 NICHE = ("Outerwear", "Shorts", "Skirts")
@@ -83,13 +84,10 @@ def run_stage() -> Callable[..., Outcome]:
             ],
             [],
         )
-        ports = {field.name: None for field in fields(Deps)} | {
-            "rows": rows,
-            "threads": 1,
-            "shop_url": "",
-        }
         return stage.run(
-            config, Context("r", recipe.load("clothing"), NICHE, 150, 7), Deps(**ports)
+            config,
+            Context("r", recipe.load("clothing"), NICHE, 150, 7),
+            SimpleNamespace(view=RunView(rows, "r")),
         )
 
     return run

@@ -2,6 +2,8 @@
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,7 +21,8 @@ from kindling.records import (
     Synthesis,
 )
 from kindling.stages import evaluate, promote, train
-from kindling.stages.contract import Context, Deps, Outcome
+from kindling.stages.contract import Context, Outcome
+from kindling.stages.view import Holdout, RunView
 from kindling.stores.memory import MemoryObjects, MemoryRows
 
 TRAIN = TrainConfig(
@@ -38,7 +41,11 @@ EVALUATE = EvaluateConfig(bootstrap=100, photo_note="Photos are drawn.")
 PROMOTE = PromoteConfig(bar=0.5, min_photos=30)
 CONTEXT = Context(
     "night-1",
-    Recipe(name="tiny", summary="", catalogue="bundled-smoke"),
+    Recipe(
+        name="tiny",
+        summary="",
+        sources=({"kind": "shop", "catalogue": "bundled-smoke"},),
+    ),
     ("Vases",),
     20,
     seed=5,
@@ -46,7 +53,7 @@ CONTEXT = Context(
 
 
 @pytest.fixture
-def deps(drawn, studies, text_model, registry) -> Deps:
+def needs(drawn, studies, text_model, registry) -> Any:
     rows, objects, photos = MemoryRows(), MemoryObjects(), {}
     made = [
         one
@@ -60,21 +67,7 @@ def deps(drawn, studies, text_model, registry) -> Deps:
     shown = studies(60, 4, photos)
     for uri, data in photos.items():
         objects.put_named(uri.removeprefix("memory://"), data)
-    records = [
-        Photo(
-            uri,
-            one.product_id,
-            "product",
-            "synthetic",
-            uri,
-            48,
-            48,
-            condition=condition,
-            base_photo_id=one.base_photo_id if uri == one.study_id else one.study_id,
-        )
-        for one in shown
-        for condition, uri in one.uris.items()
-    ]
+    records = [*shown]
     for one in made:
         records += [
             Review(
@@ -114,25 +107,30 @@ def deps(drawn, studies, text_model, registry) -> Deps:
                 )
             )
     rows.commit(StageReport("label", CONTEXT.run_id, len(made), len(made)), records, [])
-    return Deps(
+    return SimpleNamespace(
         rows=rows,
+        view=RunView(rows, CONTEXT.run_id),
+        holdout=Holdout(rows, CONTEXT.run_id),
         objects=objects,
-        keywords=None,
-        vectors=None,
-        alias=None,
-        embeddings=None,  # type: ignore[arg-type]
         registry=registry,
-        shop_url="",
-        chromium=None,
         text_model=text_model,
         threads=1,
     )
 
 
-def commit(stage: str, outcome: Outcome, deps: Deps) -> Outcome:
+def elsewhere(needs: Any, run_id: str) -> Any:
+    """The same stores, opened for another run."""
+    doors = {
+        "view": RunView(needs.rows, run_id),
+        "holdout": Holdout(needs.rows, run_id),
+    }
+    return SimpleNamespace(**{**vars(needs), **doors})
+
+
+def commit(stage: str, outcome: Outcome, needs: Any) -> Outcome:
     """What the runner does with an outcome, figures as JSON gives them back."""
     figures = json.loads(json.dumps(dict(outcome.figures), default=vars))
-    deps.rows.commit(
+    needs.rows.commit(
         StageReport(
             stage, CONTEXT.run_id, outcome.rows_in, outcome.rows_out, figures=figures
         ),
@@ -143,23 +141,23 @@ def commit(stage: str, outcome: Outcome, deps: Deps) -> Outcome:
 
 
 def night(
-    deps: Deps, rules: PromoteConfig = PROMOTE
+    needs: Any, rules: PromoteConfig = PROMOTE
 ) -> tuple[Outcome, Outcome, Outcome]:
     return (
-        commit("train", train.run(TRAIN, CONTEXT, deps), deps),
-        commit("evaluate", evaluate.run(EVALUATE, CONTEXT, deps), deps),
-        commit("promote", promote.run(rules, CONTEXT, deps), deps),
+        commit("train", train.run(TRAIN, CONTEXT, needs), needs),
+        commit("evaluate", evaluate.run(EVALUATE, CONTEXT, needs), needs),
+        commit("promote", promote.run(rules, CONTEXT, needs), needs),
     )
 
 
-def test_a_night_from_rows_to_champion(deps: Deps) -> None:
-    trained, evaluated, promoted = night(deps)
+def test_a_night_from_rows_to_champion(needs: Any) -> None:
+    trained, evaluated, promoted = night(needs)
     assert (
         trained.rows_in == 270
         and trained.rows_out == 180
         and trained.figures["rows"]["train/synthetic/negative"] > 0
     )
-    assert set(deps.registry.params["1"]) >= {"epochs", "seed", "recipe"}
+    assert set(needs.registry.params["1"]) >= {"epochs", "seed", "recipe"}
     figure = evaluated.figures["three_way_macro_f1"]
     assert (
         isinstance(figure, Estimate)
@@ -170,16 +168,16 @@ def test_a_night_from_rows_to_champion(deps: Deps) -> None:
         evaluated.figures["golden_photos"] > 30
         and evaluated.figures["photo_log_loss_gain"].low > 0
     )
-    assert deps.registry.metrics["1"]["golden_three_way_macro_f1"] == figure.value
+    assert needs.registry.metrics["1"]["golden_three_way_macro_f1"] == figure.value
     assert promoted.figures["promoted"], promoted.figures["reasons"]
-    assert deps.registry.champion().version == "1"
+    assert needs.registry.champion().version == "1"
 
-    page = deps.objects.get(evaluated.uris["report"]).decode()
+    page = needs.objects.get(evaluated.uris["report"]).decode()
     assert (
         evaluated.uris["report"].endswith("runs/night-1/report.html")
         and "Photos are drawn." in page
     )
-    numbers = json.loads(deps.objects.get(evaluated.uris["figures"]))
+    numbers = json.loads(needs.objects.get(evaluated.uris["figures"]))
     assert (
         numbers["evaluation"]["data_sha256"] == figure.data_sha256
         and numbers["provenance"]["seed"] == 5
@@ -188,7 +186,7 @@ def test_a_night_from_rows_to_champion(deps: Deps) -> None:
         [dict(one.figures) for one in (trained, evaluated, promoted)], default=vars
     )
 
-    again = promote.run(PROMOTE, CONTEXT, deps)
+    again = promote.run(PROMOTE, CONTEXT, needs)
     assert (
         again.figures["promoted"]
         and again.figures["checks"][0]["name"] == "already champion"
@@ -196,12 +194,12 @@ def test_a_night_from_rows_to_champion(deps: Deps) -> None:
 
 
 def test_a_second_training_is_the_same_model_and_is_compared_with_the_first(
-    deps: Deps,
+    needs: Any,
 ) -> None:
-    night(deps)
-    _, evaluated, promoted = night(deps)
+    night(needs)
+    _, evaluated, promoted = night(needs)
     old, new = (
-        deps.registry._root / version / "manifest.json" for version in ("1", "2")
+        needs.registry._root / version / "manifest.json" for version in ("1", "2")
     )
     assert old.read_bytes() == new.read_bytes()
     difference = evaluated.figures["three_way_macro_f1_minus_champion"]
@@ -210,11 +208,11 @@ def test_a_second_training_is_the_same_model_and_is_compared_with_the_first(
 
 
 def test_training_never_asks_for_golden_rows(
-    deps: Deps, monkeypatch: pytest.MonkeyPatch
+    needs: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     photos = {
         row.uri
-        for row in deps.rows.read(Photo, CONTEXT.run_id)
+        for row in needs.rows.read(Photo, CONTEXT.run_id)
         if row.product_id.startswith("golden")
     }
     seen: list[str] = []
@@ -222,13 +220,9 @@ def test_training_never_asks_for_golden_rows(
     monkeypatch.setattr(
         MemoryObjects, "get", lambda self, uri: (seen.append(uri), real(self, uri))[1]
     )
-    asked: list[tuple[str, ...]] = []
-    joined = train.examples
-    monkeypatch.setattr(
-        train, "examples", lambda *a: (asked.append(a[2]), joined(*a))[1]
-    )
-    train.run(replace_epochs(TRAIN), CONTEXT, deps)
-    assert asked == [("train", "validation")] and seen and not photos & set(seen)
+    needs.holdout = None
+    train.run(replace_epochs(TRAIN), CONTEXT, needs)
+    assert seen and not photos & set(seen)
 
 
 def replace_epochs(config: TrainConfig) -> TrainConfig:
@@ -236,12 +230,12 @@ def replace_epochs(config: TrainConfig) -> TrainConfig:
     return config.model_copy(update={"model_options": quick})
 
 
-def test_tfidf_goes_through_the_same_night(deps: Deps) -> None:
+def test_tfidf_goes_through_the_same_night(needs: Any) -> None:
     """A first night's model: it reads no photos, and is evaluated and gated all the same."""
-    plain = TrainConfig(model="tfidf", model_options={"min_texts": 1})
-    commit("train", train.run(plain, CONTEXT, deps), deps)
-    evaluated = commit("evaluate", evaluate.run(EVALUATE, CONTEXT, deps), deps)
-    promoted = commit("promote", promote.run(PROMOTE, CONTEXT, deps), deps)
+    plain = TrainConfig(model="tfidf")
+    commit("train", train.run(plain, CONTEXT, needs), needs)
+    evaluated = commit("evaluate", evaluate.run(EVALUATE, CONTEXT, needs), needs)
+    promoted = commit("promote", promote.run(PROMOTE, CONTEXT, needs), needs)
     assert evaluated.figures["three_way_macro_f1"].value > 0.5
     assert "photo_log_loss_gain" not in evaluated.figures
     assert "latency_ms_text" in evaluated.figures
@@ -249,66 +243,65 @@ def test_tfidf_goes_through_the_same_night(deps: Deps) -> None:
     assert {"bar", "not worse than TF-IDF"} <= names
 
 
-def test_no_checkpoint_is_left_after_the_model_is_registered(deps: Deps) -> None:
-    train.run(replace_epochs(TRAIN), CONTEXT, deps)
-    assert not [uri for uri in deps.objects._objects if "checkpoints" in uri]
+def test_no_checkpoint_is_left_after_the_model_is_registered(needs: Any) -> None:
+    train.run(replace_epochs(TRAIN), CONTEXT, needs)
+    assert not [uri for uri in needs.objects._objects if "checkpoints" in uri]
 
 
-def test_max_rows_limits_training(deps: Deps) -> None:
+def test_max_rows_limits_training(needs: Any) -> None:
     outcome = train.run(
-        replace_epochs(TRAIN).model_copy(update={"max_rows": 100}), CONTEXT, deps
+        replace_epochs(TRAIN).model_copy(update={"max_rows": 100}), CONTEXT, needs
     )
     assert outcome.rows_out == 100
 
 
-def test_a_model_below_the_bar_leaves_the_alias(deps: Deps) -> None:
-    night(deps)
-    _, _, promoted = night(deps, PROMOTE.model_copy(update={"bar": 0.999}))
+def test_a_model_below_the_bar_leaves_the_alias(needs: Any) -> None:
+    night(needs)
+    _, _, promoted = night(needs, PROMOTE.model_copy(update={"bar": 0.999}))
     assert not promoted.figures["promoted"] and promoted.figures["reasons"][
         0
     ].startswith("bar: ")
     assert (
-        deps.registry.champion().version == "1" == promoted.figures["champion_version"]
+        needs.registry.champion().version == "1" == promoted.figures["champion_version"]
     )
     assert promoted.rows_out == 0
 
 
 def test_a_champion_that_changed_after_the_evaluation_stops_the_promotion(
-    deps: Deps,
+    needs: Any,
 ) -> None:
-    night(deps, PROMOTE.model_copy(update={"bar": 0.999}))
-    other = deps.registry.register("night-0", deps.registry._root / "1", {}, {})
-    deps.registry.promote(other.version)
-    promoted = promote.run(PROMOTE, CONTEXT, deps)
+    night(needs, PROMOTE.model_copy(update={"bar": 0.999}))
+    other = needs.registry.register("night-0", needs.registry._root / "1", {}, {})
+    needs.registry.promote(other.version)
+    promoted = promote.run(PROMOTE, CONTEXT, needs)
     assert (
         not promoted.figures["promoted"]
         and "run evaluate again" in promoted.figures["reasons"][-1]
     )
 
 
-def test_missing_steps_are_named(deps: Deps) -> None:
+def test_missing_steps_are_named(needs: Any) -> None:
     with pytest.raises(DataError, match="registered no model"):
-        evaluate.run(EVALUATE, CONTEXT, deps)
+        evaluate.run(EVALUATE, CONTEXT, needs)
     with pytest.raises(DataError, match="no evaluation"):
-        promote.run(PROMOTE, CONTEXT, deps)
-    elsewhere = replace(CONTEXT, run_id="nowhere")
+        promote.run(PROMOTE, CONTEXT, needs)
+    context, other = replace(CONTEXT, run_id="nowhere"), elsewhere(needs, "nowhere")
     with pytest.raises(DataError, match="0 accepted train rows"):
-        train.run(TRAIN, elsewhere, deps)
+        train.run(TRAIN, context, other)
     with pytest.raises(DataError, match="golden holdout is empty"):
-        evaluate.run(EVALUATE, elsewhere, deps)
+        evaluate.run(EVALUATE, context, other)
 
 
-def test_the_figures_are_those_of_the_served_model(deps: Deps, tmp_path) -> None:
+def test_the_figures_are_those_of_the_served_model(needs: Any, tmp_path) -> None:
     """Evaluation asks a model that remembers; it must not drift from the one that is served."""
     from kindling.extensions import load_classifier
-    from kindling.stages.dataset import examples
 
-    _, evaluated, _ = night(deps)
-    golden = examples(deps.rows, CONTEXT.run_id, ("golden",))
-    model = load_classifier(deps.registry.download("1", tmp_path / "again"))
+    _, evaluated, _ = night(needs)
+    golden = needs.holdout.examples()
+    model = load_classifier(needs.registry.download("1", tmp_path / "again"))
     found = model.predict(
         [one.text for one in golden],
-        [deps.objects.get(one.photo_uri) if one.photo_uri else None for one in golden],
+        [needs.objects.get(one.photo_uri) if one.photo_uri else None for one in golden],
     )
     right = np.mean(
         [

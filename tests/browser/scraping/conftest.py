@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import httpx
 import pytest
 
-from kindling.recipe import ScrapeConfig
+from kindling.recipe import ScrapeConfig, SourceEntry
 from kindling.records import Product, Review
 from kindling.scraping.clean import normalise
 from kindling.stages import scrape
@@ -95,9 +95,10 @@ def scrape_shop(tmp_path: Path) -> Callable[..., Outcome]:
             chromium=chromium,
             objects=FsspecObjects(f"file://{tmp_path}/objects"),
         )
-        return scrape.run(
-            ScrapeConfig(**config), SimpleNamespace(seed=1, run_id="r"), deps
-        )
+        entry = SourceEntry(kind="shop", options=config)
+        recipe = SimpleNamespace(sources=(entry,))
+        context = SimpleNamespace(seed=1, run_id="r", recipe=recipe)
+        return scrape.run(ScrapeConfig(), context, deps)
 
     return run
 
@@ -123,7 +124,6 @@ def comparable(outcome: Outcome) -> dict[str, tuple]:
             one.title,
             one.body,
             one.rating,
-            one.author,
             one.published,
             one.photo_id,
         )
@@ -153,7 +153,6 @@ def truth(running_shop: RunningShop) -> dict[str, tuple]:
             normalise(one["title"]),
             normalise(one["body"]),
             one["rating"],
-            one["author"],
             one["date"],
             hashes[one["photo"]] if one["photo"] else None,
         )

@@ -1,10 +1,14 @@
 """A server that is away, and one that refuses."""
 
-from collections.abc import Callable
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from kindling.errors import DataError, TransientError
+from kindling.errors import DataError, KindlingError, TransientError
 from kindling.ports.index import Document, KeywordIndex
 from kindling.stores.keywords_elasticsearch import ElasticsearchKeywords
 
@@ -33,3 +37,78 @@ def test_a_refused_document_is_not_lost_in_silence(
         elasticsearch.build(
             version, [make("good", "dress"), make("bad", "dress", rating="five")]
         )
+
+
+class Impostor(BaseHTTPRequestHandler):
+    """Answers for Elasticsearch, each path in its own wrong way."""
+
+    product = True
+    status = 200
+    body = b"{}"
+    delay_s = 0.0
+
+    def do_POST(self) -> None:
+        time.sleep(self.delay_s)
+        self.send_response(self.status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(self.body)))
+        if self.product:
+            self.send_header("X-Elastic-Product", "Elasticsearch")
+        self.end_headers()
+        self.wfile.write(self.body)
+
+    def log_message(self, *arguments: object) -> None: ...
+
+
+@pytest.fixture
+def impostor() -> Iterator[Callable[..., str]]:
+    servers = []
+
+    def start(**traits: object) -> str:
+        kind = type("Impostor", (Impostor,), traits)
+        server = ThreadingHTTPServer(("127.0.0.1", 0), kind)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        servers.append(server)
+        return f"http://127.0.0.1:{server.server_port}"
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+WHOLE = {"timed_out": False, "_shards": {"failed": 0}, "hits": {"hits": []}}
+
+
+@pytest.mark.parametrize(
+    ("traits", "error"),
+    [
+        ({"body": json.dumps(WHOLE | {"timed_out": True})}, TransientError),
+        ({"body": json.dumps(WHOLE | {"_shards": {"failed": 1}})}, TransientError),
+        ({"body": "{}"}, KindlingError),
+        ({"body": "nonsense"}, KindlingError),
+        ({"body": '{"hits": 7}'}, KindlingError),
+        ({"status": 401}, KindlingError),
+        ({"status": 400}, KindlingError),
+        ({"status": 503}, TransientError),
+        ({"product": False}, KindlingError),
+        ({"delay_s": 20.0}, TransientError),
+    ],
+)
+def test_a_search_that_was_not_whole_is_an_error_within_seconds(
+    impostor: Callable[..., str], traits: dict[str, object], error: type[Exception]
+) -> None:
+    if "body" in traits:
+        traits = traits | {"body": str(traits["body"]).encode()}
+    index = ElasticsearchKeywords(impostor(**traits))
+    started = time.monotonic()
+    with pytest.raises(error):
+        index.search("v", "dress", 3)
+    assert time.monotonic() - started < 5
+
+
+def test_a_whole_search_without_a_hit_is_no_error(
+    impostor: Callable[..., str],
+) -> None:
+    url = impostor(body=json.dumps(WHOLE).encode())
+    assert ElasticsearchKeywords(url).search("v", "dress", 3) == []

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from kindling.errors import DataError
 from kindling.ports.index import Document
 from kindling.stores.keywords_tantivy import TantivyKeywords
 
@@ -76,3 +77,31 @@ def test_a_missing_folder_holds_no_version(folder: Path) -> None:
     assert TantivyKeywords(folder).versions() == []
     TantivyKeywords(folder).drop("v1")
     assert not folder.exists()
+
+
+@pytest.mark.parametrize("damage", ["emptied", "overwritten", "meta"])
+def test_a_damaged_folder_is_a_data_error(
+    folder: Path, make: Make, damage: str
+) -> None:
+    TantivyKeywords(folder).build("v1", [make(f"r{i}", "torn dress") for i in range(9)])
+    for path in (folder / "v1").iterdir():
+        if damage == "meta" and path.name == "meta.json":
+            path.write_text("{}")
+        elif damage == "emptied" and path.name != "meta.json":
+            path.unlink()
+        elif damage == "overwritten" and path.name != "meta.json":
+            path.write_bytes(b"\0" * 10)
+    for ask in (
+        lambda index: index.search("v1", "torn", 5),
+        lambda index: index.count("v1"),
+    ):
+        with pytest.raises(DataError, match=r"cannot be read.*index stage"):
+            ask(TantivyKeywords(folder))
+
+
+def test_old_versions_are_not_kept_open(folder: Path, make: Make) -> None:
+    index = TantivyKeywords(folder)
+    for number in range(6):
+        index.build(f"v{number}", [make("r", "torn dress")])
+        assert index.search(f"v{number}", "torn", 5)
+    assert len(index._open) == 2 and "v5" in index._open

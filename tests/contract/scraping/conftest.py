@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from kindling.recipe import ScrapeConfig
+from kindling.recipe import ScrapeConfig, SourceEntry
 from kindling.stages import scrape
 from kindling.stages.contract import Outcome
 from kindling.stores.objects import FsspecObjects
@@ -75,7 +75,12 @@ def scrape_from(tmp_path: Path) -> Callable[..., Outcome]:
             chromium=chromium,
             objects=FsspecObjects(f"file://{tmp_path}/objects"),
         )
-        settings = ScrapeConfig(**{"retries": 0, **config})
-        return scrape.run(settings, SimpleNamespace(seed=1, run_id="r"), deps)
+        stage = {
+            key: config.pop(key) for key in ScrapeConfig.model_fields if key in config
+        }
+        entry = SourceEntry(kind="shop", options={"retries": 0, **config})
+        recipe = SimpleNamespace(sources=(entry,))
+        context = SimpleNamespace(seed=1, run_id="r", recipe=recipe)
+        return scrape.run(ScrapeConfig(**stage), context, deps)
 
     return run

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from PIL import Image
 
-from kindling.serving.schemas import (
+from kindling.client.schemas import (
     AnalyzeAnswer,
     ErrorAnswer,
     SearchAnswer,

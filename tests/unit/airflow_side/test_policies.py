@@ -1,12 +1,17 @@
 """Exit codes, and the last word about a task that failed for good."""
 
 import logging
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
+from airflow.models.taskinstance import TaskInstance
+from airflow.providers.standard.operators.empty import EmptyOperator
+from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
-from kindling_airflow.policies import failure, say_what_failed
+from kindling.catalog import STAGES
+from kindling_airflow.policies import failure, say_what_failed, task_policy
 
 
 @pytest.mark.parametrize(
@@ -42,3 +47,28 @@ def test_last_word_names_stage_run_and_log(caplog: pytest.LogCaptureFixture) -> 
         "train of run manual__1" in caplog.text
         and "http://127.0.0.1/log" in caplog.text
     )
+
+
+def test_the_cluster_s_word_on_an_end_is_passed_on() -> None:
+    assert "SIGKILL (OOMKilled)" in str(failure("train", 137, "OOMKilled"))
+    assert "by itself (Evicted: disk" in str(failure("train", None, "Evicted: disk"))
+
+
+@pytest.mark.parametrize("tries", range(1, 40))
+def test_no_retry_waits_longer_than_promised(tries: int) -> None:
+    # Airflow counts the tries before a task was cleared too; here its own reckoning.
+    policy = task_policy(STAGES[0])
+    dag = DAG("d", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC))
+    task = EmptyOperator(dag=dag, **policy)
+    end = datetime(2026, 1, 1, tzinfo=UTC)
+    instance = SimpleNamespace(
+        task=task,
+        try_number=tries,
+        dag_id="d",
+        task_id="t",
+        logical_date=None,
+        end_date=end,
+        retry_delay_override=None,
+    )
+    delay = TaskInstance.next_retry_datetime(instance) - end  # type: ignore[arg-type]
+    assert timedelta(seconds=10) <= delay <= timedelta(seconds=120)

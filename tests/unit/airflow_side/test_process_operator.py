@@ -18,6 +18,7 @@ import pytest
 from airflow.sdk.exceptions import (
     AirflowException,
     AirflowFailException,
+    AirflowRescheduleException,
     AirflowTaskTimeout,
 )
 
@@ -242,7 +243,7 @@ def test_a_timeout_ends_the_stage(stand_in: StandIn, tmp_path: Path) -> None:
         raise AirflowTaskTimeout
 
     before = signal.signal(signal.SIGALRM, raises)
-    signal.setitimer(signal.ITIMER_REAL, 1.0)
+    signal.setitimer(signal.ITIMER_REAL, 4.0)  # The stage and its child are up by then.
     try:
         with pytest.raises(AirflowTaskTimeout):
             stand_in(_family(tmp_path, "import time") + "time.sleep(60)").execute({})
@@ -270,7 +271,8 @@ def test_on_kill_from_a_signal_in_the_task_itself(
     before = signal.signal(signal.SIGALRM, on_term)
     signal.setitimer(signal.ITIMER_REAL, 1.0)
     try:
-        with pytest.raises(AirflowException, match="SIGTERM"):
+        # The stage is not to blame: it goes on later, and loses none of its tries.
+        with pytest.raises(AirflowRescheduleException):
             operator.execute({})
     finally:
         signal.signal(signal.SIGALRM, before)

@@ -2,7 +2,8 @@
 
 import json
 from collections import Counter
-from dataclasses import fields, replace
+from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -19,7 +20,8 @@ from kindling.records import (
     sentiment_of,
 )
 from kindling.stages import challenge
-from kindling.stages.contract import Context, Deps
+from kindling.stages.contract import Context
+from kindling.stages.view import RunView
 from kindling.stores.memory import MemoryRows
 
 CONFIG = ChallengeConfig(bootstrap=100, retest_rows=60, folds=3)
@@ -45,12 +47,9 @@ def run(real, validation, synthetic, intended=None, sources=None, config=CONFIG)
         [*real, *validation, *synthetic, *decisions, *made],
         [],
     )
-    ports = {field.name: None for field in fields(Deps)} | {
-        "rows": rows,
-        "threads": 1,
-        "shop_url": "",
-    }
-    outcome = challenge.run(config, CONTEXT, Deps(**ports))
+    outcome = challenge.run(
+        config, CONTEXT, SimpleNamespace(view=RunView(rows, CONTEXT.run_id))
+    )
     # One verdict a row, a rejection for each that is refused, and figures that a manifest can hold.
     assert [one.review_id for one in outcome.records] == sorted(
         row.review_id for row in synthetic

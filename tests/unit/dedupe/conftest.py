@@ -11,9 +11,12 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from kindling.dedupe.placement import Membership
 from kindling.recipe import DedupeConfig, Recipe
-from kindling.records import Photo, Review
+from kindling.records import Photo, Review, StageReport
 from kindling.stages.contract import Context
+from kindling.stages.view import Unsplit
+from kindling.stores.memory import MemoryRows
 
 NOUNS = [
     "kettle",
@@ -125,31 +128,40 @@ def photo(tmp_path: Path) -> Callable[..., Photo]:
 
 @pytest.fixture
 def run_dedupe() -> Callable[..., object]:
-    """Runs the stage over rows given as a list, with the configuration's fields as keywords."""
+    """Runs the stage over rows given as a list, with the configuration's fields as keywords.
+
+    With `known`, the splits of earlier nights, only its pure part.
+    """
+    from kindling.dedupe.photos import perceptual_hash
     from kindling.stages import dedupe
 
-    def go(rows: list, niche: tuple[str, ...] = (), **fields: object):
-        def read(record_type: type, run_id: str, **equals: object) -> list:
-            return sorted(
-                (
-                    row
-                    for row in rows
-                    if type(row) is record_type
-                    and all(
-                        getattr(row, name) == value for name, value in equals.items()
-                    )
-                ),
-                key=lambda row: getattr(row, row.key),
-            )
-
+    def go(
+        rows: list,
+        niche: tuple[str, ...] = (),
+        known: Membership | None = None,
+        **fields: object,
+    ):
+        store = MemoryRows()
+        store.commit(StageReport("scrape", "run", 0, 0), rows, [])
         config = DedupeConfig(**fields)
-        deps = SimpleNamespace(
-            rows=SimpleNamespace(read=read),
+        unsplit = Unsplit(store, "run")
+        if known is not None:
+            hashes = {
+                one.photo_id: perceptual_hash(one.photo_id, Path(one.uri).read_bytes())
+                for one in unsplit.photos()
+            }
+            scraped = dedupe.Scraped(unsplit.reviews(), unsplit.photos(), hashes)
+            return dedupe.decide(scraped, config, niche, known)
+        needs = SimpleNamespace(
+            unsplit=unsplit,
             objects=SimpleNamespace(get=lambda uri: Path(uri).read_bytes()),
         )
         recipe = Recipe(
-            name="test", summary="", catalogue="bundled-smoke", dedupe=config
+            name="test",
+            summary="",
+            sources=({"kind": "shop", "catalogue": "bundled-smoke"},),
+            dedupe=config,
         )
-        return dedupe.run(config, Context("run", recipe, niche, 10, 1), deps)
+        return dedupe.run(config, Context("run", recipe, niche, 10, 1), needs)
 
     return go

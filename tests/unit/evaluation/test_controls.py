@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from kindling.evaluation.bootstrap import Bootstrap
 from kindling.evaluation.controls import (
     conflict,
     constant,
@@ -14,10 +13,8 @@ from kindling.evaluation.controls import (
     photo_control,
     random_guess,
 )
-from kindling.evaluation.metrics import THREE_WAY
-from kindling.evaluation.sample import Sample
-
-BOOTSTRAP = Bootstrap(resamples=300, seed=0)
+from kindling.measure.metrics import THREE_WAY
+from kindling.measure.sample import Sample
 
 
 def fuse(weight: float):
@@ -62,7 +59,6 @@ def control(sample: Sample, weight: float, image_skill: float = 2.0):
         sample,
         np.arange(len(sample)),
         ask(text, image, weight),
-        BOOTSTRAP,
         np.random.default_rng(5),
     )
 

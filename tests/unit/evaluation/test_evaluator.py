@@ -8,12 +8,11 @@ import pytest
 from scipy.special import softmax
 
 from kindling.errors import DataError
-from kindling.evaluation.bootstrap import Bootstrap
 from kindling.evaluation.controls import Latency
 from kindling.evaluation.evaluator import Answers, Evaluation, evaluate
 from kindling.evaluation.report import Coverage, Provenance, render
-from kindling.evaluation.sample import Sample
 from kindling.evaluation.slices import MIN_ROWS, figures, slices
+from kindling.measure.sample import Sample
 from kindling.records import Example, StageReport
 
 NOTE = "Photos and their conditions are drawn by this project."
@@ -29,7 +28,6 @@ PROVENANCE = Provenance(
     champion_version="2",
     text_model="MiniLM@53aa",
     torch="2.15",
-    resamples=200,
 )
 PIPELINE = [
     StageReport("scrape", "night-1", 10, 8, {"empty_text": 2}),
@@ -108,7 +106,7 @@ def answers(
 
 @pytest.fixture
 def evaluation(examples: list[Example]) -> Evaluation:
-    return evaluate(examples, ("Vases",), answers(examples), resamples=200, seed=0)
+    return evaluate(examples, ("Vases",), answers(examples), seed=0)
 
 
 @pytest.fixture
@@ -170,10 +168,7 @@ def test_every_system_meets_the_same_rows(evaluation: Evaluation) -> None:
 def test_equal_input_equal_evaluation(
     evaluation: Evaluation, examples: list[Example]
 ) -> None:
-    assert (
-        evaluate(examples, ("Vases",), answers(examples), resamples=200, seed=0)
-        == evaluation
-    )
+    assert evaluate(examples, ("Vases",), answers(examples), seed=0) == evaluation
 
 
 def test_mistakes_are_mistakes_most_confident_first(
@@ -192,7 +187,6 @@ def test_without_champion_and_photos(examples: list[Example]) -> None:
         examples,
         (),
         answers(examples, champion=False, photos=False),
-        resamples=200,
         seed=0,
     )
     assert (
@@ -215,7 +209,7 @@ def test_without_champion_and_photos(examples: list[Example]) -> None:
 def test_a_holdout_without_polar_rows_is_an_error(examples: list[Example]) -> None:
     neutral = [one for one in examples if one.sentiment == "neutral"]
     with pytest.raises(DataError, match="polarity"):
-        evaluate(neutral, (), answers(neutral), resamples=200, seed=0)
+        evaluate(neutral, (), answers(neutral), seed=0)
 
 
 def test_slices_are_large_enough_and_cover_their_groups(
@@ -232,16 +226,14 @@ def test_slices_are_large_enough_and_cover_their_groups(
 def test_a_slice_is_worse_only_when_shown(examples: list[Example], predict) -> None:
     sample, parts = Sample.of(examples), slices(examples, ["Vases"])
     champion = predict(sample.truth, 3.0)
-    equal = figures(parts, sample, champion, champion, champion, Bootstrap(300, 0))
+    equal = figures(parts, sample, champion, champion, champion)
     assert not any(one.worse for one in equal)
     candidate = champion.copy()
     vases = np.array([one.category == "Vases" for one in examples])
     candidate[vases] = predict(sample.truth, -2.0)[vases]
     worse = {
         one.name
-        for one in figures(
-            parts, sample, candidate, champion, champion, Bootstrap(300, 0)
-        )
+        for one in figures(parts, sample, candidate, champion, champion)
         if one.worse
     }
     assert "Vases" in worse and "Lamps" not in worse
@@ -269,7 +261,7 @@ def test_the_page_names_what_it_is_made_from(page: str, evaluation: Evaluation) 
         "demo, 7",
         "empty text",
         "MiniLM@53aa",
-        "200 resamples",
+        "delete-one-product jackknife",
     ):
         assert part in page
     figure = evaluation.systems["candidate"]["polarity_macro_f1"]

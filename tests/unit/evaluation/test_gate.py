@@ -4,11 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from kindling.evaluation.bootstrap import Bootstrap
 from kindling.evaluation.controls import constant
 from kindling.evaluation.gate import Evidence, Rules, judge
-from kindling.evaluation.metrics import POLARITY, THREE_WAY
-from kindling.evaluation.sample import Sample
+from kindling.measure.estimates import difference
+from kindling.measure.estimates import estimate as estimated
+from kindling.measure.metrics import POLARITY, THREE_WAY
+from kindling.measure.sample import Sample
 from kindling.records import Estimate
 
 RULES = Rules("polarity_macro_f1", bar=0.85, tolerance=0.02, min_photos=100)
@@ -92,14 +93,12 @@ def test_few_photos_are_reported_not_enforced(gain: Estimate | None) -> None:
 
 def test_no_constant_passes_whatever_the_bar(sample: Sample) -> None:
     """A holdout can be so lopsided that a constant reaches the bar."""
-    bootstrap, said = Bootstrap(300, 0), constant(sample.truth)
+    said = constant(sample.truth)
     evidence = replace(
         GOOD,
-        figure=bootstrap.estimate(POLARITY, sample, said),
+        figure=estimated(POLARITY, sample, said),
         over_champion=None,
-        over_constant=bootstrap.difference(
-            THREE_WAY, sample, said, constant(sample.truth)
-        ),
+        over_constant=difference(THREE_WAY, sample, said, constant(sample.truth)),
     )
     verdict = judge(replace(RULES, bar=0.0), evidence)
     assert not verdict.promoted and any(

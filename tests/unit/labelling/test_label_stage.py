@@ -1,7 +1,8 @@
 """The stage: nothing is relabelled, and what is measured against is left alone."""
 
 import json
-from dataclasses import fields, replace
+from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,7 +19,8 @@ from kindling.records import (
     sentiment_of,
 )
 from kindling.stages import label
-from kindling.stages.contract import Context, Deps
+from kindling.stages.contract import Context
+from kindling.stages.view import RunView
 from kindling.stores.memory import MemoryRows
 
 CONTEXT = Context("r", recipe.load("smoke"), (), 20, 7)
@@ -78,13 +80,10 @@ def run(real, synthetic=(), admitted=(), meant="positive", config=None):
         ],
         [],
     )
-    ports = {field.name: None for field in fields(Deps)} | {
-        "rows": rows,
-        "threads": 1,
-        "shop_url": "",
-    }
     return label.run(
-        config or LabelConfig(star_reliability=0.9), CONTEXT, Deps(**ports)
+        config or LabelConfig(star_reliability=0.9),
+        CONTEXT,
+        SimpleNamespace(view=RunView(rows, CONTEXT.run_id)),
     )
 
 
@@ -211,10 +210,6 @@ def test_a_synthetic_row_without_its_making_is_said():
     ]
     store = MemoryRows()
     store.commit(StageReport("before", "r", 0, 0), rows, [])
-    ports = {field.name: None for field in fields(Deps)} | {
-        "rows": store,
-        "threads": 1,
-        "shop_url": "",
-    }
     with pytest.raises(DataError, match="syn-0"):
-        label.run(LabelConfig(), CONTEXT, Deps(**ports))
+        needs = SimpleNamespace(view=RunView(store, CONTEXT.run_id))
+        label.run(LabelConfig(), CONTEXT, needs)

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,8 @@ from kindling.ports.index import Document, Hit, VectorRow
 from kindling.recipe import IndexConfig, load
 from kindling.records import DedupeDecision, Label, Review
 from kindling.stages import index as stage
-from kindling.stages.contract import Context, Deps, Outcome
+from kindling.stages.contract import Context, Outcome
+from kindling.stages.view import Searchable
 
 LABELS = {"r01": "accept", "r02": "review", "r03": "discard"}
 
@@ -132,36 +134,33 @@ class HashEmbedder:
 
 
 @pytest.fixture
-def deps(monkeypatch: pytest.MonkeyPatch) -> Deps:
+def needs(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(stage, "Embedder", HashEmbedder)
     monkeypatch.setattr(stage, "NEIGHBOURS", 3)
-    unused: Any = None
-    return Deps(
-        Rows(),
-        unused,
-        Leg("keywords"),
-        Leg("vectors"),
-        Alias(),
-        Cache(),
-        unused,
-        "",
-        None,
-        None,
-        1,
-    )  # type: ignore[arg-type]
-
-
-def run(deps: Deps, run_id: str = "Run 1", **config: Any) -> Outcome:
-    recipe = load("smoke")
-    return stage.run(
-        IndexConfig(**config), Context(run_id, recipe, (), 0, recipe.seed), deps
+    rows: Any = Rows()
+    return SimpleNamespace(
+        rows=rows,
+        searchable=Searchable(rows, "Run 1"),
+        keywords=Leg("keywords"),
+        vectors=Leg("vectors"),
+        alias=Alias(),
+        embeddings=Cache(),
+        text_model=None,
+        threads=1,
     )
 
 
-def test_labelled_kept_real_reviews_of_every_split_go_in(deps: Deps) -> None:
-    outcome = run(deps)
-    documents: list[Document] = deps.keywords.built[deps.alias.current()]  # type: ignore[attr-defined]
-    rows: list[VectorRow] = deps.vectors.built[deps.alias.current()]  # type: ignore[attr-defined]
+def run(needs: Any, run_id: str = "Run 1", **config: Any) -> Outcome:
+    recipe = load("smoke")
+    return stage.run(
+        IndexConfig(**config), Context(run_id, recipe, (), 0, recipe.seed), needs
+    )
+
+
+def test_labelled_kept_real_reviews_of_every_split_go_in(needs: Any) -> None:
+    outcome = run(needs)
+    documents: list[Document] = needs.keywords.built[needs.alias.current()]
+    rows: list[VectorRow] = needs.vectors.built[needs.alias.current()]
     assert [d.review_id for d in documents] == [f"r{i:02}" for i in range(10) if i != 3]
     assert [row.document for row in rows] == documents
     assert documents[1].sentiment == "positive"
@@ -176,32 +175,34 @@ def test_labelled_kept_real_reviews_of_every_split_go_in(deps: Deps) -> None:
     )
 
 
-def test_each_row_gets_the_vector_of_its_own_text(deps: Deps) -> None:
-    run(deps)
-    for row in deps.vectors.built[deps.alias.current()]:  # type: ignore[attr-defined]
+def test_each_row_gets_the_vector_of_its_own_text(needs: Any) -> None:
+    run(needs)
+    for row in needs.vectors.built[needs.alias.current()]:
         assert np.array_equal(
             row.embedding, HashEmbedder(None).encode([row.document.text])[0]
         )
 
 
-def test_a_second_night_embeds_only_what_is_new(deps: Deps) -> None:
-    assert run(deps, "first").figures["embedded"] == 9
-    deps.rows.reviews[0] = Review("r00", "p0", "Dresses", "", "rewritten", 2, "scraped")  # type: ignore[attr-defined]
-    figures = run(deps, "second").figures
+def test_a_second_night_embeds_only_what_is_new(needs: Any) -> None:
+    assert run(needs, "first").figures["embedded"] == 9
+    needs.rows.reviews[0] = Review(
+        "r00", "p0", "Dresses", "", "rewritten", 2, "scraped"
+    )
+    figures = run(needs, "second").figures
     assert (figures["embedded"], figures["from_cache"]) == (1, 8)
 
 
-def test_the_same_run_again_builds_nothing_and_serves_the_same(deps: Deps) -> None:
-    first = run(deps).figures["version"]
-    assert run(deps).figures["version"] == deps.alias.current() == first
-    assert deps.vectors.builds == deps.keywords.builds == 1  # type: ignore[attr-defined]
+def test_the_same_run_again_builds_nothing_and_serves_the_same(needs: Any) -> None:
+    first = run(needs).figures["version"]
+    assert run(needs).figures["version"] == needs.alias.current() == first
+    assert needs.vectors.builds == needs.keywords.builds == 1
 
 
-def test_a_serving_version_that_lost_rows_is_built_again(deps: Deps) -> None:
-    version = run(deps).figures["version"]
-    deps.keywords.built[version].pop()  # type: ignore[attr-defined]
-    run(deps)
-    assert deps.keywords.count(version) == 9
+def test_a_serving_version_that_lost_rows_is_built_again(needs: Any) -> None:
+    version = run(needs).figures["version"]
+    needs.keywords.built[version].pop()
+    run(needs)
+    assert needs.keywords.count(version) == 9
 
 
 @pytest.mark.parametrize(
@@ -213,39 +214,39 @@ def test_a_serving_version_that_lost_rows_is_built_again(deps: Deps) -> None:
     ],
 )
 def test_a_failed_check_leaves_the_alias_and_nothing_behind(
-    deps: Deps, leg: str, fault: dict[str, Any], message: str
+    needs: Any, leg: str, fault: dict[str, Any], message: str
 ) -> None:
-    serving = run(deps, "good").figures["version"]
-    vars(getattr(deps, leg)).update(fault)
+    serving = run(needs, "good").figures["version"]
+    vars(getattr(needs, leg)).update(fault)
     with pytest.raises(DataError, match=message):
-        run(deps, "bad")
-    assert deps.alias.current() == serving
-    assert deps.vectors.versions() == deps.keywords.versions() == [serving]
+        run(needs, "bad")
+    assert needs.alias.current() == serving
+    assert needs.vectors.versions() == needs.keywords.versions() == [serving]
 
 
 @pytest.mark.parametrize("keep", [1, 2, 3])
-def test_old_versions_go_and_the_one_before_stays(deps: Deps, keep: int) -> None:
+def test_old_versions_go_and_the_one_before_stays(needs: Any, keep: int) -> None:
     versions = [
-        run(deps, f"night {night}", keep_versions=keep).figures["version"]
+        run(needs, f"night {night}", keep_versions=keep).figures["version"]
         for night in range(5)
     ]
-    assert deps.vectors.versions() == deps.keywords.versions() == versions[-keep:]
-    assert deps.alias.current() == versions[-1]
+    assert needs.vectors.versions() == needs.keywords.versions() == versions[-keep:]
+    assert needs.alias.current() == versions[-1]
 
 
-def test_going_back_keeps_what_served_just_now(deps: Deps) -> None:
-    first, second = (run(deps, name).figures["version"] for name in ("one", "two"))
-    assert run(deps, "one").figures["version_before"] == second
-    assert set(deps.vectors.versions()) == {first, second}
+def test_going_back_keeps_what_served_just_now(needs: Any) -> None:
+    first, second = (run(needs, name).figures["version"] for name in ("one", "two"))
+    assert run(needs, "one").figures["version_before"] == second
+    assert set(needs.vectors.versions()) == {first, second}
 
 
-def test_nothing_to_index_is_an_error(deps: Deps) -> None:
-    deps.rows.reviews.clear()  # type: ignore[attr-defined]
+def test_nothing_to_index_is_an_error(needs: Any) -> None:
+    needs.rows.reviews.clear()
     with pytest.raises(DataError, match="Run 1"):
-        run(deps)
+        run(needs)
 
 
-def test_run_ids_become_names_that_fit_everywhere(deps: Deps) -> None:
-    version = run(deps, "manual__2026-11-21T10:00:00+00:00").figures["version"]
+def test_run_ids_become_names_that_fit_everywhere(needs: Any) -> None:
+    version = run(needs, "manual__2026-11-21T10:00:00+00:00").figures["version"]
     assert version.startswith("manual-2026-11-21t10-00-00-00-00-")
-    assert run(deps, "ÄÖ").figures["version"].startswith("run-")
+    assert run(needs, "ÄÖ").figures["version"].startswith("run-")

@@ -50,6 +50,7 @@ class MemoryShop:
     asked: list[str] = field(default_factory=list)
     slept: list[float] = field(default_factory=list)
     latency: Callable[[str], float] = lambda _: 0.0
+    addresses: dict[str, list[str]] = field(default_factory=dict)
 
     def page(
         self,
@@ -76,6 +77,12 @@ class MemoryShop:
         status, headers, body = found
         return httpx.Response(status, headers=headers, content=body)
 
+    async def resolve(self, host: str, port: int) -> list[str]:
+        """Addresses of other hosts; those that are not listed have none."""
+        if host not in self.addresses:
+            raise OSError("name not known")
+        return self.addresses[host]
+
     async def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
 
@@ -92,7 +99,9 @@ class MemoryShop:
         async def go() -> Crawl:
             policy = Policy(concurrency=concurrency, retries=1)
             transport = httpx.MockTransport(self.answer)
-            async with open_fetcher(SHOP, policy, 0, transport, self.sleep) as fetcher:
+            async with open_fetcher(
+                SHOP, policy, 0, transport, self.sleep, self.resolve
+            ) as fetcher:
                 robots = await fetcher.robots()
                 return await crawl(
                     Site(

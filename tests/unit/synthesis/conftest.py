@@ -10,8 +10,17 @@ import pytest
 from PIL import Image, ImageDraw
 
 from kindling.recipe import Recipe, SynthesizeConfig
-from kindling.records import DedupeDecision, Photo, Product, Review
+from kindling.records import (
+    DedupeDecision,
+    Photo,
+    PhotoDecision,
+    Product,
+    Review,
+    StageReport,
+)
 from kindling.stages.contract import Context
+from kindling.stages.view import RunView
+from kindling.stores.memory import MemoryRows
 
 #: category -> product noun, parts that only it has.
 KINDS = {
@@ -222,11 +231,15 @@ def world(
         for rows, split in ((corpus, "train"), (golden, "golden"))
         for row in rows
     ]
+    usable = [
+        PhotoDecision(one.photo_id, not one.product_id.startswith("golden"), "free")
+        for one in photos
+    ]
     on_sale = products + [
         Product(f"golden-{category}", "", category, "") for category in KINDS
     ]
     return SimpleNamespace(
-        objects=objects, rows=[*corpus, *golden, *photos, *decisions, *on_sale]
+        objects=objects, rows=[*corpus, *golden, *photos, *usable, *decisions, *on_sale]
     )
 
 
@@ -240,28 +253,26 @@ def run_synthesize(world) -> Callable[..., object]:
         niche: tuple[str, ...] = ("Teapots",),
         target: int = 30,
         seed: int = 7,
+        llm: object = None,
         **fields: object,
     ):
-        def read(record_type: type, run_id: str, **equals: object) -> list:
-            return sorted(
-                (
-                    row
-                    for row in (world.rows if rows is None else rows)
-                    if type(row) is record_type
-                    and all(
-                        getattr(row, name) == value for name, value in equals.items()
-                    )
-                ),
-                key=lambda row: getattr(row, row.key),
-            )
-
-        config = SynthesizeConfig(**{"photo_size": 96, "studies": 4, **fields})
+        store = MemoryRows()
+        given = world.rows if rows is None else rows
+        store.commit(StageReport("dedupe", "run", 0, 0), given, [])
+        config = SynthesizeConfig(
+            **{"editor_options": {"size": 96}, "studies": 4, **fields}
+        )
         recipe = Recipe(
-            name="test", summary="", catalogue="bundled-smoke", synthesize=config
+            name="test",
+            summary="",
+            sources=({"kind": "shop", "catalogue": "bundled-smoke"},),
+            synthesize=config,
         )
-        deps = SimpleNamespace(
-            rows=SimpleNamespace(read=read), objects=world.objects, threads=2
+        needs = SimpleNamespace(
+            view=RunView(store, "run"), objects=world.objects, threads=2, llm=llm
         )
-        return synthesize.run(config, Context("run", recipe, niche, target, seed), deps)
+        return synthesize.run(
+            config, Context("run", recipe, niche, target, seed), needs
+        )
 
     return go

@@ -7,13 +7,17 @@ from dataclasses import replace
 
 import pytest
 
-from kindling.errors import DataError
+from kindling.errors import ConfigurationError, DataError
+from kindling.recipe import SynthesizeConfig
 from kindling.records import (
+    CONDITIONS,
     DedupeDecision,
     Photo,
+    PhotoDecision,
     Product,
     Rejection,
     Review,
+    Study,
     Synthesis,
 )
 
@@ -25,7 +29,7 @@ def of(outcome, record_type: type) -> list:
 def test_rows_photos_and_origins_belong_together(
     world, run_synthesize: Callable
 ) -> None:
-    outcome = run_synthesize(conflict_share=0.2)
+    outcome = run_synthesize()
     reviews, photos = (
         of(outcome, Review),
         {photo.photo_id: photo for photo in of(outcome, Photo)},
@@ -68,12 +72,12 @@ def test_rows_photos_and_origins_belong_together(
             assert bases[photo.base_photo_id].product_id == review.product_id
     assert outcome.implementation == {
         "text": "offline-recombination/1",
-        "image": "condition-edits/1",
+        "image": "drawn-conditions/2",
     }
 
 
 def test_figures_add_up(world, run_synthesize: Callable) -> None:
-    outcome = run_synthesize(target=30, photo_share=0.5, conflict_share=0.2)
+    outcome = run_synthesize(target=30, photo_share=0.5)
     figures, reviews = outcome.figures, of(outcome, Review)
     made = Counter(one.sentiment for one in of(outcome, Synthesis))
     real = Counter(
@@ -91,11 +95,6 @@ def test_figures_add_up(world, run_synthesize: Callable) -> None:
         == sum(bool(r.photo_id) for r in reviews)
     )
     assert figures["photos"] == pytest.approx(0.5 * len(reviews), abs=2)
-    assert (
-        figures["conflicting_photos"]
-        == sum(not one.consistent for one in of(outcome, Synthesis))
-        > 0
-    )
     assert set(figures["conditions"]) == {"intact", "torn", "stained", "broken"}
 
 
@@ -133,7 +132,12 @@ def test_golden_rows_and_their_pictures_are_never_touched(
         for photo in world.rows
         if isinstance(photo, Photo) and photo.product_id == "Teapots-0"
     }
-    rows = [*world.rows, *(Rejection(one, "photo_across_golden") for one in barred)]
+    rows = [
+        replace(row, usable=False, reason="across_golden")
+        if isinstance(row, PhotoDecision) and row.photo_id in barred
+        else row
+        for row in world.rows
+    ]
     assert (
         not {photo.base_photo_id for photo in of(run_synthesize(rows), Photo)} & barred
     )
@@ -145,7 +149,8 @@ def test_a_review_photo_is_used_only_if_dedupe_kept_it(
 ) -> None:
     uri = world.objects.put(thing(77), ".png")
     photo = Photo("f" * 64, "golden-Teapots", "review", "scraped", uri, 160, 200)
-    base = [row for row in world.rows if not isinstance(row, Photo)]
+    others = (Photo, PhotoDecision)
+    base = [row for row in world.rows if not isinstance(row, others)]
     for kept in (True, False):
         rows = [
             replace(row, photo_id=photo.photo_id)
@@ -155,7 +160,8 @@ def test_a_review_photo_is_used_only_if_dedupe_kept_it(
             else row
             for row in base
         ]
-        outcome = run_synthesize([*rows, photo], target=20)
+        usable = PhotoDecision(photo.photo_id, True, "free")
+        outcome = run_synthesize([*rows, photo, usable], target=20)
         assert bool(of(outcome, Photo)) == kept
         if not kept:
             assert outcome.figures["cells"]["Teapots/neutral"]["photo_shortfall"]
@@ -194,20 +200,15 @@ def test_studies_show_intact_things_of_the_train_split_in_every_condition(
         else row
         for row in world.rows
     ]
-    found = [
-        photo
-        for photo in of(run_synthesize([*rows, *taken], studies=30), Photo)
-        if photo.kind == "product"
-    ]
-    intact = {photo.photo_id: photo for photo in found if photo.condition == "intact"}
-    assert (
-        len(found) == 120
-        and Counter(photo.condition for photo in found).most_common()[-1][1] == 30
-    )
-    assert all(
-        photo.base_photo_id in intact for photo in found if photo.condition != "intact"
-    )
-    bases = Counter(photo.base_photo_id for photo in intact.values())
+    usable = [PhotoDecision(one.photo_id, True, "free") for one in taken]
+    found = of(run_synthesize([*rows, *taken, *usable], studies=30), Study)
+    assert len(found) == 30
+    assert all(set(study.uris) == set(CONDITIONS) for study in found)
+    assert all(len(set(study.uris.values())) == len(CONDITIONS) for study in found)
+    for study in found:
+        data = world.objects.get(study.uris["intact"])
+        assert hashlib.sha256(data).hexdigest() == study.study_id
+    bases = Counter(study.base_photo_id for study in found)
     golden = {
         photo.photo_id
         for photo in world.rows
@@ -276,3 +277,37 @@ def test_no_train_row_is_an_error(world, run_synthesize: Callable) -> None:
         run_synthesize(
             [row for row in world.rows if not isinstance(row, DedupeDecision)]
         )
+
+
+def test_an_unknown_niche_is_refused_with_the_one_that_was_meant(
+    run_synthesize: Callable,
+) -> None:
+    with pytest.raises(ConfigurationError, match="did you mean 'Teapots'") as error:
+        run_synthesize(niche=("teapots",))
+    assert "known: Clocks, Lamps, Mirrors, Teapots" in str(error.value)
+
+
+def test_an_edit_that_cannot_be_seen_is_no_label(
+    world, run_synthesize: Callable, monkeypatch
+) -> None:
+    """Its row keeps the text, its photo is refused with the reason, and no study shows it."""
+    monkeypatch.setattr("kindling.synthesis.drawing.changed_share", lambda *_: 0.0)
+    outcome = run_synthesize(niche=("Teapots",))
+    refused = [one for one in outcome.rejections if one.reason == "invisible"]
+    assert {photo.condition for photo in of(outcome, Photo)} == {"intact"}
+    assert refused and not of(outcome, Study)
+    assert outcome.figures["edits_invisible"] == len(refused)
+    negative = [one for one in of(outcome, Synthesis) if one.sentiment == "negative"]
+    assert negative and not any(one.condition for one in negative)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"writer": "monkey"}, "unknown writer 'monkey'; known: .*recombination"),
+        ({"editor_options": {"sise": 9}}, "sise: .*keys of editor drawn: size"),
+    ],
+)
+def test_a_recipe_names_only_what_there_is(fields: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        SynthesizeConfig(**fields)

@@ -11,6 +11,7 @@ from scipy.special import log_softmax, softmax
 from kindling.modeling.calibration import fit_temperature, negative_log_likelihood
 
 Array = NDArray[Any]
+Method = Literal["logistic", "naive-bayes", "text-only"]
 
 #: Fewer validation rows with a photo than this do not carry five parameters.
 MIN_FUSION_ROWS = 60
@@ -28,7 +29,7 @@ class Fusion:
     image_weight: float
     #: One for each sentiment.
     bias: tuple[float, ...]
-    method: Literal["logistic", "naive-bayes", "text-only"]
+    method: Method
     #: Validation rows with a photo.
     fitted_on: int
 
@@ -39,23 +40,15 @@ class Fusion:
         if text_logits is None and image_logits is None:
             raise ValueError("neither text nor image logits given")
         if image_logits is None:
-            return softmax(
-                np.asarray(text_logits, dtype=np.float64) / self.text_temperature,
-                axis=1,
-            )
+            return _probabilities(text_logits, self.text_temperature)
         if text_logits is None:
-            return softmax(
-                np.asarray(image_logits, dtype=np.float64) / self.image_temperature,
-                axis=1,
-            )
-        return softmax(
-            _joint(
-                self._log(text_logits, self.text_temperature),
-                self._log(image_logits, self.image_temperature),
-                np.array([self.text_weight, self.image_weight, *self.bias]),
-            ),
-            axis=1,
+            return _probabilities(image_logits, self.image_temperature)
+        joint = _joint(
+            _log(text_logits, self.text_temperature),
+            _log(image_logits, self.image_temperature),
+            np.array([self.text_weight, self.image_weight, *self.bias]),
         )
+        return _probabilities(joint, 1.0)
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -63,10 +56,6 @@ class Fusion:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "Fusion":
         return cls(**{**values, "bias": tuple(values["bias"])})
-
-    @staticmethod
-    def _log(logits: Array, temperature: float) -> Array:
-        return log_softmax(np.asarray(logits, dtype=np.float64) / temperature, axis=1)
 
 
 def fit_fusion(
@@ -96,13 +85,12 @@ def fit_fusion(
         )
     truth = labels[image_rows]
     image_temperature = fit_temperature(image_logits, truth)
-    weights, method = naive, "naive-bayes"
+    weights: Array = naive
+    method: Method = "naive-bayes"
     if len(image_rows) >= MIN_FUSION_ROWS:
-        text_log = Fusion._log(text_logits[image_rows], text_temperature)
+        text_log = _log(text_logits[image_rows], text_temperature)
         weights, method = (
-            _fit_joint(
-                text_log, Fusion._log(image_logits, image_temperature), truth, naive
-            ),
+            _fit_joint(text_log, _log(image_logits, image_temperature), truth, naive),
             "logistic",
         )
     return Fusion(
@@ -113,7 +101,7 @@ def fit_fusion(
         tuple(float(value) for value in weights[2:]),
         method,
         len(image_rows),
-    )  # type: ignore[arg-type]
+    )
 
 
 def _fit_joint(text_log: Array, image_log: Array, labels: Array, start: Array) -> Array:
@@ -127,8 +115,22 @@ def _fit_joint(text_log: Array, image_log: Array, labels: Array, start: Array) -
     # A tower never counts against what it says, nor for more: were text and photo independent given the
     # sentiment, both would count once, and what they share can only lower that. A few hundred rows fit more.
     bounds = [(0.0, 1.0), (0.0, 1.0)] + [(None, None)] * text_log.shape[1]
-    return minimize(loss, start, method="L-BFGS-B", bounds=bounds).x
+    found = minimize(loss, start, method="L-BFGS-B", bounds=bounds)
+    return np.asarray(found.x)
 
 
 def _joint(text_log: Array, image_log: Array, parameters: Array) -> Array:
-    return parameters[0] * text_log + parameters[1] * image_log + parameters[2:]
+    both: Array = parameters[0] * text_log + parameters[1] * image_log + parameters[2:]
+    return both
+
+
+def _log(logits: Array | None, temperature: float) -> Array:
+    return np.asarray(
+        log_softmax(np.asarray(logits, dtype=np.float64) / temperature, axis=1)
+    )
+
+
+def _probabilities(logits: Array | None, temperature: float) -> Array:
+    return np.asarray(
+        softmax(np.asarray(logits, dtype=np.float64) / temperature, axis=1)
+    )

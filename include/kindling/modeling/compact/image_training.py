@@ -14,7 +14,7 @@ from kindling.modeling.compact.image_tower import (
     damaged_places,
 )
 from kindling.modeling.compact.rows import Indices, Reviews, Shots
-from kindling.modeling.fitting import LABEL_SMOOTHING, Fitted, fit
+from kindling.modeling.fitting import LABEL_SMOOTHING, Fitted, Task, fit
 from kindling.records import CONDITIONS, SENTIMENTS
 
 #: Fewer photos than this, of known condition or with stars, teach nothing; the model is then text only and says so.
@@ -99,7 +99,8 @@ def _fit_conditions(
     plan = image_plan(shots, BATCH, epochs, seed)
     preflight.check_gradient("image tower", tower.train(False), loss_of(plan[0]))
     groups = [{"params": [*tower.parameters()], "lr": LEARNING_RATE}]
-    return fit("image tower", tower, groups, plan, loss_of, checkpoint, seed)
+    task = Task("image tower", tower, groups, loss_of)
+    return fit(task, plan, checkpoint, seed)
 
 
 def _damage(shots: Shots, at: Indices) -> torch.Tensor:
@@ -174,8 +175,8 @@ def _fit_sentiment(
             + (meaning.shift**2).sum() / SHIFT_VARIANCE
         )
         said = meaning(conditions)[torch.arange(len(labels)), labels]
-        value = 0.5 * pull - (said * weights).sum()
-        value.backward()
+        value: torch.Tensor = 0.5 * pull - (said * weights).sum()
+        value.backward()  # type: ignore[no-untyped-call]
         return value
 
-    optimizer.step(loss)
+    optimizer.step(loss)  # type: ignore[no-untyped-call]

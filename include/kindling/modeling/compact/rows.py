@@ -49,7 +49,7 @@ class Shots:
 
     def intact(self, rows: Indices) -> Pictures:
         """Of rows of studies [n], the same shots without their damage."""
-        return self.pictures[rows - rows % len(CONDITIONS)]
+        return np.asarray(self.pictures[rows - rows % len(CONDITIONS)])
 
 
 def as_reviews(
@@ -115,7 +115,8 @@ def class_weights(labels: Indices, classes: int) -> NDArray[np.float32]:
         absent = ", ".join(SENTIMENTS[at] for at in np.flatnonzero(counts == 0))
         raise DataError(f"no training row is {absent}; every sentiment is needed")
     weights = np.sqrt(len(labels) / (classes * counts))
-    return (weights / weights[labels].mean()).astype(np.float32)
+    scaled: NDArray[np.float32] = weights / weights[labels].mean()
+    return scaled.astype(np.float32)
 
 
 def _decode(uri: str, read_photo: Callable[[str], bytes], size: int) -> Pictures:

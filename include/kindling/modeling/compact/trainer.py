@@ -27,7 +27,13 @@ from kindling.modeling.compact.rows import (
 from kindling.modeling.compact.text_tower import TextClassifier
 from kindling.modeling.device import autocast, describe
 from kindling.modeling.encoding import pad, tokenize
-from kindling.modeling.fitting import LABEL_SMOOTHING, Fitted, fit, length_bucketed_plan
+from kindling.modeling.fitting import (
+    LABEL_SMOOTHING,
+    Fitted,
+    Task,
+    fit,
+    length_bucketed_plan,
+)
 from kindling.ports.classifier import Trained, TrainingData, TrainingTools
 from kindling.records import SENTIMENTS
 
@@ -162,7 +168,8 @@ def _fit_text(
         {"params": tower.head.parameters(), "lr": options.head_learning_rate},
     ]
     checkpoint = _checkpoint(tools, "text")
-    return fit("text tower", tower, groups, plan, loss_of, checkpoint, tools.seed)
+    task = Task("text tower", tower, groups, loss_of)
+    return fit(task, plan, checkpoint, tools.seed)
 
 
 def _checkpoint(tools: TrainingTools, name: str) -> Checkpoint:

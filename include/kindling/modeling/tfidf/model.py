@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 from scipy.special import softmax
 from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import LogisticRegression
 
 from kindling.errors import DataError
+from kindling.measure.plain_model import plain_model, word_features
 from kindling.modeling import folder as files
 from kindling.modeling.calibration import fit_temperature
 from kindling.modeling.checkpoint import disk_full_named
 from kindling.modeling.tfidf.options import Options
-from kindling.ports.classifier import Prediction, Trained, TrainingData
+from kindling.ports.classifier import Modality, Prediction, Trained, TrainingData
 from kindling.records import SENTIMENTS, Example
 
 FORMAT = 1
@@ -61,13 +61,11 @@ class TfidfModel:
             raise DataError(
                 f"no training row is {', '.join(absent)}; every sentiment is needed"
             )
-        vectorizer = _vectorizer(options.ngrams, min_df=options.min_texts)
-        features = vectorizer.fit_transform(texts)
-        regression = LogisticRegression(
-            C=options.inverse_penalty, class_weight="balanced", max_iter=1000
-        )
-        regression.fit(features, labels, sample_weight=weights)
-        return cls(vectorizer, regression.coef_, regression.intercept_)
+        model = plain_model(seed=0, balanced=True)
+        model.set_params(classifier__C=options.inverse_penalty)
+        model.fit(texts, labels, classifier__sample_weight=weights)
+        regression = model["classifier"]
+        return cls(model["tfidf"], regression.coef_, regression.intercept_)
 
     def calibrated_on(
         self, texts: Sequence[str], labels: NDArray[np.int64]
@@ -104,7 +102,8 @@ class TfidfModel:
                     f"row {row} has no text, and this model was trained without photos"
                 )
         said = [text for text in texts if text is not None]
-        return Prediction(self.probabilities(said), ("text",) * len(said))
+        modality: list[Modality] = ["text" for _ in said]
+        return Prediction(self.probabilities(said), tuple(modality))
 
     def probabilities(self, texts: Sequence[str]) -> Numbers:
         """float64 [n, 3]."""
@@ -129,7 +128,6 @@ class TfidfModel:
                 "kind": self.kind,
                 "format": FORMAT,
                 "labels": SENTIMENTS,
-                "ngrams": self._vectorizer.ngram_range[1],
                 "temperature": self._temperature,
             }
             files.write_json(folder / files.CONFIG, config)
@@ -147,7 +145,7 @@ class TfidfModel:
             )
         numbers = load_file(folder / WEIGHTS)
         vocabulary = files.read_json(folder / VOCABULARY)
-        vectorizer = _vectorizer(config["ngrams"], vocabulary=vocabulary)
+        vectorizer = word_features(vocabulary)
         vectorizer.idf_ = numbers["idf"]
         return cls(
             vectorizer,
@@ -179,7 +177,3 @@ def _labels(examples: Sequence[Example]) -> NDArray[np.int64]:
     return np.array(
         [SENTIMENTS.index(one.sentiment) for one in examples], dtype=np.int64
     )
-
-
-def _vectorizer(ngrams: int, **settings: Any) -> TfidfVectorizer:
-    return TfidfVectorizer(ngram_range=(1, ngrams), sublinear_tf=True, **settings)

@@ -8,9 +8,5 @@ class Options(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    #: Words of the longest n-gram.
-    ngrams: int = Field(2, ge=1, le=3)
-    #: Texts that an n-gram has to be seen in.
-    min_texts: int = Field(2, ge=1)
     #: Inverse strength of the L2 penalty.
-    inverse_penalty: float = Field(1.0, gt=0)
+    inverse_penalty: float = Field(3.0, gt=0)

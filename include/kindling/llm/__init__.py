@@ -1,0 +1,1 @@
+"""Language models behind the port `Llm`: who answers, what it costs, and what is remembered."""

@@ -1,0 +1,1 @@
+"""Where reviews come from: one module or folder a kind, found by its name in a recipe."""

@@ -1,0 +1,294 @@
+"""A shop's pages: structured data and plain HTTP first, a browser last, robots.txt obeyed."""
+
+import asyncio
+import gzip
+import logging
+import time
+from collections import Counter
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from kindling.errors import ConfigurationError, DataError, TransientError
+from kindling.ports.objects import ObjectStore
+from kindling.ports.source import Haul, Source, SourceTools
+from kindling.records import Page, Rejection
+
+if TYPE_CHECKING:
+    from kindling.scraping.browser import Chromium
+    from kindling.scraping.fetch import Fetcher
+    from kindling.scraping.mapping import Mapping as CssRules
+    from kindling.scraping.photos import StoredPhoto
+    from kindling.scraping.robots import Robots
+    from kindling.scraping.rows import Rows
+    from kindling.scraping.site import Crawl
+
+log = logging.getLogger(__name__)
+
+
+class Options(BaseModel):
+    """What a recipe may say of a shop."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    #: Address of the shop. Empty: the one that the environment names.
+    url: str = ""
+    #: The shop that comes with this project, over its own catalogue or over real data.
+    catalogue: Literal["bundled-smoke", "bundled-demo", "clothing"] | None = None
+    #: Pages fetched at most; a runaway listing ends here and the report says so.
+    max_pages: int = Field(20_000, ge=1)
+    #: Requests under way at once, to one host.
+    concurrency: int = Field(8, ge=1, le=64)
+    #: Seconds between requests; the larger of this and the site's Crawl-delay is kept.
+    delay_s: float = Field(0.0, ge=0)
+    #: Tries after the first, for outages and answers that ask to come back later.
+    retries: int = Field(3, ge=0, le=10)
+    #: Seconds that one request may take in all.
+    timeout_s: float = Field(60.0, gt=0)
+    #: Draw in Chromium what plain HTTP showed to be missing.
+    browser: bool = True
+    browser_tabs: int = Field(2, ge=1, le=8)
+    #: Seconds that one page may take in the browser.
+    browser_page_s: float = Field(20.0, gt=0)
+    #: CSS rules for layouts without structured data: a file of `mappings/`, or a path. Empty:
+    #: those of the bundled shop, or for a shop of the user's own those that many shops share.
+    css_rules: str = ""
+    #: Share of pages that may stay without an answer (5xx, network) before it is called an outage.
+    max_failed_share: float = Field(0.2, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _one_shop(self) -> "Options":
+        if self.url and self.catalogue:
+            raise ValueError(
+                "url names a shop of its own, catalogue the bundled one: give one of them"
+            )
+        if self.url and not self.url.startswith(("http://", "https://")):
+            raise ValueError(
+                f"url {self.url!r} is not an address; it begins with http:// or https://"
+            )
+        return self
+
+
+def source(options: Options, tools: SourceTools) -> Source:
+    """The shop at the options' address, or at the environment's."""
+    return Shop(options, tools)
+
+
+@dataclass(frozen=True)
+class _Collected:
+    """What came off the network."""
+
+    crawl: "Crawl"
+    photos: "Mapping[str, StoredPhoto]"
+    photo_rejections: list[Rejection]
+    requests: int
+    crawl_s: float
+    photos_s: float
+    delay_s: float
+    browser: str
+
+
+@dataclass(frozen=True)
+class Shop:
+    """Meets the port `Source`."""
+
+    options: Options
+    tools: SourceTools
+
+    @property
+    def url(self) -> str:
+        return self.options.url or self.tools.shop_url
+
+    @property
+    def name(self) -> str:
+        # The bundled shop's port differs from one machine to the next; its catalogue does not.
+        return self.options.catalogue or self.url
+
+    def collect(self) -> Haul:
+        """Everything the shop shows; DataError when it shows no review, TransientError in an outage."""
+        import httpx
+
+        from kindling.scraping.mapping import load
+        from kindling.scraping.rows import join
+        from kindling.scraping.urls import origin_of
+
+        if origin_of(self.url) is None:
+            given = "url" if self.options.url else "KINDLING_SHOP_URL"
+            raise ConfigurationError(f"{given}={self.url!r} is not an http(s) address")
+        collected = asyncio.run(self._collect(load(self._rules_file())))
+        self._check_outage(collected.crawl)
+        rows = join(collected.crawl.pages, collected.photos)
+        if not rows.reviews:
+            raise DataError(self._what_was_there(collected.crawl, rows))
+        return Haul(
+            found=rows.found,
+            pages=_pages(collected.crawl),
+            products=rows.products,
+            photos=rows.photos,
+            reviews=rows.reviews,
+            rejections=[
+                *collected.crawl.rejections,
+                *collected.photo_rejections,
+                *rows.rejections,
+            ],
+            figures=_figures(collected, rows),
+            implementation={
+                "fetcher": f"httpx {httpx.__version__}",
+                "browser": collected.browser,
+            },
+        )
+
+    def _rules_file(self) -> str:
+        shared = "public_shops.yaml" if self.options.url else "bundled_shop.yaml"
+        return self.options.css_rules or shared
+
+    async def _collect(self, rules: "CssRules") -> _Collected:
+        from kindling.scraping.crawl import crawl
+        from kindling.scraping.fetch import Policy, open_fetcher
+        from kindling.scraping.reader import Reader
+        from kindling.scraping.site import Site
+
+        options = self.options
+        policy = Policy(
+            concurrency=options.concurrency,
+            delay_s=options.delay_s,
+            retries=options.retries,
+            total_s=options.timeout_s,
+        )
+        async with open_fetcher(self.url, policy, self.tools.seed) as fetcher:
+            robots = await fetcher.robots()
+            fetcher.pace.delay_s = robots.delay(options.delay_s)
+            started = time.monotonic()
+            async with AsyncExitStack() as stack:
+                chromium = self._chromium(fetcher, rules)
+                site = Site(
+                    start_url=self.url.rstrip("/") + "/",
+                    fetcher=fetcher,
+                    robots=robots,
+                    reader=await stack.enter_async_context(Reader(rules)),
+                    renderer=await stack.enter_async_context(chromium)
+                    if chromium
+                    else None,
+                    store=lambda body: _keep_page(self.tools.objects, body),
+                    max_pages=options.max_pages,
+                )
+                found = await crawl(site)
+            crawled = time.monotonic()
+            photos, rejections = await _photos(
+                found, fetcher, robots, self.tools.objects
+            )
+            return _Collected(
+                found,
+                photos,
+                rejections,
+                fetcher.requests,
+                crawled - started,
+                time.monotonic() - crawled,
+                fetcher.pace.delay_s,
+                self._browser_name(chromium),
+            )
+
+    def _chromium(self, fetcher: "Fetcher", rules: "CssRules") -> "Chromium | None":
+        from kindling.scraping.browser import BrowserOptions, Chromium
+
+        options, path = self.options, self.tools.chromium
+        if not options.browser or path is None:
+            return None
+        browser = BrowserOptions(path, options.browser_tabs, options.browser_page_s)
+        return Chromium(self.url, browser, rules.script, fetcher.pace.turn)
+
+    def _browser_name(self, chromium: "Chromium | None") -> str:
+        if not self.options.browser:
+            return "none: switched off by the recipe"
+        if chromium is None:
+            return "none: no Chromium is set"
+        if chromium.version:
+            return f"Chromium {chromium.version} through Playwright"
+        return f"{self.tools.chromium}, not started"
+
+    def _check_outage(self, found: "Crawl") -> None:
+        allowed = self.options.max_failed_share
+        if found.outages > allowed * found.attempted:
+            raise TransientError(
+                f"{self.url}: {found.outages} of {found.attempted} pages gave no answer or a "
+                f"server error (max_failed_share of the source is {allowed:g}); try again later"
+            )
+
+    def _what_was_there(self, found: "Crawl", rows: "Rows") -> str:
+        reasons = Counter(one.reason for one in (*found.rejections, *rows.rejections))
+        counted = [f"{reason} {count}" for reason, count in reasons.most_common(6)]
+        return (
+            f"{self.url}: {rows.found} reviews on {len(found.pages)} pages, {len(rows.reviews)} "
+            f"of them usable; rejections: {', '.join(counted) or 'none'}. Is this the right "
+            "address, and do the css_rules fit its layouts?"
+        )
+
+
+async def _photos(
+    found: "Crawl", fetcher: "Fetcher", robots: "Robots", objects: ObjectStore
+) -> "tuple[dict[str, StoredPhoto], list[Rejection]]":
+    from kindling.scraping.photos import download
+
+    urls = {url for page in found.pages for url in page.extraction.photos}
+    log.info("%d pages; fetching %d photos", len(found.pages), len(urls))
+    return await download(urls, fetcher, robots, objects.put)
+
+
+def _keep_page(objects: ObjectStore, body: bytes) -> str:
+    # No time in the header: the same page is the same object.
+    return objects.put(gzip.compress(body, compresslevel=6, mtime=0), ".html.gz")
+
+
+def _pages(found: "Crawl") -> list[Page]:
+    return [
+        Page(
+            url=page.url,
+            sha256=page.sha256,
+            uri=page.uri,
+            status=page.status,
+            fetcher=page.fetcher,
+            fetched_at=page.fetched_at,
+        )
+        for page in found.pages
+    ]
+
+
+def _figures(collected: _Collected, rows: "Rows") -> dict[str, Any]:
+    """Counts and rates of one crawl; none is an estimate of anything beyond it."""
+    pages = collected.crawl.pages
+    stated = {
+        page.extraction.product.product_id: page.extraction.product.stated_reviews or 0
+        for page in pages
+        if page.extraction.product
+    }
+    reasons = Counter(one.reason for one in collected.crawl.rejections)
+    return {
+        "pages": len(pages),
+        "pages_by_fetcher": _counted(page.fetcher for page in pages),
+        "pages_per_second": round(len(pages) / max(collected.crawl_s, 1e-9), 1),
+        "crawl_seconds": round(collected.crawl_s, 2),
+        "photo_seconds": round(collected.photos_s, 2),
+        "requests": collected.requests,
+        "delay_seconds": collected.delay_s,
+        "reviews_stated_by_pages": sum(stated.values()),
+        "cross_checks": sum(page.extraction.checked for page in pages),
+        "cross_check_conflicts": sum(len(page.extraction.conflicts) for page in pages),
+        "personal_data_masked": {
+            kind: rows.masked[kind] for kind in ("email", "phone", "card")
+        },
+        "robots_disallowed": reasons["robots_disallowed"],
+        "ai_opt_outs": reasons["ai_opt_out"],
+        "products_not_reached": len(collected.crawl.unreached),
+        "pages_left_at_max_pages": collected.crawl.left,
+        "layouts_drawn": {
+            one.layout: f"{one.drawn} of {one.lossy} lossy pages drawn, {one.gained} reviews gained"
+            for one in collected.crawl.layouts
+        },
+    }
+
+
+def _counted(values: Any) -> dict[str, int]:
+    return dict(sorted(Counter(values).items()))

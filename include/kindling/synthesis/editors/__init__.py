@@ -1,0 +1,1 @@
+"""One module an editor of photos; a recipe names it by its file."""
