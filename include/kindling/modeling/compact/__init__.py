@@ -1,4 +1,4 @@
-"""MiniLM and an image tower, fused late: minutes to train on two cores.
+"""MiniLM and pretrained eyes under a small image tower, fused late: minutes to train on two cores.
 
 What needs torch is imported on first use: reading a recipe does not wait for it.
 """

@@ -92,7 +92,7 @@ def _fit_conditions(
         pixels, damage = augment(
             classifier.pixels(shots.pictures[at]), _damage(shots, at)
         )
-        places, condition = tower(pixels)
+        places, condition = classifier.read(pixels)
         located = torch.from_numpy(shots.studied(at)).to(truth.device)
         return condition_loss(condition, places, truth[at], damage, located)
 

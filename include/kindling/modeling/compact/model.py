@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from transformers import BertConfig, BertModel
 
@@ -25,7 +24,9 @@ from kindling.modeling.memo import Memo
 from kindling.ports.classifier import Modality, Prediction
 from kindling.records import CONDITIONS, SENTIMENTS
 
-FORMAT = 3
+FORMAT = 4
+#: Written before the pretrained eyes: its image tower is gone, its text tower is the same.
+TEXT_ONLY_FORMAT = 3
 FUSION = "fusion.json"
 TEXT_CONFIG, TEXT_WEIGHTS, TOKENIZER = (
     "text/config.json",
@@ -62,10 +63,9 @@ class CompactModel:
 
     @property
     def parameters(self) -> int:
-        """How many weights both towers have."""
-        towers: list[torch.nn.Module] = [self.text.tower]
-        towers += [self.image.tower] if self.image else []
-        return sum(one.numel() for tower in towers for one in tower.parameters())
+        """How many weights both towers have, frozen ones included."""
+        text = sum(one.numel() for one in self.text.tower.parameters())
+        return text + (self.image.parameters if self.image else 0)
 
     @property
     def reads_photos(self) -> bool:
@@ -175,10 +175,12 @@ class CompactModel:
         """The model in a folder; DataError when a file is missing or is not the one that was written."""
         files.verify(folder, WANTED)
         config = files.read_json(folder / files.CONFIG)
-        if config["format"] != FORMAT or tuple(config["labels"]) != SENTIMENTS:
+        readable = (FORMAT,) if config["image"] else (FORMAT, TEXT_ONLY_FORMAT)
+        if config["format"] not in readable or tuple(config["labels"]) != SENTIMENTS:
             raise DataError(
                 f"{folder}: model format {config['format']} with labels {config['labels']}; "
-                f"this code reads format {FORMAT} with {list(SENTIMENTS)}"
+                f"this code reads format {FORMAT} (or {TEXT_ONLY_FORMAT} without an image tower)"
+                f" with {list(SENTIMENTS)}; train it again"
             )
         return cls(
             _load_text(folder, config["max_tokens"]),
@@ -206,7 +208,11 @@ def _load_image(folder: Path, config: dict[str, Any] | None) -> ImageClassifier 
     if config is None:
         return None
     preprocessing = Preprocessing(
-        config["size"], config["mean"], config["scale"], config["fit"]
+        config["size"],
+        config["mean"],
+        config["scale"],
+        config["fit"],
+        config.get("eyes", "none"),
     )
     if preprocessing.sha256() != config["sha256"]:
         raise DataError(
