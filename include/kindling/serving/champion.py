@@ -9,11 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
-import torch
-
 from kindling.errors import DataError, KindlingError
-from kindling.modeling.model import SentimentModel
-from kindling.modeling.text_tower import Embedder
+from kindling.extensions import load_classifier
+from kindling.modeling.device import set_threads
+from kindling.modeling.embedder import Embedder
 from kindling.ports.index import IndexAlias, KeywordIndex, VectorIndex
 from kindling.ports.registry import ModelRegistry, ModelVersion
 from kindling.serving.neighbours import THREADS, Found, Neighbours
@@ -52,7 +51,7 @@ class Champion:
     """The predictor that answers now. `predictor` is replaced whole, after the new one has answered once."""
 
     def __init__(self, deps: Needs, look_every_s: float = LOOK_EVERY_S) -> None:
-        torch.set_num_threads(deps.threads)
+        set_threads(deps.threads)
         self._deps, self._look_every_s = deps, look_every_s
         self._stop = threading.Event()
         self._searches = ThreadPoolExecutor(THREADS, thread_name_prefix="search")
@@ -128,15 +127,14 @@ class Champion:
 
     def _model(self, named: ModelVersion) -> dict[str, Any]:
         with tempfile.TemporaryDirectory(prefix="kindling-champion-") as folder:
-            model = SentimentModel.load(
+            model = load_classifier(
                 self._deps.registry.download(named.version, Path(folder))
             )
-        # Without validation rows the temperature stays at exactly 1.
         return {
             "model": model,
             "model_version": named.version,
             "provisional": named.provisional,
-            "calibrated": model.fusion.text_temperature != 1.0,
+            "calibrated": model.calibrated,
         }
 
     def _search(self, version: str) -> Neighbours:
