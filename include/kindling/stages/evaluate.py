@@ -23,6 +23,7 @@ from kindling.evaluation.verdict import Evidence, Rules, Verdict
 from kindling.extensions import load_classifier
 from kindling.measure.intervals import METHOD as INTERVALS
 from kindling.modeling.device import set_threads
+from kindling.modeling.folder import BASELINE
 from kindling.observe.lineage import code_sha256
 from kindling.ports.classifier import Classifier
 from kindling.ports.objects import ObjectStore
@@ -30,7 +31,6 @@ from kindling.ports.registry import ModelRegistry, ModelVersion
 from kindling.recipe import EvaluateConfig, PromoteConfig
 from kindling.records import Example, StageReport
 from kindling.stages.contract import Context, Outcome
-from kindling.stages.train import BASELINE
 from kindling.stages.view import Holdout, RunView
 
 LATENCY_REQUESTS = 40
@@ -129,7 +129,7 @@ def _handed_on(
 
 def _verdict(rules: PromoteConfig, found: EvaluationFigures) -> Verdict:
     """What `promote` will say, unless the champion changes in between."""
-    return judge(Rules(**rules.model_dump()), Evidence.of(found, rules.metric))
+    return judge(Rules(**rules.model_dump(exclude={"provisional"})), Evidence.of(found, rules.metric))
 
 
 def _provenance(
