@@ -15,6 +15,8 @@ from kindling_local.progress import in_order, seconds
 #: Fields by which an Estimate is known once it is JSON.
 ESTIMATE = {"value", "n", "low", "high", "data_sha256"}
 HEADLINES = ("polarity_macro_f1", "three_way_macro_f1")
+#: Whose figures stand first.
+OWN = "candidate."
 #: Figures that stand alone; those of slices and curves are in the report.
 DEPTH = 2
 
@@ -79,18 +81,23 @@ def figure_table(figures: Mapping[str, Any]) -> Table:
     table = Table("evaluation", box=None, header_style="bold")
     for column in ("value", "95 % interval", "n", "data"):
         table.add_column(column, justify="right")
-    ordered = sorted(
-        estimates(figures), key=lambda figure: (figure[0] not in HEADLINES, figure[0])
-    )
+    ordered = sorted(estimates(figures), key=lambda figure: _place(figure[0]))
     for name, one in ordered:
+        interval = f"[{one['low']:.3f}, {one['high']:.3f}]".replace("[", r"\[")
+        refused = one.get("refused")
         table.add_row(
             name,
-            f"{one['value']:.3f}",
-            f"[{one['low']:.3f}, {one['high']:.3f}]".replace("[", r"\["),
+            "-" if refused else f"{one['value']:.3f}",
+            refused or interval,
             f"{one['n']:,}",
             one["data_sha256"][:8],
         )
     return table
+
+
+def _place(name: str) -> tuple[bool, bool, str]:
+    own = name.startswith(OWN)
+    return name.removeprefix(OWN) not in HEADLINES, not own, name
 
 
 def estimates(
@@ -121,11 +128,17 @@ def verdict(figures: Mapping[str, Any]) -> list[str]:
         )
     return [
         first,
-        *(
-            f"  {'pass' if check['passed'] else 'FAIL'}  {check['name']}: {check['detail']}"
-            for check in figures["checks"]
-        ),
+        *(_line(check) for check in figures["checks"]),
     ]
+
+
+def _line(check: Mapping[str, Any]) -> str:
+    """pass, FAIL or the third, what was found and what it would take."""
+    word = "pass" if check["passed"] else "FAIL"
+    if check.get("verdict") == "cannot tell":
+        word = "cannot tell"
+    needed = f"; it would take {check['needed']}" if check.get("needed") else ""
+    return f"  {word}  {check['name']}: {check['detail']}{needed}"
 
 
 def print_failure(console: Console, failed: Failure, url: str) -> None:

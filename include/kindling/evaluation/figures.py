@@ -11,7 +11,8 @@ from kindling.evaluation.niche import GroupFinding
 from kindling.records import Estimate
 
 Estimates = Mapping[str, Estimate]
-SYSTEMS = ("candidate", "champion", "baseline", "constant", "random")
+#: Whose own figures are handed on; of constant and random only the differences matter.
+SYSTEMS = ("candidate", "champion", "baseline")
 #: Key of a difference: this before the other system's name.
 MINUS = "minus_"
 
@@ -59,7 +60,9 @@ class EvaluationFigures:
             golden_photos=found.photos,
             data_sha256=found.data_sha256,
             class_rows=found.class_rows,
-            systems=found.systems,
+            systems={
+                name: one for name, one in found.systems.items() if name in SYSTEMS
+            },
             differences=found.differences,
             temperature_cost=found.temperature_cost,
             photo=found.photo,

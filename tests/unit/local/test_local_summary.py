@@ -1,6 +1,7 @@
 """What is shown of a run and of its end, and what counts as an answer of the champion."""
 
 import json
+import re
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -97,6 +98,36 @@ def test_verdict(
         expected,
         f"  {'pass' if promoted else 'FAIL'}  bar: 0.9 [0.8, 1.0]",
     ]
+
+
+def test_the_candidates_headlines_stand_first_and_a_refusal_says_why() -> None:
+    refused = ESTIMATE | {"refused": "too few products (4, in effect 2.1)"}
+    figures = {
+        "baseline": {"accuracy": ESTIMATE},
+        "candidate": {"accuracy": ESTIMATE, "polarity_macro_f1": refused},
+    }
+    text = printed(outcome(evaluate=report("evaluate", figures=figures)), "")
+    names = re.findall(r"(?:candidate|baseline)\.\w+", text)
+    assert names == [
+        "candidate.polarity_macro_f1",
+        "candidate.accuracy",
+        "baseline.accuracy",
+    ]
+    assert "too few products (4, in effect 2.1)" in text
+    assert text.count("0.912") == 2
+
+
+def test_a_criterion_that_cannot_tell_says_what_it_would_take() -> None:
+    check = {"name": "bar", "passed": False, "verdict": "cannot tell", "detail": "0.9"}
+    figures = {
+        "promoted": False,
+        "candidate_version": "3",
+        "champion_version": None,
+        "previous_champion": None,
+        "checks": [check | {"needed": "about 900 rows"}],
+    }
+    line = "  cannot tell  bar: 0.9; it would take about 900 rows"
+    assert summary.verdict(figures)[1] == line
 
 
 def test_report_uri_with_spaces_is_a_path() -> None:
