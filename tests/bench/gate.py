@@ -166,7 +166,7 @@ def verdict(world: World, model: Model, champion: bool) -> Verdict:
     )
     found = evaluate(world.examples, NICHE, answers, seed=1)
     figures = EvaluationFigures.of(
-        found, "2", "1" if champion else None, {}, model.leaked
+        found, ("2", "1" if champion else None), {}, leaked_rows=model.leaked
     )
     advice = None
     if champion:

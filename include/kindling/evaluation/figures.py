@@ -42,16 +42,20 @@ class EvaluationFigures:
     #: Golden rows whose text or photo the candidate was trained on.
     leaked_rows: int
     latencies: Mapping[str, Latency]
+    #: Change of the texts -> accuracy after minus before.
+    robustness: Estimates
 
     @classmethod
     def of(
         cls,
         found: Evaluation,
-        candidate_version: str,
-        champion_version: str | None,
+        versions: tuple[str, str | None],
         latencies: Mapping[str, Latency],
+        robustness: Estimates | None = None,
         leaked_rows: int = 0,
     ) -> "EvaluationFigures":
+        """`versions` are the candidate's and the champion's, None while there is no other."""
+        candidate_version, champion_version = versions
         return cls(
             candidate_version=candidate_version,
             champion_version=champion_version,
@@ -73,6 +77,7 @@ class EvaluationFigures:
             niche=tuple(found.niche),
             leaked_rows=leaked_rows,
             latencies=latencies,
+            robustness=robustness or {},
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -98,6 +103,7 @@ class EvaluationFigures:
                     "differences": _nested(differences),
                     "temperature_cost": Estimate(**fields["temperature_cost"]),
                     "photo": PhotoControl(**_flat(photo)) if photo else None,
+                    "robustness": _flat(fields["robustness"]),
                     "worse_slices": tuple(fields["worse_slices"]),
                     "niche": tuple(GroupFinding(**one) for one in fields["niche"]),
                     "latencies": {

@@ -19,15 +19,17 @@ from kindling.evaluation.evaluator import Answers, Evaluation, evaluate
 from kindling.evaluation.figures import EvaluationFigures
 from kindling.evaluation.gate import judge
 from kindling.evaluation.report import Coverage, Provenance, Surroundings, render
+from kindling.evaluation.robustness import robustness
 from kindling.evaluation.verdict import Evidence, Rules, Verdict
 from kindling.measure.intervals import METHOD as INTERVALS
+from kindling.measure.sample import Sample
 from kindling.modeling.baseline import FOLDER, Baseline
 from kindling.modeling.model import SentimentModel
 from kindling.observe.lineage import code_sha256
 from kindling.ports.objects import ObjectStore
 from kindling.ports.registry import ModelRegistry, ModelVersion
 from kindling.recipe import EvaluateConfig, PromoteConfig
-from kindling.records import Example, StageReport
+from kindling.records import Estimate, Example, StageReport
 from kindling.stages.contract import Context, Outcome
 from kindling.stages.view import Holdout, RunView
 
@@ -51,6 +53,8 @@ class _Measured:
     evaluation: Evaluation
     latencies: dict[str, Latency]
     text_model: str
+    #: Change of the texts -> accuracy after minus before.
+    robustness: dict[str, Estimate]
 
 
 def run(config: EvaluateConfig, context: Context, needs: Needs) -> Outcome:
@@ -117,9 +121,9 @@ def _handed_on(
 ) -> EvaluationFigures:
     return EvaluationFigures.of(
         measured.evaluation,
-        candidate.version,
-        champion.version if champion else None,
+        (candidate.version, champion.version if champion else None),
         measured.latencies,
+        measured.robustness,
     )
 
 
@@ -180,7 +184,15 @@ def _measure(
             _champion(champion, texts, photos, Path(folder), needs),
         )
     evaluation = evaluate(golden, context.niche, answers, context.seed)
-    return _Measured(evaluation, _latencies(model, texts, photos), model.text_model)
+    sturdy = robustness(
+        Sample.of(golden),
+        texts,
+        lambda asked: model.predict(asked, [None] * len(asked)).probabilities,
+        np.random.default_rng(context.seed),
+    )
+    return _Measured(
+        evaluation, _latencies(model, texts, photos), model.text_model, sturdy
+    )
 
 
 def _champion(

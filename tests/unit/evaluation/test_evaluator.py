@@ -107,7 +107,7 @@ RULES = Rules("polarity_macro_f1", bar=0.5, tolerance=0.05, min_photos=100)
 
 
 def verdict_of(evaluation: Evaluation, champion: str | None = "1") -> Verdict:
-    figures = EvaluationFigures.of(evaluation, "2", champion, {})
+    figures = EvaluationFigures.of(evaluation, ("2", champion), {})
     return judge(RULES, Evidence.of(figures, RULES.metric))
 
 
@@ -283,7 +283,11 @@ def test_the_page_names_what_it_is_made_from(page: str, evaluation: Evaluation) 
 
 def test_figures_come_back_from_storage_as_they_were(evaluation: Evaluation) -> None:
     figures = EvaluationFigures.of(
-        evaluation, "2", "1", {"text": Latency(40, 9.0, 14.0)}, leaked_rows=3
+        evaluation,
+        ("2", "1"),
+        {"text": Latency(40, 9.0, 14.0)},
+        {"typos": evaluation.systems["candidate"]["accuracy"]},
+        leaked_rows=3,
     )
     stored = json.loads(json.dumps(figures.to_dict()))
     assert EvaluationFigures.from_dict(stored) == figures
@@ -296,7 +300,7 @@ def test_figures_come_back_from_storage_as_they_were(evaluation: Evaluation) -> 
 
 
 def test_figures_of_another_version_are_refused(evaluation: Evaluation) -> None:
-    stored = EvaluationFigures.of(evaluation, "2", None, {}).to_dict()
+    stored = EvaluationFigures.of(evaluation, ("2", None), {}).to_dict()
     with pytest.raises(DataError, match="run evaluate again"):
         EvaluationFigures.from_dict({**stored, "unknown": 1})
     with pytest.raises(DataError, match="temperature_cost"):
@@ -306,7 +310,7 @@ def test_figures_of_another_version_are_refused(evaluation: Evaluation) -> None:
 
 
 def test_the_gate_reads_a_whole_evaluation(evaluation: Evaluation) -> None:
-    figures = EvaluationFigures.of(evaluation, "2", "1", {})
+    figures = EvaluationFigures.of(evaluation, ("2", "1"), {})
     verdict = verdict_of(evaluation)
     assert len({check.code for check in verdict.checks}) == len(verdict.checks)
     with pytest.raises(KeyError):
