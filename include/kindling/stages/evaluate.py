@@ -86,7 +86,12 @@ def run(config: EvaluateConfig, context: Context, needs: Needs) -> Outcome:
         _verdict(context.recipe.promote, found),
         provenance,
         golden,
-        Surroundings(measured.latencies, _pipeline(needs.view), _coverage(needs.view)),
+        Surroundings(
+            measured.latencies,
+            measured.robustness,
+            _pipeline(needs.view),
+            _coverage(needs.view),
+        ),
     )
     content = json.dumps(
         {

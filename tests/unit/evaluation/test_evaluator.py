@@ -103,7 +103,7 @@ def answers(
     )
 
 
-RULES = Rules("polarity_macro_f1", bar=0.5, tolerance=0.05, min_photos=100)
+RULES = Rules("polarity_macro_f1", bar=0.95, tolerance=0.05, min_photos=100)
 
 
 def verdict_of(evaluation: Evaluation, champion: str | None = "1") -> Verdict:
@@ -129,6 +129,7 @@ def page(evaluation: Evaluation, examples: list[Example]) -> str:
         marked,
         Surroundings(
             {"text": Latency(40, 9.0, 14.0)},
+            {"typos": evaluation.differences["baseline"]["three_way_macro_f1"]},
             PIPELINE,
             [
                 Coverage("Vases", "negative", 0, 0, {})
@@ -210,7 +211,7 @@ def test_without_champion_and_photos(examples: list[Example]) -> None:
         verdict_of(found, champion=None),
         replace(PROVENANCE, photo_note="", champion_version=None),
         examples,
-        Surroundings({}, [], []),
+        Surroundings({}, {}, [], []),
     )
     assert "no other champion" in page and "Not measured" in page
 
