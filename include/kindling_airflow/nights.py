@@ -169,5 +169,7 @@ def _of_the_gate(figures: Mapping[str, Any]) -> Verdict:
     failed = [one["name"] for one in figures.get("checks", ()) if not one["passed"]]
     champion = figures.get("champion_version")
     stays = f"version {champion} stays" if champion else "there is no champion yet"
+    if figures.get("provisional"):
+        stays += f", version {figures['serving_version']} serves provisionally"
     words = f"candidate not let through; {stays}"
     return Verdict("held", words, "promote", failed, "not let through")

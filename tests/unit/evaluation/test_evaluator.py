@@ -91,15 +91,20 @@ def answers(
     said = fuse(text, None)
     if photos:
         said[pictured] = fuse(text[pictured], image[pictured])
+
+    def ask(texts: np.ndarray | None, shown: np.ndarray | None) -> np.ndarray:
+        return fuse(
+            None if texts is None else text[texts],
+            None if shown is None else image[shown],
+        )
+
     other = softmax(rng.normal(size=(len(truth), 3)) + np.eye(3)[truth], axis=1)
     return Answers(
         said,
         other,
         other[:, :] if champion else None,
-        text,
-        image[pictured] if photos else None,
         pictured,
-        fuse,
+        ask if photos else None,
     )
 
 
