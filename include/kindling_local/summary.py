@@ -15,6 +15,8 @@ from kindling_local.progress import in_order, seconds
 #: Fields by which an Estimate is known once it is JSON.
 ESTIMATE = {"value", "n", "low", "high", "data_sha256"}
 HEADLINES = ("polarity_macro_f1", "three_way_macro_f1")
+#: Before the names of the candidate's figures.
+OWN = "candidate."
 #: Figures that stand alone; those of slices and curves are in the report.
 DEPTH = 2
 
@@ -79,13 +81,17 @@ def figure_table(figures: Mapping[str, Any]) -> Table:
     table = Table("evaluation", box=None, header_style="bold")
     for column in ("value", "95 % interval", "n", "data"):
         table.add_column(column, justify="right")
-    ordered = sorted(
-        estimates(figures), key=lambda figure: (figure[0] not in HEADLINES, figure[0])
-    )
+    ordered = sorted(estimates(figures), key=lambda figure: _place(figure[0]))
     for name, one in ordered:
         value, interval = _printed(one)
         table.add_row(name, value, interval, f"{one['n']:,}", one["data_sha256"][:8])
     return table
+
+
+def _place(name: str) -> tuple[bool, bool, str]:
+    """The candidate's own headlines first, then the rest by name."""
+    own = name.startswith(OWN)
+    return name.removeprefix(OWN) not in HEADLINES, not own, name
 
 
 def _printed(estimate: Mapping[str, Any]) -> tuple[str, str]:

@@ -148,25 +148,22 @@ def answered(world: World, model: Model) -> np.ndarray:
 
 
 def verdict(world: World, model: Model, champion: bool) -> Verdict:
-    def fuse(text: np.ndarray | None, image: np.ndarray | None) -> np.ndarray:
-        parts = [] if text is None else [text]
-        if image is not None:
-            parts.append(model.photo_weight * image)
+    def ask(text_of: np.ndarray | None, photo_of: np.ndarray | None) -> np.ndarray:
+        parts = [] if text_of is None else [model.text[text_of]]
+        if photo_of is not None:
+            parts.append(model.photo_weight * world.photo[photo_of])
         return np.asarray(softmax(model.sharpness * sum(parts), 1))
 
-    rows = world.pictured
     answers = Answers(
         answered(world, model),
         world.baseline,
         world.champion if champion else None,
-        model.text,
-        world.photo[rows],
-        rows,
-        fuse,
+        world.pictured,
+        ask,
     )
     found = evaluate(world.examples, NICHE, answers, seed=1)
     figures = EvaluationFigures.of(
-        found, "2", "1" if champion else None, {}, model.leaked
+        found, ("2", "1" if champion else None), {}, leaked_rows=model.leaked
     )
     advice = None
     if champion:

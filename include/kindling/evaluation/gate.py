@@ -32,6 +32,8 @@ def judge(rules: Rules, evidence: Evidence) -> Verdict:
             _log_loss(rules, evidence),
             _calibration(rules, evidence),
             _leakage(evidence),
+            _robustness(rules, evidence),
+            _latency(rules, evidence),
             _photo_harm(rules, evidence),
             _photo(rules, evidence),
         )
@@ -236,6 +238,40 @@ def _leakage(evidence: Evidence) -> Check:
         "fail" if leaked else "pass",
         f"{leaked} golden rows have a text or photo that the candidate was trained on",
         "a training set without them" if leaked else "",
+    )
+
+
+def _robustness(rules: Rules, evidence: Evidence) -> Check:
+    code, name = "robustness", "texts written worse read as well"
+    if not evidence.robustness:
+        return Check(code, name, "pass", "not measured")
+    worst, found = min(evidence.robustness.items(), key=lambda item: item[1].value)
+    failed = [
+        change
+        for change, one in evidence.robustness.items()
+        if one.high < -rules.max_robustness_loss
+    ]
+    return Check(
+        code,
+        name,
+        "fail" if failed else "pass",
+        f"accuracy after minus before, the worst by {worst}: {found}; "
+        f"{rules.max_robustness_loss:g} may be lost",
+        f"training texts with {', '.join(failed)}" if failed else "",
+    )
+
+
+def _latency(rules: Rules, evidence: Evidence) -> Check:
+    code, name = "latency", "answers in time"
+    taken, allowed = evidence.latency_ms, rules.max_latency_ms
+    if taken is None or allowed is None:
+        return Check(code, name, "pass", "not asked for by the recipe")
+    return Check(
+        code,
+        name,
+        "fail" if taken > allowed else "pass",
+        f"95th percentile of single requests {taken:.0f} ms, at most {allowed:.0f}",
+        "a smaller model or a faster machine" if taken > allowed else "",
     )
 
 

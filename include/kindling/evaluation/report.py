@@ -79,6 +79,8 @@ class Surroundings:
     """What the page tells beside the figures: answers' times, what each stage did, synthetic rows."""
 
     latencies: Mapping[str, Latency]
+    #: Change of the texts -> accuracy after minus before.
+    robustness: Mapping[str, Estimate]
     pipeline: Sequence[StageReport]
     coverage: Sequence[Coverage]
 
@@ -110,6 +112,7 @@ def render(
         system_names=SYSTEMS,
         verdict=verdict,
         latencies=around.latencies,
+        robustness=around.robustness,
         pipeline=around.pipeline,
         coverage=around.coverage,
         bands=BANDS,
@@ -213,4 +216,6 @@ def _axis(estimates: Sequence[Estimate | None]) -> tuple[float, float]:
     """A common axis that holds every interval, widened to tenths."""
     known = [one for one in estimates if one]
     low, high = min(one.low for one in known), max(one.high for one in known)
-    return int(low * 10 - (low < 0)) / 10, -int(-high * 10 - (high > 0)) / 10
+    start, end = int(low * 10 - (low < 0)) / 10, -int(-high * 10 - (high > 0)) / 10
+    # Figures that are all alike still need an axis.
+    return start, max(end, start + 0.1)

@@ -23,6 +23,10 @@ class Rules:
     max_temperature_cost: float = 0.02
     #: Root mean square gap between confidence and accuracy.
     max_calibration_error: float = 0.1
+    #: Accuracy that texts written worse may cost.
+    max_robustness_loss: float = 0.1
+    #: Milliseconds of the 95th percentile; None where the recipe asks for none.
+    max_latency_ms: float | None = None
     #: How much worse on the niche, in balanced accuracy, counts as no worse: there are few rows.
     niche_tolerance: float = 0.15
 
@@ -56,6 +60,10 @@ class Evidence:
     niche: Sequence[GroupFinding] = ()
     #: Golden rows whose text or photo the candidate was trained on.
     leaked_rows: int = 0
+    #: Change of the texts -> accuracy after minus before.
+    robustness: Mapping[str, Estimate] = field(default_factory=dict)
+    #: 95th percentile of a request in milliseconds, the slowest kind; None where not measured.
+    latency_ms: float | None = None
     #: What the looks of other nights allow; None where no ledger is kept.
     advice: Advice | None = None
     #: Sentiment -> golden rows.
@@ -84,6 +92,8 @@ class Evidence:
             niche_asked=found.niche_asked,
             niche=found.niche,
             leaked_rows=found.leaked_rows,
+            robustness=found.robustness,
+            latency_ms=max((one.p95 for one in found.latencies.values()), default=None),
             advice=advice,
             class_rows=found.class_rows,
         )

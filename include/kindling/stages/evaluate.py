@@ -19,9 +19,11 @@ from kindling.evaluation.evaluator import Answers, Evaluation, evaluate
 from kindling.evaluation.figures import EvaluationFigures
 from kindling.evaluation.gate import judge
 from kindling.evaluation.report import Coverage, Provenance, Surroundings, render
+from kindling.evaluation.robustness import robustness
 from kindling.evaluation.verdict import Evidence, Rules, Verdict
 from kindling.extensions import load_classifier
 from kindling.measure.intervals import METHOD as INTERVALS
+from kindling.measure.sample import Sample
 from kindling.modeling.device import set_threads
 from kindling.modeling.folder import BASELINE
 from kindling.observe.lineage import code_sha256
@@ -29,7 +31,7 @@ from kindling.ports.classifier import Classifier
 from kindling.ports.objects import ObjectStore
 from kindling.ports.registry import ModelRegistry, ModelVersion
 from kindling.recipe import EvaluateConfig, PromoteConfig
-from kindling.records import Example, StageReport
+from kindling.records import Estimate, Example, StageReport
 from kindling.stages.contract import Context, Outcome
 from kindling.stages.view import Holdout, RunView
 
@@ -55,6 +57,8 @@ class _Measured:
     evaluation: Evaluation
     latencies: dict[str, Latency]
     text_model: str
+    #: Change of the texts -> accuracy after minus before.
+    robustness: dict[str, Estimate]
 
 
 def run(config: EvaluateConfig, context: Context, needs: Needs) -> Outcome:
@@ -86,7 +90,7 @@ def run(config: EvaluateConfig, context: Context, needs: Needs) -> Outcome:
         _verdict(context.recipe.promote, found),
         provenance,
         golden,
-        Surroundings(measured.latencies, _pipeline(needs.view), _coverage(needs.view)),
+        _around(measured, needs.view),
     )
     content = json.dumps(
         {
@@ -121,15 +125,24 @@ def _handed_on(
 ) -> EvaluationFigures:
     return EvaluationFigures.of(
         measured.evaluation,
-        candidate.version,
-        champion.version if champion else None,
+        (candidate.version, champion.version if champion else None),
         measured.latencies,
+        measured.robustness,
+    )
+
+
+def _around(measured: _Measured, view: RunView) -> Surroundings:
+    return Surroundings(
+        measured.latencies, measured.robustness, _pipeline(view), _coverage(view)
     )
 
 
 def _verdict(rules: PromoteConfig, found: EvaluationFigures) -> Verdict:
     """What `promote` will say, unless the champion changes in between."""
-    return judge(Rules(**rules.model_dump(exclude={"provisional"})), Evidence.of(found, rules.metric))
+    return judge(
+        Rules(**rules.model_dump(exclude={"provisional"})),
+        Evidence.of(found, rules.metric),
+    )
 
 
 def _provenance(
@@ -184,7 +197,15 @@ def _measure(
             _champion(champion, texts, photos, Path(folder), needs),
         )
     evaluation = evaluate(golden, context.niche, answers, context.seed)
-    return _Measured(evaluation, _latencies(model, texts, photos), model.base_model)
+    sturdy = robustness(
+        Sample.of(golden),
+        texts,
+        lambda asked: model.predict(asked, [None] * len(asked)).probabilities,
+        np.random.default_rng(context.seed),
+    )
+    return _Measured(
+        evaluation, _latencies(model, texts, photos), model.base_model, sturdy
+    )
 
 
 def _champion(

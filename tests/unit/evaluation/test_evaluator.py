@@ -108,11 +108,11 @@ def answers(
     )
 
 
-RULES = Rules("polarity_macro_f1", bar=0.5, tolerance=0.05, min_photos=100)
+RULES = Rules("polarity_macro_f1", bar=0.95, tolerance=0.05, min_photos=100)
 
 
 def verdict_of(evaluation: Evaluation, champion: str | None = "1") -> Verdict:
-    figures = EvaluationFigures.of(evaluation, "2", champion, {})
+    figures = EvaluationFigures.of(evaluation, ("2", champion), {})
     return judge(RULES, Evidence.of(figures, RULES.metric))
 
 
@@ -134,6 +134,7 @@ def page(evaluation: Evaluation, examples: list[Example]) -> str:
         marked,
         Surroundings(
             {"text": Latency(40, 9.0, 14.0)},
+            {"typos": evaluation.differences["baseline"]["three_way_macro_f1"]},
             PIPELINE,
             [
                 Coverage("Vases", "negative", 0, 0, {})
@@ -215,7 +216,7 @@ def test_without_champion_and_photos(examples: list[Example]) -> None:
         verdict_of(found, champion=None),
         replace(PROVENANCE, photo_note="", champion_version=None),
         examples,
-        Surroundings({}, [], []),
+        Surroundings({}, {}, [], []),
     )
     assert "no other champion" in page and "Not measured" in page
 
@@ -288,7 +289,11 @@ def test_the_page_names_what_it_is_made_from(page: str, evaluation: Evaluation) 
 
 def test_figures_come_back_from_storage_as_they_were(evaluation: Evaluation) -> None:
     figures = EvaluationFigures.of(
-        evaluation, "2", "1", {"text": Latency(40, 9.0, 14.0)}, leaked_rows=3
+        evaluation,
+        ("2", "1"),
+        {"text": Latency(40, 9.0, 14.0)},
+        {"typos": evaluation.systems["candidate"]["accuracy"]},
+        leaked_rows=3,
     )
     stored = json.loads(json.dumps(figures.to_dict()))
     assert EvaluationFigures.from_dict(stored) == figures
@@ -301,7 +306,7 @@ def test_figures_come_back_from_storage_as_they_were(evaluation: Evaluation) -> 
 
 
 def test_figures_of_another_version_are_refused(evaluation: Evaluation) -> None:
-    stored = EvaluationFigures.of(evaluation, "2", None, {}).to_dict()
+    stored = EvaluationFigures.of(evaluation, ("2", None), {}).to_dict()
     with pytest.raises(DataError, match="run evaluate again"):
         EvaluationFigures.from_dict({**stored, "unknown": 1})
     with pytest.raises(DataError, match="temperature_cost"):
@@ -311,7 +316,7 @@ def test_figures_of_another_version_are_refused(evaluation: Evaluation) -> None:
 
 
 def test_the_gate_reads_a_whole_evaluation(evaluation: Evaluation) -> None:
-    figures = EvaluationFigures.of(evaluation, "2", "1", {})
+    figures = EvaluationFigures.of(evaluation, ("2", "1"), {})
     verdict = verdict_of(evaluation)
     assert len({check.code for check in verdict.checks}) == len(verdict.checks)
     with pytest.raises(KeyError):

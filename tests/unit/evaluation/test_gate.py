@@ -15,7 +15,13 @@ from kindling.measure.metrics import POLARITY, THREE_WAY
 from kindling.measure.sample import Sample
 from kindling.records import Estimate
 
-RULES = Rules("polarity_macro_f1", bar=0.85, tolerance=0.02, min_photos=100)
+RULES = Rules(
+    "polarity_macro_f1",
+    bar=0.85,
+    tolerance=0.02,
+    min_photos=100,
+    max_latency_ms=50.0,
+)
 
 
 def estimate(value: float, half: float = 0.02) -> Estimate:
@@ -42,8 +48,8 @@ def failed(**changes: object) -> list[str]:
 
 def test_a_good_candidate_passes_every_check() -> None:
     verdict = judge(RULES, GOOD)
-    assert verdict.promoted and not verdict.reasons and len(verdict.checks) == 13
-    assert len({check.code for check in verdict.checks}) == 13
+    assert verdict.promoted and not verdict.reasons and len(verdict.checks) == 15
+    assert len({check.code for check in verdict.checks}) == 15
 
 
 @pytest.mark.parametrize(
@@ -129,6 +135,8 @@ HEALTHY = (group("all niche categories", 0.02, 0.05), group("Skirts", 0.02, 0.08
         ({"over_baseline": estimate(-0.01)}, "not-worse-than-baseline", "cannot tell"),
         ({"over_champion": estimate(-0.03)}, "not-worse-than-champion", "fail"),
         ({"leaked_rows": 1}, "leakage", "fail"),
+        ({"robustness": {"typos": estimate(-0.15)}}, "robustness", "fail"),
+        ({"latency_ms": 80.0}, "latency", "fail"),
         ({"temperature_cost": estimate(0.186)}, "calibration", "fail"),
         ({"calibration_error": estimate(0.15)}, "calibration", "fail"),
         ({"log_loss_over_baseline": estimate(0.05)}, "log-loss", "fail"),
@@ -163,6 +171,8 @@ def test_each_fault_has_its_code_and_says_what_it_would_take(
         calibration_error=estimate(0.03),
         niche_asked=True,
         niche=HEALTHY,
+        robustness={"typos": estimate(-0.05), "emoji": estimate(0.0)},
+        latency_ms=20.0,
         class_rows={"negative": 90, "neutral": 30, "positive": 700},
     )
     assert judge(RULES, complete).outcome == "pass"

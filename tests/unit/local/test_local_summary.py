@@ -1,6 +1,7 @@
 """What is shown of a run and of its end, and what counts as an answer of the champion."""
 
 import json
+import re
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -136,6 +137,16 @@ def test_a_figure_without_an_interval_is_not_printed() -> None:
     console.print(summary.figure_table({"accuracy": refused}))
     assert "too few products (4)" in output.getvalue()
     assert "0.7" not in output.getvalue()
+
+
+def test_the_candidates_headlines_stand_first() -> None:
+    figures = {
+        "baseline": {"accuracy": ESTIMATE, "polarity_macro_f1": ESTIMATE},
+        "candidate": {"accuracy": ESTIMATE, "polarity_macro_f1": ESTIMATE},
+    }
+    text = printed(outcome(evaluate=report("evaluate", figures=figures)), "")
+    names = re.findall(r"(?:candidate|baseline)\.\w+", text)
+    assert names[0] == "candidate.polarity_macro_f1" and len(names) == 4
 
 
 def test_report_uri_with_spaces_is_a_path() -> None:
