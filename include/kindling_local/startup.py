@@ -286,6 +286,8 @@ def service_named(installation: Installation, name: str) -> Service:
 
 def require_data(layout: Layout, catalogue: str, data: str) -> None:
     """SupervisorError when the catalogue cannot be made from `data`: before anything starts."""
+    if not catalogue:
+        return
     shop = str(layout.root / "containers" / "shop")
     argv = [sys.executable, shop, "check", "--kind", catalogue]
     code, _, said = output_of(

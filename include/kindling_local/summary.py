@@ -122,10 +122,15 @@ def verdict(figures: Mapping[str, Any]) -> list[str]:
     return [
         first,
         *(
-            f"  {'pass' if check['passed'] else 'FAIL'}  {check['name']}: {check['detail']}"
+            f"  {_mark(check)}  {check['name']}: {check['detail']}"
             for check in figures["checks"]
         ),
     ]
+
+
+def _mark(check: Mapping[str, Any]) -> str:
+    found = check.get("verdict") or ("pass" if check["passed"] else "fail")
+    return "FAIL" if found == "fail" else str(found)
 
 
 def print_failure(console: Console, failed: Failure, url: str) -> None:
