@@ -168,6 +168,8 @@ def _of_the_gate(figures: Mapping[str, Any]) -> Verdict:
     reasons = [_reason(one) for one in figures.get("checks", ()) if not one["passed"]]
     champion = figures.get("champion_version")
     stays = f"version {champion} stays" if champion else "there is no champion yet"
+    if figures.get("provisional"):
+        stays += f", version {figures['serving_version']} serves provisionally"
     unsure = figures.get("verdict") == "cannot tell"
     brief = "cannot tell" if unsure else "not let through"
     why = "too little to tell by" if unsure else "not let through"

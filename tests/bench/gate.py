@@ -4,7 +4,7 @@
 
 Golden rows are real products of clothing with their real stars and categories; models are simulated
 on them, each row's skill varying by product. Each planted fault is drawn `--draws` times with and
-without a champion. A fault counts as stopped when the verdict does not promote and the criterion
+without a champion, of which the ledger has seen no other night. A fault counts as stopped when the verdict does not promote and the criterion
 meant for it is among those that do not pass. A good model is stopped when it is not promoted.
 """
 
@@ -23,6 +23,7 @@ from kindling.evaluation.controls import random_guess
 from kindling.evaluation.evaluator import Answers, evaluate
 from kindling.evaluation.figures import EvaluationFigures
 from kindling.evaluation.gate import judge
+from kindling.evaluation.ledger import tonight
 from kindling.evaluation.slices import LENGTHS
 from kindling.evaluation.verdict import Evidence, Rules, Verdict
 from kindling.measure.metrics import POSITIVE
@@ -167,7 +168,12 @@ def verdict(world: World, model: Model, champion: bool) -> Verdict:
     figures = EvaluationFigures.of(
         found, "2", "1" if champion else None, {}, model.leaked
     )
-    return judge(RULES, Evidence.of(figures, RULES.metric))
+    advice = None
+    if champion:
+        figure = figures.systems["candidate"][RULES.metric]
+        over = figures.differences["champion"][RULES.metric]
+        advice = tonight([], figure, over, RULES.tolerance)
+    return judge(RULES, Evidence.of(figures, RULES.metric, advice))
 
 
 def _blind(world: World, rows: np.ndarray) -> np.ndarray:

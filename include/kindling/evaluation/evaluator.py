@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from kindling.evaluation.controls import (
+    Ask,
     Conflict,
-    Fuse,
     PhotoControl,
     conflict,
     constant,
@@ -46,12 +46,10 @@ class Answers:
     baseline: np.ndarray
     #: None while there is no other champion.
     champion: np.ndarray | None
-    #: The candidate's text logits [n, 3], its image logits [m, 3] and how it fuses them.
-    text_logits: np.ndarray
-    #: None in a text-only model; otherwise for the rows `pictured` [m].
-    image_logits: np.ndarray | None
+    #: int64 [m]: the rows that have a photo.
     pictured: np.ndarray
-    fuse: Fuse
+    #: What the candidate says to other pairs of text and photo; None where it reads no photos.
+    ask: Ask | None
 
 
 @dataclass(frozen=True)
@@ -191,21 +189,13 @@ def _system(name: str, sample: Sample, said: np.ndarray) -> dict[str, Estimate]:
 def _photo_figures(
     sample: Sample, answers: Answers, rng: np.random.Generator
 ) -> tuple[PhotoControl | None, Conflict | None]:
-    if answers.image_logits is None or not len(answers.pictured):
+    rows = answers.pictured
+    if answers.ask is None or not len(rows):
         return None, None
-    mask = np.isin(np.arange(len(sample)), answers.pictured)
-    text = answers.text_logits[answers.pictured]
+    shown = sample.where(np.isin(np.arange(len(sample)), rows))
     return (
-        photo_control(
-            sample.where(mask), text, answers.image_logits, answers.fuse, rng
-        ),
-        conflict(
-            sample.truth[answers.pictured],
-            text,
-            answers.image_logits,
-            answers.fuse,
-            rng,
-        ),
+        photo_control(shown, rows, answers.ask, rng),
+        conflict(sample.truth[rows], rows, answers.ask, rng),
     )
 
 

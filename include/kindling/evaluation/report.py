@@ -8,6 +8,7 @@ import jinja2
 
 from kindling.evaluation.controls import Latency
 from kindling.evaluation.evaluator import Evaluation
+from kindling.evaluation.verdict import Verdict
 from kindling.measure.intervals import METHOD
 from kindling.measure.metrics import GATED, HEADLINES, PROBABILITY
 from kindling.records import (
@@ -73,16 +74,24 @@ class Coverage:
         )
 
 
+@dataclass(frozen=True)
+class Surroundings:
+    """What the page tells beside the figures: answers' times, what each stage did, synthetic rows."""
+
+    latencies: Mapping[str, Latency]
+    pipeline: Sequence[StageReport]
+    coverage: Sequence[Coverage]
+
+
 def render(
     evaluation: Evaluation,
+    verdict: Verdict,
     provenance: Provenance,
     golden: Sequence[Example],
-    latencies: Mapping[str, Latency],
-    pipeline: Sequence[StageReport],
-    coverage: Sequence[Coverage],
+    around: Surroundings,
 ) -> str:
     """The page; every text that came from outside is escaped, nothing is loaded from anywhere."""
-    reports = {report.stage: report for report in pipeline}
+    reports = {report.stage: report for report in around.pipeline}
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("kindling", "evaluation"),
         autoescape=True,
@@ -99,13 +108,14 @@ def render(
         gated=GATED,
         probability=PROBABILITY,
         system_names=SYSTEMS,
-        latencies=latencies,
-        pipeline=pipeline,
-        coverage=coverage,
+        verdict=verdict,
+        latencies=around.latencies,
+        pipeline=around.pipeline,
+        coverage=around.coverage,
         bands=BANDS,
         labels=_label_rows(_figure(reports, "label", "bands") or {}),
         challenge=_challenge(reports),
-        implementation=_implementation(pipeline),
+        implementation=_implementation(around.pipeline),
         slice_groups=_grouped(evaluation),
         curve=_curve(evaluation),
         errors=_errors(evaluation, golden),

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from kindling.evaluation.figures import EvaluationFigures
+from kindling.evaluation.ledger import Advice
 from kindling.evaluation.niche import GroupFinding
 from kindling.records import Estimate
 
@@ -55,11 +56,15 @@ class Evidence:
     niche: Sequence[GroupFinding] = ()
     #: Golden rows whose text or photo the candidate was trained on.
     leaked_rows: int = 0
+    #: What the looks of other nights allow; None where no ledger is kept.
+    advice: Advice | None = None
     #: Sentiment -> golden rows.
     class_rows: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, found: EvaluationFigures, metric: str) -> "Evidence":
+    def of(
+        cls, found: EvaluationFigures, metric: str, advice: Advice | None = None
+    ) -> "Evidence":
         """Of one evaluation; `metric` is the recipe's. KeyError where it was not measured."""
         own, minus, photo = found.systems["candidate"], found.differences, found.photo
         return cls(
@@ -79,6 +84,7 @@ class Evidence:
             niche_asked=found.niche_asked,
             niche=found.niche,
             leaked_rows=found.leaked_rows,
+            advice=advice,
             class_rows=found.class_rows,
         )
 

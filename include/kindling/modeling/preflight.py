@@ -16,7 +16,7 @@ def check_gradient(name: str, module: nn.Module, loss: torch.Tensor) -> float:
     value = float(loss.detach())
     if not np.isfinite(value) or value == 0.0:
         raise DataError(f"preflight, {name}: the loss of the first batch is {value}")
-    loss.backward()
+    loss.backward()  # type: ignore[no-untyped-call]
     gradients = {
         part: p.grad
         for part, p in module.named_parameters()

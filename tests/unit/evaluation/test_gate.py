@@ -6,6 +6,7 @@ import pytest
 
 from kindling.evaluation.controls import constant
 from kindling.evaluation.gate import judge
+from kindling.evaluation.ledger import Advice
 from kindling.evaluation.niche import GroupFinding
 from kindling.evaluation.verdict import Evidence, Rules
 from kindling.measure.estimates import difference
@@ -143,7 +144,7 @@ HEALTHY = (group("all niche categories", 0.02, 0.05), group("Skirts", 0.02, 0.08
             "fail",
         ),
         (
-            {"niche": (HEALTHY[0], group("Skirts", -0.05, 0.15))},
+            {"niche": (HEALTHY[0], group("Skirts", -0.10, 0.15))},
             "niche-category",
             "cannot tell",
         ),
@@ -197,3 +198,28 @@ def test_too_few_products_fail_nothing_and_pass_nothing() -> None:
     )
     assert verdict.outcome == "cannot tell"
     assert all("more products" in reason for reason in verdict.reasons)
+
+
+def test_few_rows_of_a_category_that_look_well_stop_nothing() -> None:
+    few = (HEALTHY[0], group("Skirts", -0.04, 0.15))
+    assert judge(RULES, replace(GOOD, niche_asked=True, niche=few)).promoted
+
+
+@pytest.mark.parametrize(
+    ("decision", "verdict"),
+    [("promoted", "pass"), ("held", "cannot tell"), ("alarm", "fail")],
+)
+def test_with_a_ledger_its_advice_stands_for_one_nights_interval(
+    decision: str, verdict: str
+) -> None:
+    evidence = replace(
+        GOOD,
+        over_champion=estimate(-0.01, 0.03),
+        advice=Advice(decision, "look 3 at these rows"),
+    )
+    [check] = [
+        one
+        for one in judge(RULES, evidence).checks
+        if one.code == "not-worse-than-champion"
+    ]
+    assert check.verdict == verdict and "look 3" in check.detail
