@@ -202,6 +202,8 @@ class PromoteConfig(_Frozen):
     tolerance: float = Field(0.02, ge=0)
     #: Below this many golden photos the image check is reported, not enforced.
     min_photos: int = Field(100, ge=1)
+    #: Whether a model that did not pass may serve, marked as provisional, while there is no champion.
+    provisional: bool = True
 
 
 class IndexConfig(_Frozen):

@@ -40,6 +40,8 @@ class Verdict:
     stage: str = ""
     #: What the gate held against the candidate.
     reasons: Sequence[str] = ()
+    #: The words once more, where a column beside them says the rest.
+    brief: str = ""
 
 
 @dataclass
@@ -167,4 +169,7 @@ def _of_the_gate(figures: Mapping[str, Any]) -> Verdict:
     failed = [one["name"] for one in figures.get("checks", ()) if not one["passed"]]
     champion = figures.get("champion_version")
     stays = f"version {champion} stays" if champion else "there is no champion yet"
-    return Verdict("held", f"candidate not let through; {stays}", "promote", failed)
+    if figures.get("provisional"):
+        stays += f", version {figures['serving_version']} serves provisionally"
+    words = f"candidate not let through; {stays}"
+    return Verdict("held", words, "promote", failed, "not let through")

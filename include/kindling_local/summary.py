@@ -83,14 +83,17 @@ def figure_table(figures: Mapping[str, Any]) -> Table:
         estimates(figures), key=lambda figure: (figure[0] not in HEADLINES, figure[0])
     )
     for name, one in ordered:
-        table.add_row(
-            name,
-            f"{one['value']:.3f}",
-            f"[{one['low']:.3f}, {one['high']:.3f}]".replace("[", r"\["),
-            f"{one['n']:,}",
-            one["data_sha256"][:8],
-        )
+        value, interval = _printed(one)
+        table.add_row(name, value, interval, f"{one['n']:,}", one["data_sha256"][:8])
     return table
+
+
+def _printed(estimate: Mapping[str, Any]) -> tuple[str, str]:
+    """Value and interval; a figure without an interval is not printed, but why there is none."""
+    if estimate.get("refused"):
+        return "", str(estimate["refused"])
+    interval = f"\\[{estimate['low']:.3f}, {estimate['high']:.3f}]"
+    return f"{estimate['value']:.3f}", interval
 
 
 def estimates(
@@ -119,13 +122,21 @@ def verdict(figures: Mapping[str, Any]) -> list[str]:
         first = f"gate: version {candidate} is not let through; the champion " + (
             f"stays version {champion}" if champion else "is still to come"
         )
-    return [
-        first,
-        *(
-            f"  {'pass' if check['passed'] else 'FAIL'}  {check['name']}: {check['detail']}"
-            for check in figures["checks"]
-        ),
-    ]
+        if figures.get("provisional"):
+            first += (
+                f". Until then version {figures['serving_version']} serves, and every"
+                " answer says that it is provisional"
+            )
+    return [first, *(_checked(check) for check in figures["checks"])]
+
+
+def _checked(check: Mapping[str, Any]) -> str:
+    """One criterion: its verdict, its code (the runbook explains it), what was seen, what it would take."""
+    verdict = {"pass": "pass", "fail": "FAIL"}.get(check["verdict"], "cannot tell")
+    line = f"  {verdict:11}  {check['code']}: {check['detail']}"
+    if check["verdict"] != "pass" and check.get("needed"):
+        line += f"; needed: {check['needed']}"
+    return line
 
 
 def print_failure(console: Console, failed: Failure, url: str) -> None:

@@ -1,8 +1,11 @@
 """Clusters of copies among reviews: who stands for whom, and which reviews were held apart."""
 
+import gc
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -25,8 +28,7 @@ class Rules:
     miss: float = MISS
 
 
-@dataclass(frozen=True)
-class Member:
+class Member(NamedTuple):
     """A review's place: the review that stands for it, and how alike the two are."""
 
     review_id: str
@@ -40,8 +42,7 @@ class Member:
         return self.review_id == self.representative
 
 
-@dataclass(frozen=True)
-class Leader:
+class Leader(NamedTuple):
     """A review that stays and stands for its copies; what later nights compare new reviews with."""
 
     review_id: str
@@ -50,7 +51,7 @@ class Leader:
     scope: str
     sentiment: Sentiment
     #: uint16 [permutations] of a long text, None for a short one.
-    signature: np.ndarray | None = field(compare=False)
+    signature: np.ndarray | None
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class Clustering:
     #: (representative, representative, similarity) of alike reviews held apart by their polarity.
     apart: tuple[tuple[str, str, float], ...]
     #: Who stays of these reviews, in the order in which they were decided.
-    leaders: tuple[Leader, ...]
+    leaders: tuple[Leader, ...] = field(compare=False)
     candidates_verified: int
     near_pairs: int
     opposite_refused: int
@@ -72,8 +73,7 @@ class Clustering:
         return sum(member.reason == "representative" for member in self.members)
 
 
-@dataclass(frozen=True)
-class _Document:
+class _Document(NamedTuple):
     """Reviews of one night with one folded text, scope and sentiment: one from the start."""
 
     node: int
@@ -88,6 +88,7 @@ def cluster(
     rules: Rules,
     nights: Mapping[str, int] | None = None,
     leaders: Sequence[Leader] = (),
+    signed: Mapping[str, np.ndarray] | None = None,
 ) -> Clustering:
     """Group copies around representatives; positive and negative never meet.
 
@@ -98,12 +99,36 @@ def cluster(
     unless their opinions differ. Order-free, and idempotent: the kept reviews, clustered
     again, are all kept. A neutral review never stands for a polar one.
 
+    `signed` are signatures that are known already, by folded text (see `sign`).
     `leaders` are representatives from elsewhere (a store) that come before all reviews: given
     those that share a key with a review, the result is as if all reviews were clustered.
     """
+    with _collector_paused():
+        return _cluster(reviews, rules, nights or {}, leaders, signed or {})
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Without cyclic garbage collection: millions of small lists live on and none is garbage."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _cluster(
+    reviews: Iterable[Review],
+    rules: Rules,
+    nights: Mapping[str, int],
+    leaders: Sequence[Leader],
+    signed: Mapping[str, np.ndarray],
+) -> Clustering:
     by_id = {review.review_id: review for review in reviews}
-    texts = _Texts(by_id, rules, leaders)
-    documents = _documents(by_id, texts, nights or {})
+    texts = _Texts(by_id, rules, leaders, signed)
+    documents = _documents(by_id, texts, nights)
     texts.sign([document.node for document in documents])
     walk = _Walk(texts, rules)
     for leader in leaders:
@@ -115,16 +140,35 @@ def cluster(
     return walk.clustering()
 
 
+def scope_of(folded: str, product_id: str, rules: Rules) -> str:
+    """Within what a text is compared: its product if it is short, everything else if not."""
+    # A product without a name is a scope of its own too.
+    return f"in {product_id}" if length(folded) < rules.short_text else ""
+
+
+def sign(reviews: Iterable[Review], rules: Rules) -> dict[str, np.ndarray]:
+    """Signature, uint16 [permutations], of every distinct long folded text."""
+    folded = dict.fromkeys(fold(review.text) for review in reviews)
+    long = [one for one in folded if not scope_of(one, "", rules)]
+    rows = signatures(long, rules.shingle, rules.permutations)
+    return dict(zip(long, rows, strict=True))
+
+
 class _Texts:
     """Distinct folded texts within their scope, as numbers; long ones with signatures."""
 
     def __init__(
-        self, by_id: Mapping[str, Review], rules: Rules, leaders: Sequence[Leader]
+        self,
+        by_id: Mapping[str, Review],
+        rules: Rules,
+        leaders: Sequence[Leader],
+        signed: Mapping[str, np.ndarray],
     ) -> None:
-        self._short = rules.short_text
         self._nodes: dict[tuple[str, str], int] = {}
-        self.folded = {review_id: fold(one.text) for review_id, one in by_id.items()}
+        self._signed = signed
         self.node_of: dict[str, int] = {}
+        #: Characters of each review as it was written.
+        self.size: dict[str, int] = {}
         self._rules = rules
         self._stored: dict[int, np.ndarray] = {}
         for leader in leaders:
@@ -132,18 +176,16 @@ class _Texts:
             if leader.signature is not None:
                 self._stored[node] = leader.signature
         for review_id in sorted(by_id):
-            folded = self.folded[review_id]
-            scope = self._scope(folded, by_id[review_id].product_id)
+            text = by_id[review_id].text
+            self.size[review_id] = len(text)
+            folded = fold(text)
+            scope = scope_of(folded, by_id[review_id].product_id, rules)
             self.node_of[review_id] = self.node(folded, scope)
         self.names = list(self._nodes)
 
     def node(self, folded: str, scope: str) -> int:
         """The number of a text within its scope."""
         return self._nodes.setdefault((folded, scope), len(self._nodes))
-
-    def _scope(self, folded: str, product_id: str) -> str:
-        # A long text's scope is empty; a product without a name is a scope of its own too.
-        return f"in {product_id}" if length(folded) < self._short else ""
 
     def sign(self, turns: Iterable[int]) -> None:
         """Number the long texts in the order of their turns; sign those that nobody has signed."""
@@ -155,8 +197,14 @@ class _Texts:
         self.signature = np.empty((len(long), self._rules.permutations), np.uint16)
         if known:
             self.signature[:known] = list(self._stored.values())
-        self.signature[known:] = signatures(
-            self.long_texts[known:], self._rules.shingle, self._rules.permutations
+        new = range(known, len(long))
+        asked = [one for one in new if self.long_texts[one] not in self._signed]
+        for one in set(new) - set(asked):
+            self.signature[one] = self._signed[self.long_texts[one]]
+        self.signature[asked] = signatures(
+            [self.long_texts[one] for one in asked],
+            self._rules.shingle,
+            self._rules.permutations,
         )
 
 
@@ -165,28 +213,17 @@ def _documents(
 ) -> list[_Document]:
     """Documents in the order in which they are taken."""
     tonight = max(nights.values(), default=0) + 1
-    grouped: dict[tuple[int, Sentiment, int], list[str]] = defaultdict(list)
+    grouped: dict[tuple[int, Sentiment, int], list[tuple[int, str]]] = defaultdict(list)
     for review_id, review in by_id.items():
         night = nights.get(review_id, tonight)
-        grouped[texts.node_of[review_id], sentiment_of(review.rating), night].append(
-            review_id
-        )
-
-    def size_and_id(review_id: str) -> tuple[int, str]:
-        return -len(by_id[review_id].text), review_id
-
-    documents = [
-        _Document(node, sentiment, night, tuple(sorted(ids, key=size_and_id)))
-        for (node, sentiment, night), ids in grouped.items()
-    ]
-    return sorted(
-        documents,
-        key=lambda one: (
-            one.night,
-            one.sentiment == "neutral",
-            *size_and_id(one.review_ids[0]),
-        ),
-    )
+        key = texts.node_of[review_id], sentiment_of(review.rating), night
+        grouped[key].append((-texts.size[review_id], review_id))
+    turns = []
+    for (node, sentiment, night), ids in grouped.items():
+        ids.sort()
+        document = _Document(node, sentiment, night, tuple(one for _, one in ids))
+        turns.append((night, sentiment == "neutral", *ids[0], document))
+    return [document for *_, document in sorted(turns)]
 
 
 class _Walk:
@@ -223,9 +260,8 @@ class _Walk:
         """Give the document its place."""
         first, *others = document.review_ids
         near = self._alike(document.node)
-        fitting = [
-            one for one in near if one[1] in (document.sentiment, *_joins(document))
-        ]
+        allowed = (document.sentiment, *_joins(document)) if near else ()
+        fitting = [one for one in near if one[1] in allowed]
         self._pairs += len(near)
         self._refused += bool(near) and not fitting
         if fitting:
@@ -238,7 +274,8 @@ class _Walk:
             a, b = sorted((first, leader))
             self._apart[a, b] = similarity
         self.lead(document.node, document.sentiment, first)
-        self._follow(first, others, document.node, 1.0)
+        if others:
+            self._follow(first, others, document.node, 1.0)
         self._new.append(self._leader(document))
 
     def clustering(self) -> Clustering:
@@ -268,17 +305,15 @@ class _Walk:
 
     def _alike(self, node: int) -> list[tuple[float, Sentiment, str]]:
         """(similarity, sentiment, review) of everybody who stands for others and is near."""
-        nodes = [(node, 1.0)]
-        if node in self._texts.long:
-            number = self._texts.long[node]
-            nodes += [
-                (self._long[other], similarity)
-                for other, similarity in self._near.near(number)
-            ]
+        nodes = [(node, 1.0)] if node in self._leading else []
+        number = self._texts.long.get(node)
+        if number is not None:
+            near = self._near.near(number)
+            nodes += [(self._long[other], similarity) for other, similarity in near]
         return [
             (similarity, sentiment, review_id)
             for other, similarity in nodes
-            for sentiment, review_id in self._leading.get(other, ())
+            for sentiment, review_id in self._leading[other]
         ]
 
     def _leader(self, document: _Document) -> Leader:

@@ -1,14 +1,14 @@
 """Who stays, findable by keys: what a night has to look at of all nights before it."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from kindling.dedupe.clusters import Leader, Rules
-from kindling.dedupe.minhash import band_keys, banding, signatures
-from kindling.dedupe.shingles import fold, length
+from kindling.dedupe.clusters import Leader, Rules, scope_of
+from kindling.dedupe.minhash import band_keys, banding
+from kindling.dedupe.shingles import fold
 from kindling.records import Review
 
 
@@ -27,21 +27,21 @@ def leader_keys(leaders: Sequence[Leader], rules: Rules) -> list[np.ndarray]:
     ]
 
 
-def review_keys(reviews: Iterable[Review], rules: Rules) -> np.ndarray:
-    """All keys, sorted uint64, under which a review may find who stands for it."""
-    long: list[str] = []
+def review_keys(
+    reviews: Iterable[Review], rules: Rules, signed: Mapping[str, np.ndarray]
+) -> np.ndarray:
+    """All keys, sorted uint64, under which a review may find who stands for it.
+
+    `signed` holds the signatures of the reviews' long texts (see `sign`).
+    """
+    rows = np.array(list(signed.values())).reshape(len(signed), rules.permutations)
     exact = []
     for review in reviews:
         folded = fold(review.text)
-        if length(folded) < rules.short_text:
-            exact.append(_text_key(folded, f"in {review.product_id}"))
-        else:
-            exact.append(_text_key(folded, ""))
-            long.append(folded)
-    rows = signatures(long, rules.shingle, rules.permutations)
-    return np.unique(
-        np.concatenate([np.array(exact, np.uint64), _bands(rows, rules).ravel()])
-    )
+        exact.append(_text_key(folded, scope_of(folded, review.product_id, rules)))
+    keys = np.concatenate([np.array(exact, np.uint64), _bands(rows, rules).ravel()])
+    keys.sort()
+    return keys
 
 
 @dataclass(frozen=True)
@@ -59,9 +59,11 @@ class LeaderIndex:
         """An index of nobody."""
         return cls(rules, (), np.empty(0, np.uint64), np.empty(0, np.int64))
 
-    def candidates(self, reviews: Iterable[Review]) -> list[Leader]:
+    def candidates(
+        self, reviews: Iterable[Review], signed: Mapping[str, np.ndarray]
+    ) -> list[Leader]:
         """Leaders that share a key with one of the reviews, in the order in which they came."""
-        asked = review_keys(reviews, self.rules)
+        asked = review_keys(reviews, self.rules, signed)
         start = np.searchsorted(self.keys, asked, "left")
         end = np.searchsorted(self.keys, asked, "right")
         hit = end > start

@@ -1,21 +1,20 @@
 """Which of many texts are near one another: bands propose, exact Jaccard decides."""
 
-from collections import defaultdict
 from collections.abc import Sequence
 
 import numpy as np
 
 from kindling.dedupe.minhash import agreement, band_keys, banding
-from kindling.dedupe.shingles import Grams, grams, jaccard, shingles
+from kindling.dedupe.shingles import grams, jaccard, shingles
 
 #: Candidates whose signatures disagree by more than so many standard errors are not verified.
 _DOUBT = 4.0
 #: Texts that one bucket proposes at most. A bucket of more is a phrase that everybody writes;
 #: two texts that are near for another reason share other buckets.
 _BUCKET = 50
-#: Pairs verified in one piece, which bounds the memory of their padded grams.
+#: Pairs verified in one piece: 11 bits of a key are theirs.
 _PAIRS = 2_000
-_NO_GRAM = np.uint64(2**64 - 1)
+_PAIR_SHIFT = np.uint64(53)
 
 
 class NearTexts:
@@ -40,7 +39,7 @@ class NearTexts:
         self._floor = threshold - _DOUBT * error
         keys = band_keys(signature, *banding(permutations, threshold, miss))
         self._rows, self._buckets, self._first = _shared_buckets(keys)
-        self._held: dict[int, list[int]] = defaultdict(list)
+        self._held: dict[int, list[int]] = {}
         self._known: dict[tuple[int, int], float] = {}
         self._grams: dict[int, np.ndarray] = {}
         self.verified = 0
@@ -49,16 +48,20 @@ class NearTexts:
     def add(self, number: int) -> None:
         """Let the text be found from now on."""
         for bucket in self._of(number):
-            held = self._held[bucket]
-            if len(held) < _BUCKET:
+            held = self._held.get(bucket)
+            if held is None:
+                self._held[bucket] = [number]
+            elif len(held) < _BUCKET:
                 held.append(number)
 
     def near(self, number: int) -> list[tuple[int, float]]:
         """(text, Jaccard similarity) of the added texts at the threshold or above."""
-        proposed = {
-            other for bucket in self._of(number) for other in self._held.get(bucket, ())
-        }
+        proposed: set[int] = set()
+        for bucket in self._of(number):
+            proposed.update(self._held.get(bucket, ()))
         proposed.discard(number)
+        if not proposed:
+            return []
         asked = [one for one in sorted(proposed) if (number, one) not in self._known]
         if asked:
             alike = agreement(self._signature[number], self._signature[asked])
@@ -90,7 +93,7 @@ class NearTexts:
         numbers = np.repeat(np.arange(len(self._folded)), np.diff(self._rows))
         firsts = self._first[self._buckets] if self._buckets else numbers
         pairs = np.unique(np.stack([numbers, firsts], axis=1), axis=0)
-        pairs = self._most_alike(pairs[pairs[:, 0] != pairs[:, 1]])
+        pairs = self._first_alike(pairs[pairs[:, 0] != pairs[:, 1]])
         self.verified += len(pairs)
         for start in range(0, len(pairs), _PAIRS):
             left, right = pairs[start : start + _PAIRS].T.tolist()
@@ -102,39 +105,48 @@ class NearTexts:
             for a, b, similarity in zip(left, right, known.tolist(), strict=True):
                 self._known[a, b] = self._known[b, a] = similarity
 
-    def _most_alike(self, pairs: np.ndarray) -> np.ndarray:
-        """Of each text's pairs the one whose signatures agree most, if they agree enough."""
+    def _first_alike(self, pairs: np.ndarray) -> np.ndarray:
+        """Of each text's pairs, ordered, the first whose signatures agree enough."""
         alike = np.empty(len(pairs))
         for start in range(0, len(pairs), _PAIRS):
             left, right = pairs[start : start + _PAIRS].T
             same = self._signature[left] == self._signature[right]
             alike[start : start + _PAIRS] = same.mean(axis=1)
-        pairs, alike = pairs[alike >= self._floor], alike[alike >= self._floor]
-        order = np.lexsort((pairs[:, 1], -alike, pairs[:, 0]))
-        _, best = np.unique(pairs[order, 0], return_index=True)
-        return pairs[order][best]
+        pairs = pairs[alike >= self._floor]
+        first = np.ones(len(pairs), bool)
+        first[1:] = pairs[1:, 0] != pairs[:-1, 0]
+        return pairs[first]
 
 
 def jaccards(left: Sequence[str], right: Sequence[str], width: int) -> np.ndarray:
     """Jaccard similarity of the gram sets of each pair of folded texts, float [N]."""
-    if not left:
-        return np.empty(0)
-    ours, our_sizes = _sets(grams(left, width))
-    theirs, their_sizes = _sets(grams(right, width))
-    both = np.concatenate([ours, theirs], axis=1)
-    both.sort(axis=1)
-    shared = ((both[:, 1:] == both[:, :-1]) & (both[:, 1:] != _NO_GRAM)).sum(axis=1)
-    union = our_sizes + their_sizes - shared
-    return np.where(union > 0, shared / np.maximum(union, 1), 1.0)
+    parts = [
+        _jaccards(left[start : start + _PAIRS], right[start : start + _PAIRS], width)
+        for start in range(0, len(left), _PAIRS)
+    ]
+    return np.concatenate(parts) if parts else np.empty(0)
 
 
-def _sets(some: Grams) -> tuple[np.ndarray, np.ndarray]:
-    """Each text's distinct grams, uint64 [N, longest] filled up with `_NO_GRAM`, and their number."""
-    wide = np.full((len(some.counts), max(1, int(some.counts.max()))), _NO_GRAM)
-    wide[np.arange(wide.shape[1]) < some.counts[:, None]] = some.hashes
-    wide.sort(axis=1)
-    wide[:, 1:][wide[:, 1:] == wide[:, :-1]] = _NO_GRAM
-    return wide, (wide != _NO_GRAM).sum(axis=1)
+def _jaccards(left: Sequence[str], right: Sequence[str], width: int) -> np.ndarray:
+    """One sort for all pairs: a key holds the pair, 52 bits of the gram's hash, and the side."""
+    count = len(left)
+    keys = np.concatenate([_keys(left, width, 0), _keys(right, width, 1)])
+    keys.sort()
+    distinct = np.ones(len(keys), bool)
+    distinct[1:] = keys[1:] != keys[:-1]
+    keys = keys[distinct]
+    pair = (keys >> _PAIR_SHIFT).astype(np.int64)
+    gram = keys >> np.uint64(1)
+    both = np.bincount(pair[1:][gram[1:] == gram[:-1]], minlength=count)
+    union = np.bincount(pair, minlength=count) - both
+    return np.where(union > 0, both / np.maximum(union, 1), 1.0)
+
+
+def _keys(texts: Sequence[str], width: int, side: int) -> np.ndarray:
+    some = grams(texts, width)
+    pairs = np.repeat(np.arange(len(texts), dtype=np.uint64), some.counts)
+    hashes = (some.hashes >> np.uint64(12)) << np.uint64(1)
+    return (pairs << _PAIR_SHIFT) | hashes | np.uint64(side)
 
 
 def _shared_buckets(keys: np.ndarray) -> tuple[list[int], list[int], np.ndarray]:

@@ -7,6 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from kindling.dedupe.accounts import (
+    photo_decisions,
+    photo_rejections,
+    review_rejections,
+)
 from kindling.dedupe.clusters import Clustering, Member, Rules, cluster
 from kindling.dedupe.figures import night_figures
 from kindling.dedupe.leakage import (
@@ -119,13 +124,13 @@ def decide(
     kept = {one.review_id: one.split for one in decisions if one.kept}
     check_text(clustering.apart, kept)
     _check_splits(kept.values())
-    photo_decisions = _photo_decisions(scraped.photos, placement, border)
+    shown = photo_decisions(scraped.photos, placement, border)
     return Decided(
         decisions=tuple(decisions),
-        photo_decisions=photo_decisions,
+        photo_decisions=shown,
         rejections=(
-            *_rejections(decisions, withheld),
-            *_photo_rejections(scraped.photos, photo_decisions),
+            *review_rejections(decisions, withheld),
+            *photo_rejections(scraped.photos, shown),
         ),
         membership=_remembered(scraped, clustering, placement, border, kept, known),
         figures=night_figures(
@@ -353,50 +358,3 @@ def _check_splits(kept: Iterable[Split]) -> None:
             f"no review is left for the split {', '.join(empty)} ({dict(counts)}); "
             "scrape more products, or change golden_share and validation_share"
         )
-
-
-def _rejections(
-    decisions: Iterable[DedupeDecision], details: Mapping[str, Withheld]
-) -> list[Rejection]:
-    return [
-        Rejection(one.review_id, one.reason, _detail(one, details))
-        for one in decisions
-        if not one.kept
-    ]
-
-
-def _detail(decision: DedupeDecision, details: Mapping[str, Withheld]) -> str:
-    if decision.reason.startswith("beyond_"):
-        return ""
-    if decision.cluster_id == decision.review_id:
-        return details[decision.review_id].detail
-    return f"{decision.cluster_id} stands for it, similarity {decision.similarity:.3f}"
-
-
-def _photo_decisions(
-    photos: Iterable[Photo], placement: Placement, border: PhotoBorder
-) -> tuple[PhotoDecision, ...]:
-    """A photo may be used outside the holdout unless a golden page shows the same picture."""
-    decisions = []
-    for photo in photos:
-        golden = placement.splits[photo.product_id] == "golden"
-        across = photo.photo_id in border.outside and not golden
-        reason = "golden" if golden else "across_golden" if across else "free"
-        decisions.append(
-            PhotoDecision(photo.photo_id, not golden and not across, reason)
-        )
-    return tuple(decisions)
-
-
-def _photo_rejections(
-    photos: Iterable[Photo], decisions: Iterable[PhotoDecision]
-) -> list[Rejection]:
-    """An account, for people, of the photos that no later stage may use."""
-    product_of = {photo.photo_id: photo.product_id for photo in photos}
-    return [
-        Rejection(
-            one.photo_id, "photo_across_golden", f"product {product_of[one.photo_id]}"
-        )
-        for one in decisions
-        if one.reason == "across_golden"
-    ]

@@ -45,6 +45,8 @@ class PhotoControl:
     photo_only_gain: Estimate
     #: Three-way macro-F1, text and photo minus text alone.
     over_text: Estimate
+    #: Log-loss, text alone minus text and photo, in nats.
+    over_text_log_loss: Estimate
 
 
 def photo_control(
@@ -67,6 +69,7 @@ def photo_control(
         log_loss_gain=negated(loss),
         photo_only_gain=difference(THREE_WAY, sample, photo, constant(sample.truth)),
         over_text=difference(THREE_WAY, sample, both, alone),
+        over_text_log_loss=negated(difference(LOG_LOSS, sample, both, alone)),
     )
 
 

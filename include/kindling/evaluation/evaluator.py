@@ -14,7 +14,9 @@ from kindling.evaluation.controls import (
     photo_control,
     random_guess,
 )
+from kindling.evaluation.niche import GroupFinding, niche_findings
 from kindling.evaluation.slices import SliceFigure, figures, slices
+from kindling.evaluation.temperature import temperature_cost
 from kindling.measure.estimates import difference, estimate
 from kindling.measure.metrics import (
     ACCURACY,
@@ -77,6 +79,14 @@ class Evaluation:
     photo: PhotoControl | None
     conflict: Conflict | None
     slices: Sequence[SliceFigure]
+    #: Sentiment -> rows.
+    class_rows: Mapping[str, int]
+    #: Log-loss that one temperature would save: what wrong confidence costs.
+    temperature_cost: Estimate
+    #: Whether the run has a niche at all.
+    niche_asked: bool
+    #: The niche and its categories against the champion, on the first night against the baseline.
+    niche: Sequence[GroupFinding]
     #: Confident mistakes, the most confident first.
     worst: Sequence[Mistake]
 
@@ -102,23 +112,8 @@ def evaluate(
         photos=len(answers.pictured),
         data_sha256=sample.sha256,
         systems={name: _system(name, sample, said) for name, said in systems.items()},
-        classes={
-            label: {
-                metric.name.removeprefix(f"{label}_"): estimate(
-                    metric, sample, answers.candidate
-                )
-                for metric in class_metrics(label, at)
-            }
-            for at, label in enumerate(SENTIMENTS)
-        },
-        differences={
-            name: {
-                metric.name: difference(metric, sample, answers.candidate, said)
-                for metric in GATED
-            }
-            for name, said in systems.items()
-            if name != "candidate"
-        },
+        classes=_classes(sample, answers.candidate),
+        differences=_differences(sample, systems),
         confusions={
             name: confusion(sample.truth, systems[name]).tolist()
             for name in ("candidate", "baseline")
@@ -133,8 +128,52 @@ def evaluate(
             answers.baseline,
             answers.champion,
         ),
+        class_rows=dict(
+            zip(
+                SENTIMENTS, np.bincount(sample.truth, minlength=3).tolist(), strict=True
+            )
+        ),
+        temperature_cost=temperature_cost(sample, answers.candidate),
+        niche_asked=bool(niche),
+        niche=_niche(examples, niche, sample, answers),
         worst=_worst(sample.truth, answers.candidate),
     )
+
+
+def _classes(sample: Sample, said: np.ndarray) -> dict[str, dict[str, Estimate]]:
+    return {
+        label: {
+            metric.name.removeprefix(f"{label}_"): estimate(metric, sample, said)
+            for metric in class_metrics(label, at)
+        }
+        for at, label in enumerate(SENTIMENTS)
+    }
+
+
+def _differences(
+    sample: Sample, systems: Mapping[str, np.ndarray]
+) -> dict[str, dict[str, Estimate]]:
+    ours = systems["candidate"]
+    return {
+        name: {
+            metric.name: difference(metric, sample, ours, theirs)
+            for metric in (*GATED, LOG_LOSS)
+        }
+        for name, theirs in systems.items()
+        if name != "candidate"
+    }
+
+
+def _niche(
+    examples: Sequence[Example],
+    niche: Sequence[str],
+    sample: Sample,
+    answers: Answers,
+) -> list[GroupFinding]:
+    """Against the champion; on the first night against the baseline."""
+    categories = np.array([example.category for example in examples])
+    reference = answers.baseline if answers.champion is None else answers.champion
+    return niche_findings(sample, categories, niche, answers.candidate, reference)
 
 
 def _system(name: str, sample: Sample, said: np.ndarray) -> dict[str, Estimate]:

@@ -9,7 +9,7 @@ from kindling.errors import DataError
 from kindling.look.findings import Findings, Part, Recognised
 from kindling.ports.source import Haul, SourceTools
 from kindling.records import Product, Review
-from kindling.sources.files.language import language_of
+from kindling.scraping.language import language_of
 from kindling.sources.shop import Options, Shop
 
 #: Pages fetched for the showing; a run fetches all of them.

@@ -10,6 +10,7 @@ from kindling.measure.intervals import (
     LEVEL,
     MIN_IN_EFFECT,
     Interval,
+    Scale,
     jackknife,
 )
 from kindling.measure.metrics import Metric
@@ -22,8 +23,9 @@ def estimate(metric: Metric, sample: Sample, probabilities: np.ndarray) -> Estim
     counted = _counted(metric, sample)
     sums = _sums(metric, counted, probabilities[metric.counts(sample.truth)])
     value, without = _with_and_without(metric, sums)
-    interval = jackknife(value, without, counted.rows, metric.scale, metric.top)
-    return _printable(value, interval, counted, metric.shown)
+    rarest = _rarest(metric, sums)
+    interval = jackknife(value, without, counted.rows, metric.scale, rarest=rarest)
+    return _printable(value, interval, counted, rarest, metric.shown)
 
 
 def difference(
@@ -40,7 +42,9 @@ def difference(
     """
     counted = _counted(metric, sample)
     rows = metric.counts(sample.truth)
-    value, without = _with_and_without(metric, _sums(metric, counted, ours[rows]))
+    sums = _sums(metric, counted, ours[rows])
+    rarest = _rarest(metric, sums)
+    value, without = _with_and_without(metric, sums)
     others = [theirs] if isinstance(theirs, np.ndarray) else list(theirs)
     for other in others:
         sums = _sums(metric, counted, other[rows])
@@ -50,8 +54,9 @@ def difference(
     # Equal answers differ by nothing, not by the rounding of a mean.
     if all(np.array_equal(ours, other) for other in others):
         value, without = np.zeros_like(value), np.zeros_like(without)
-    interval = jackknife(value, without, counted.rows, "difference", metric.top, level)
-    return _printable(value, interval, counted, None)
+    apart = Scale("difference", metric.scale.top)
+    interval = jackknife(value, without, counted.rows, apart, level, rarest)
+    return _printable(value, interval, counted, rarest)
 
 
 def negated(found: Estimate) -> Estimate:
@@ -141,11 +146,19 @@ def _with_and_without(
     return np.asarray(metric.value(total)), metric.value(total - sums)
 
 
+def _rarest(metric: Metric, sums: np.ndarray) -> np.ndarray | None:
+    """Rows [] of the rarest class that the metric weighs by itself; None where it weighs rows."""
+    if metric.classes is None:
+        return None
+    return np.asarray(metric.classes(sums.sum(0)).min())
+
+
 def _printable(
     value: np.ndarray,
     interval: Interval,
     counted: _Counted,
-    shown: Callable[[float], float] | None,
+    rarest: np.ndarray | None,
+    shown: Callable[[float], float] | None = None,
 ) -> Estimate:
     ends = [float(value), float(interval.low), float(interval.high)]
     detectable = float(interval.detectable)
@@ -153,7 +166,7 @@ def _printable(
         detectable = shown(max(ends[0], 0) + detectable) - shown(ends[0])
         ends = [shown(end) for end in ends]
     products, effective = len(counted.rows), float(interval.in_effect)
-    refused = ""
+    refused = "a class has no row" if rarest is not None and rarest == 0 else ""
     if effective < MIN_IN_EFFECT:
         refused = f"too few products ({products}, in effect {effective:.1f})"
     return Estimate(

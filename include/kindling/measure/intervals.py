@@ -2,8 +2,8 @@
 
 The delete-one-product jackknife (the cluster variance CV3 of MacKinnon, Nielsen and Webb 2023, "Fast
 and reliable jackknife and bootstrap methods for cluster-robust inference") with Student's t, whose
-degrees of freedom are those of the products in effect, not of the products. A percentile bootstrap
-over products, which was here before, covers .83 to .89 at clothing's sizes; tests/bench/intervals.py
+degrees of freedom are near Satterthwaite's, not the number of products. A percentile bootstrap
+over products, which was here before, covers .83 to .92 at clothing's sizes; tests/bench/intervals.py
 prints what this one does. Everything takes leading axes, so that many draws cost one call.
 """
 
@@ -16,21 +16,30 @@ from scipy.stats import beta, t
 
 #: Products in effect (see `in_effect`) below which no method here covers: no interval is given.
 MIN_IN_EFFECT = 5.0
-METHOD = (
-    "delete-one-product jackknife, t with the degrees of freedom of products in effect"
-)
+METHOD = "delete-one-product jackknife, Student's t, Satterthwaite's degrees of freedom"
 LEVEL = 0.95
 #: Chance of seeing a difference as large as the smallest that is called detectable.
 POWER = 0.8
-#: Share of the degrees of freedom that Satterthwaite's have, on a log scale, against those of
-#: the rows. His alone follow noise and cover up to .972, the rows' alone down to .935.
-_SATTERTHWAITE = 2 / 3
-#: Correlation of right answers within a product where none is wrong and so none can be measured;
-#: the simulated models of the bench have up to .04.
-_ASSUMED_CORRELATION = 0.05
+#: Weight, on logarithms, of Satterthwaite's degrees of freedom against the products in effect.
+#: His alone follow the noise of few products and cover up to .974, the others alone down to .935.
+_SATTERTHWAITE = 0.75
 
-Scale = Literal["share", "positive", "difference"]
-"""share: between 0 and the metric's top; positive: above 0; difference: of two such figures."""
+
+@dataclass(frozen=True)
+class Scale:
+    """What values a figure can have."""
+
+    #: share: between 0 and `top`; positive: above 0; difference: of two such figures.
+    kind: Literal["share", "positive", "difference"]
+    top: float = 1.0
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """What a figure may be before anything is known of it."""
+        return (-self.top if self.kind == "difference" else 0.0), self.top
+
+
+SHARE = Scale("share")
 
 
 @dataclass(frozen=True)
@@ -49,22 +58,24 @@ class Interval:
 def in_effect(rows: np.ndarray) -> np.ndarray:
     """How many products of equal size tell as much as those with `rows` [..., G] rows (Kish 1965)."""
     total = rows.sum(-1)
-    return total**2 / np.maximum((rows.astype(float) ** 2).sum(-1), 1)
+    return np.asarray(total**2 / np.maximum((rows.astype(float) ** 2).sum(-1), 1))
 
 
 def jackknife(
     value: np.ndarray,
     without: np.ndarray,
     rows: np.ndarray,
-    scale: Scale,
-    top: float = 1.0,
+    scale: Scale = SHARE,
     level: float = LEVEL,
+    rarest: np.ndarray | None = None,
 ) -> Interval:
     """The interval of `value` [...] from its values `without` [..., G] each product.
 
     `rows` [..., G] counts the rows of each product that the figure is about; a product without
-    any takes no part. `top` is the largest value of a share. Where `in_effect` is below
-    MIN_IN_EFFECT the interval is the figure's whole range: nothing is known of it.
+    any takes no part. `rarest` [...] is the number of rows
+    of the rarest class that the figure weighs, where it weighs classes. Where `in_effect` is
+    below MIN_IN_EFFECT, or a class has no row, the interval is the figure's whole range: nothing
+    is known of it.
     """
     present = rows > 0
     # Without one product a figure may have no row left to count: that product is all there is.
@@ -75,11 +86,14 @@ def jackknife(
     effective = in_effect(rows)
     degrees = _degrees(squares, rows, effective)
     far = t.ppf((1 + level) / 2, degrees)
-    low, high = _ends(value, error, far, scale, top)
-    if scale == "share":
-        low, high = _at_the_edge(value, error, rows, low, high, top, level)
+    low, high = _ends(value, error, far, scale)
+    if scale.kind == "share":
+        fewest = rows.sum(-1) if rarest is None else np.minimum(rarest, rows.sum(-1))
+        low, high = _at_the_edge(value, error, fewest, (low, high), scale.top, level)
     unknown = effective < MIN_IN_EFFECT
-    bottom, ceiling = _range(scale, top)
+    if rarest is not None:
+        unknown = unknown | (rarest == 0)
+    bottom, ceiling = scale.range
     return Interval(
         np.where(unknown, bottom, low),
         np.where(unknown, ceiling, high),
@@ -93,7 +107,7 @@ def jackknife(
 def _degrees(
     squares: np.ndarray, rows: np.ndarray, effective: np.ndarray
 ) -> np.ndarray:
-    """Degrees of freedom of the variance: between the products in effect and Satterthwaite's (1946).
+    """Degrees of freedom of the variance, after Satterthwaite (1946), 1 at least.
 
     His are (sum of v)^2 / (sum of v^2) for the variance v of what each product contributes, here
     a * rows + b * rows^2, the rows' own noise and the product's, fitted by two moments.
@@ -113,25 +127,25 @@ def _degrees(
     own = np.where(only_own | ((own == 0) & (shared == 0)), 1, own)
     shared = np.where(only_shared, 1, shared)
     variance = own[..., None] * n + shared[..., None] * n**2
-    satterthwaite = variance.sum(-1) ** 2 / np.maximum(
-        (variance**2).sum(-1), np.finfo(float).tiny
-    )
-    mixed = satterthwaite**_SATTERTHWAITE * effective ** (1 - _SATTERTHWAITE)
-    return np.asarray(np.maximum(mixed - 1, 1.0))
+    total = (variance**2).sum(-1)
+    freedom = variance.sum(-1) ** 2 / np.maximum(total, np.finfo(float).tiny)
+    mixed = freedom**_SATTERTHWAITE * effective ** (1 - _SATTERTHWAITE)
+    return np.asarray(np.maximum(mixed, 1.0))
 
 
 def _ends(
-    value: np.ndarray, error: np.ndarray, far: np.ndarray, scale: Scale, top: float
+    value: np.ndarray, error: np.ndarray, far: np.ndarray, scale: Scale
 ) -> tuple[np.ndarray, np.ndarray]:
     """Shares are taken on their logits and positive figures on their logarithms: a product that
     is read well moves them less than one that is read badly, and no end leaves the range."""
-    if scale == "difference":
+    if scale.kind == "difference":
         low, high = value - far * error, value + far * error
-    elif scale == "positive":
+    elif scale.kind == "positive":
         safe = np.maximum(value, np.finfo(float).tiny)
         factor = np.exp(np.minimum(far * error / safe, 700))
         low, high = value / factor, value * factor
     else:
+        top = scale.top
         share = np.clip(value / top, 1e-12, 1 - 1e-12)
         reach = far * (error / top) / (share * (1 - share))
         low, high = (
@@ -146,26 +160,16 @@ def _ends(
 def _at_the_edge(
     value: np.ndarray,
     error: np.ndarray,
-    rows: np.ndarray,
-    low: np.ndarray,
-    high: np.ndarray,
+    fewest: np.ndarray,
+    ends: tuple[np.ndarray, np.ndarray],
     top: float,
     level: float,
 ) -> tuple[np.ndarray, np.ndarray]:
     """All right or all wrong: the exact binomial interval (Clopper and Pearson 1934) of as many
-    rows as the products' rows are worth at `_ASSUMED_CORRELATION`."""
-    n = rows.astype(float)
-    inflated = (n * (1 + (n - 1) * _ASSUMED_CORRELATION)).sum(-1)
-    worth = np.maximum(n.sum(-1) ** 2 / np.maximum(inflated, 1), 1)
-    reach = beta.ppf((1 + level) / 2, 1, worth)
+    rows as the rarest class has."""
+    reach = beta.ppf((1 + level) / 2, 1, np.maximum(fewest, 1))
+    low, high = ends
     still = error == 0
     low = np.where(still & (value >= top), top * (1 - reach), low)
     high = np.where(still & (value <= 0), top * reach, high)
     return low, high
-
-
-def _range(scale: Scale, top: float) -> tuple[float, float]:
-    """What a figure may be before anything is known of it."""
-    if scale == "difference":
-        return -top, top
-    return 0.0, top

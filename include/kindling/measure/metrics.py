@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kindling.measure.intervals import Scale
+from kindling.measure.intervals import SHARE, Scale
 
 NEGATIVE, NEUTRAL, POSITIVE = 0, 1, 2
 CALIBRATION_BINS = 15
@@ -34,10 +34,11 @@ class Metric:
     value: Callable[[np.ndarray], np.ndarray]
     #: Which rows count: truth [n] -> bool [n].
     counts: Callable[[np.ndarray], np.ndarray] = _every_row
-    scale: Scale = "share"
-    #: The largest value there is.
-    top: float = 1.0
+    scale: Scale = SHARE
     higher_is_better: bool = True
+    #: Sums [..., k] -> true rows [..., classes] of each class that the value weighs by itself;
+    #: None where it weighs rows. Of a class without a row nothing is known.
+    classes: Callable[[np.ndarray], np.ndarray] | None = None
     #: From the value, in which the interval is taken, to the figure that is printed; rising.
     shown: Callable[[float], float] | None = None
 
@@ -47,7 +48,7 @@ class Metric:
 
 
 def three_way_decision(probabilities: np.ndarray) -> np.ndarray:
-    return probabilities.argmax(1)
+    return np.asarray(probabilities.argmax(1))
 
 
 def polarity_decision(probabilities: np.ndarray) -> np.ndarray:
@@ -58,17 +59,18 @@ def polarity_decision(probabilities: np.ndarray) -> np.ndarray:
 
 
 def _three_way_cells(truth: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    return np.eye(9)[truth * 3 + three_way_decision(probabilities)]
+    return np.asarray(np.eye(9)[truth * 3 + three_way_decision(probabilities)])
 
 
 def _polarity_cells(truth: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     cells = np.eye(4)[(truth // 2) * 2 + polarity_decision(probabilities) // 2]
-    return cells * (truth != NEUTRAL)[:, None]
+    return np.asarray(cells * (truth != NEUTRAL)[:, None])
 
 
 def confusion(truth: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     """int64 [3, 3]: rows are the truth, columns the decision."""
-    return _three_way_cells(truth, probabilities).sum(0).reshape(3, 3).astype(np.int64)
+    cells = _three_way_cells(truth, probabilities).sum(0)
+    return np.asarray(cells.reshape(3, 3).astype(np.int64))
 
 
 def _matrix(sums: np.ndarray) -> np.ndarray:
@@ -77,12 +79,8 @@ def _matrix(sums: np.ndarray) -> np.ndarray:
 
 
 def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
-    return np.divide(
-        numerator,
-        denominator,
-        out=np.full(np.shape(numerator), np.nan),
-        where=denominator > 0,
-    )
+    out = np.full(np.shape(numerator), np.nan)
+    return np.asarray(np.divide(numerator, denominator, out=out, where=denominator > 0))
 
 
 def macro_f1(sums: np.ndarray) -> np.ndarray:
@@ -94,12 +92,17 @@ def macro_f1(sums: np.ndarray) -> np.ndarray:
     return _ratio(f1.sum(-1), (size > 0).sum(-1).astype(float))
 
 
+def _true_rows(sums: np.ndarray) -> np.ndarray:
+    return np.asarray(_matrix(sums).sum(-1))
+
+
 THREE_WAY = Metric(
     "three_way_macro_f1",
     "Three-way macro-F1",
     "negative, neutral, positive, weighted alike",
     _three_way_cells,
     macro_f1,
+    classes=_true_rows,
 )
 POLARITY = Metric(
     "polarity_macro_f1",
@@ -108,6 +111,7 @@ POLARITY = Metric(
     _polarity_cells,
     macro_f1,
     lambda truth: truth != NEUTRAL,
+    classes=_true_rows,
 )
 ACCURACY = Metric(
     "accuracy",
@@ -186,8 +190,7 @@ LOG_LOSS = Metric(
     "nats, 0 best; ln 3 = 1.099 says nothing",
     _mean_of(_surprise),
     _mean,
-    scale="positive",
-    top=float(-np.log(EPSILON)),
+    scale=Scale("positive", float(-np.log(EPSILON))),
     higher_is_better=False,
 )
 #: Brier 1950, summed over classes: 0 best, 2 worst.
@@ -197,7 +200,7 @@ BRIER = Metric(
     "0 best, 2 worst",
     _mean_of(_squared_distance),
     _mean,
-    top=2.0,
+    scale=Scale("share", 2.0),
     higher_is_better=False,
 )
 
@@ -235,7 +238,7 @@ def calibration_error(edges: np.ndarray) -> Metric:
         "root mean square gap between confidence and accuracy, debiased",
         lambda truth, probabilities: _bin_sums(truth, probabilities, edges),
         value,
-        scale="difference",
+        scale=Scale("difference"),
         higher_is_better=False,
         shown=lambda squared: max(squared, 0.0) ** 0.5,
     )
@@ -272,7 +275,7 @@ def reliability(truth: np.ndarray, probabilities: np.ndarray) -> list[Calibratio
 
 #: What the report draws for every system and the summary names first, in this order.
 HEADLINES = (POLARITY, THREE_WAY, ACCURACY)
-#: What claims of a probability are judged by.
-PROBABILITY = (LOG_LOSS, BRIER)
+#: What claims of a probability are judged by; the bins of the first are each system's own.
+PROBABILITY = (calibration_error(np.zeros(0)), BRIER, LOG_LOSS)
 #: A gate's bar may be set on any of these; differences between systems are taken in them.
 GATED = (THREE_WAY, POLARITY)

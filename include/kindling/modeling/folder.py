@@ -16,6 +16,8 @@ from safetensors import SafetensorError
 from kindling.errors import DataError
 
 CONFIG, MANIFEST = "config.json", "manifest.json"
+#: Folder of the night's baseline within the folder of its model.
+BASELINE = "baseline"
 
 
 def seal(folder: Path) -> None:

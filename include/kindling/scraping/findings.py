@@ -4,7 +4,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Literal
 
-Method = Literal["json-ld", "microdata", "rdfa", "embedded", "css", "induced"]
+#: "file": not a page at all, but a row of a table.
+Method = Literal["json-ld", "microdata", "rdfa", "embedded", "css", "induced", "file"]
 
 
 @dataclass(frozen=True)

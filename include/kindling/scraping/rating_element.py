@@ -52,6 +52,25 @@ def rating_of(node: LexborNode, around: LexborNode | None = None) -> Rating | No
     return Rating(found.value, best, best_stated=stated)
 
 
+def verified_rating(
+    node: LexborNode, around: LexborNode | None = None
+) -> Rating | None:
+    """The element's rating where two witnesses agree and none objects; None otherwise.
+
+    Witnesses are its words, its labels, what is drawn (class names, widths, icons), and the scale that one
+    of them states: "4 out of 5" and five icons say themselves what they are on.
+    """
+    readings = [parse_rating(_words(node)), _labelled(node), _drawn(node)]
+    stated = [one for one in readings if one is not None]
+    shares = {round(one.value / (one.best or 5.0), 1) for one in stated}
+    if not stated or len(shares) > 1:
+        return None
+    found = next((one for one in stated if one.best is not None), stated[0])
+    if found.best is None and around is not None:
+        found = rating_of(node, around) or found
+    return found if len(stated) > 1 or found.best is not None else None
+
+
 def _behind(node: LexborNode, around: LexborNode) -> str:
     """The words of `around` that follow the element; empty where the element is none of its own."""
     inside = {one.mem_id for one in node.traverse(include_text=True)}

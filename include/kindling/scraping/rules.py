@@ -7,9 +7,13 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from kindling.scraping.findings import FoundProduct, FoundReview, Links
 from kindling.scraping.mapping import LinkRules, Mapping, ReviewRules, Rule
-from kindling.scraping.rating import parse_rating
+from kindling.scraping.rating import Rating, parse_rating
+from kindling.scraping.rating_element import verified_rating
 from kindling.scraping.text import shown_text
 from kindling.scraping.urls import absolute, same_site
+
+#: The name of a layout that was found by its structure.
+INDUCED = "induced"
 
 
 def products(tree: LexborHTMLParser, mapping: Mapping, url: str) -> FoundProduct | None:
@@ -89,7 +93,7 @@ def value_of(item: LexborNode, rule: Rule | None) -> str:
     """The field's text, empty where the rule finds nothing."""
     if rule is None:
         return ""
-    node = next(iter(_found(item, rule)), None)
+    node = _first(item, rule)
     if node is None:
         return ""
     value = (node.attributes.get(rule.attr) or "") if rule.attr else shown_text(node)
@@ -102,7 +106,8 @@ def value_of(item: LexborNode, rule: Rule | None) -> str:
 def _review(
     item: LexborNode, rules: ReviewRules, mapping: Mapping, url: str
 ) -> FoundReview:
-    rating = parse_rating(value_of(item, rules.rating))
+    rating = _rating(item, rules)
+    induced = rules.name == INDUCED
     return FoundReview(
         review_id=value_of(item, rules.review_id),
         title=value_of(item, rules.title),
@@ -112,9 +117,17 @@ def _review(
         author=value_of(item, rules.author),
         published=value_of(item, rules.published),
         photo_url=next(iter(_all(item, rules.photo, url)), ""),
-        method="css",
+        method="induced" if induced else "css",
         extractor=f"css:{mapping.label}/{rules.name}",
     )
+
+
+def _rating(item: LexborNode, rules: ReviewRules) -> Rating | None:
+    """What the rule's element states; a rule that nobody has looked at needs two witnesses."""
+    if rules.name != INDUCED:
+        return parse_rating(value_of(item, rules.rating))
+    node = _first(item, rules.rating)
+    return verified_rating(node, item) if node is not None else None
 
 
 def _page_value(tree: LexborHTMLParser, rule: Rule | None) -> str:
@@ -130,6 +143,16 @@ def _all(item: LexborNode, rule: Rule | None, url: str) -> tuple[str, ...]:
         for node in _found(item, rule)
     )
     return tuple(dict.fromkeys(one for one in found if one and one != url))
+
+
+def _first(item: LexborNode, rule: Rule) -> LexborNode | None:
+    if not rule.css:
+        return item
+    for css in rule.css:
+        node = item.css_first(css)
+        if node is not None:
+            return node
+    return None
 
 
 def _found(item: LexborNode, rule: Rule) -> list[LexborNode]:

@@ -258,6 +258,8 @@ def _pages(found: "Crawl") -> list[Page]:
 
 def _figures(collected: _Collected, rows: "Rows") -> dict[str, Any]:
     """Counts and rates of one crawl; none is an estimate of anything beyond it."""
+    from kindling.scraping.rows import languages
+
     pages = collected.crawl.pages
     stated = {
         page.extraction.product.product_id: page.extraction.product.stated_reviews or 0
@@ -277,8 +279,9 @@ def _figures(collected: _Collected, rows: "Rows") -> dict[str, Any]:
         "cross_checks": sum(page.extraction.checked for page in pages),
         "cross_check_conflicts": sum(len(page.extraction.conflicts) for page in pages),
         "personal_data_masked": {
-            kind: rows.masked[kind] for kind in ("email", "phone", "card")
+            kind: rows.masked[kind] for kind in ("email", "phone", "card", "iban")
         },
+        "languages": dict(languages(rows.reviews).most_common()),
         "robots_disallowed": reasons["robots_disallowed"],
         "ai_opt_outs": reasons["ai_opt_out"],
         "products_not_reached": len(collected.crawl.unreached),

@@ -11,8 +11,10 @@ from kindling.dedupe.placement import Membership
 from kindling.dedupe.split import Shares
 from kindling.errors import DataError
 from kindling.ports.objects import ObjectStore
+from kindling.ports.standing import StandingStore
 from kindling.recipe import DedupeConfig
 from kindling.stages.contract import Context, Outcome
+from kindling.stages.membership import remember, remembered
 from kindling.stages.view import Unsplit
 
 
@@ -21,6 +23,8 @@ class Needs(Protocol):
 
     unsplit: Unsplit
     objects: ObjectStore
+    #: Remembers which rows are golden, from the first night that said so.
+    standing: StandingStore
 
 
 def run(config: DedupeConfig, context: Context, needs: Needs) -> Outcome:
@@ -35,8 +39,15 @@ def run(config: DedupeConfig, context: Context, needs: Needs) -> Outcome:
         photo.photo_id: perceptual_hash(photo.photo_id, needs.objects.get(photo.uri))
         for photo in photos
     }
-    decided = decide(
-        Scraped(reviews, photos, hashes), config, context.niche, Membership()
+    known = remembered(needs.standing, context.recipe.name, context.run_id)
+    scraped = Scraped(reviews, photos, hashes)
+    decided = decide(scraped, config, context.niche, known)
+    remember(
+        needs.standing,
+        context.recipe.name,
+        context.run_id,
+        known,
+        decided.membership,
     )
     return Outcome(
         rows_in=len(reviews),

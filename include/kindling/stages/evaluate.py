@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -16,18 +16,21 @@ from kindling.catalog import STAGE_NAMES
 from kindling.errors import DataError
 from kindling.evaluation.controls import Latency, latency
 from kindling.evaluation.evaluator import Answers, Evaluation, evaluate
-from kindling.evaluation.report import Coverage, Provenance, render
+from kindling.evaluation.figures import EvaluationFigures
+from kindling.evaluation.gate import judge
+from kindling.evaluation.report import Coverage, Provenance, Surroundings, render
+from kindling.evaluation.verdict import Evidence, Rules, Verdict
 from kindling.extensions import load_classifier
 from kindling.measure.intervals import METHOD as INTERVALS
 from kindling.modeling.device import set_threads
+from kindling.modeling.folder import BASELINE
 from kindling.observe.lineage import code_sha256
 from kindling.ports.classifier import Classifier
 from kindling.ports.objects import ObjectStore
 from kindling.ports.registry import ModelRegistry, ModelVersion
-from kindling.recipe import EvaluateConfig
+from kindling.recipe import EvaluateConfig, PromoteConfig
 from kindling.records import Example, StageReport
 from kindling.stages.contract import Context, Outcome
-from kindling.stages.train import BASELINE
 from kindling.stages.view import Holdout, RunView
 
 LATENCY_REQUESTS = 40
@@ -68,7 +71,8 @@ def run(config: EvaluateConfig, context: Context, needs: Needs) -> Outcome:
     champion = needs.registry.champion()
     other = champion if champion and champion.version != candidate.version else None
     measured = _measure(golden, candidate, other, config, context, needs)
-    figures = _figures(measured, candidate, other)
+    found = _handed_on(measured, candidate, other)
+    figures = found.to_dict()
     needs.registry.log_metrics(
         candidate.version,
         {
@@ -79,11 +83,10 @@ def run(config: EvaluateConfig, context: Context, needs: Needs) -> Outcome:
     provenance = _provenance(config, context, measured, candidate, other)
     html = render(
         measured.evaluation,
+        _verdict(context.recipe.promote, found),
         provenance,
         golden,
-        measured.latencies,
-        _pipeline(needs.view),
-        _coverage(needs.view),
+        Surroundings(measured.latencies, _pipeline(needs.view), _coverage(needs.view)),
     )
     content = json.dumps(
         {
@@ -111,6 +114,22 @@ def run(config: EvaluateConfig, context: Context, needs: Needs) -> Outcome:
             "registry": needs.registry.name,
         },
     )
+
+
+def _handed_on(
+    measured: _Measured, candidate: ModelVersion, champion: ModelVersion | None
+) -> EvaluationFigures:
+    return EvaluationFigures.of(
+        measured.evaluation,
+        candidate.version,
+        champion.version if champion else None,
+        measured.latencies,
+    )
+
+
+def _verdict(rules: PromoteConfig, found: EvaluationFigures) -> Verdict:
+    """What `promote` will say, unless the champion changes in between."""
+    return judge(Rules(**rules.model_dump(exclude={"provisional"})), Evidence.of(found, rules.metric))
 
 
 def _provenance(
@@ -228,42 +247,6 @@ def _latencies(
         for name, some in requests.items()
         if some
     }
-
-
-def _figures(
-    measured: _Measured, candidate: ModelVersion, champion: ModelVersion | None
-) -> dict[str, Any]:
-    """What the gate and the summary read; the slices stand in figures.json."""
-    found = measured.evaluation
-    figures: dict[str, Any] = {
-        "candidate_version": candidate.version,
-        "champion_version": champion.version if champion else None,
-        "golden_rows": found.rows,
-        "golden_products": found.products,
-        "golden_photos": found.photos,
-        "data_sha256": found.data_sha256,
-        **found.systems["candidate"],
-    }
-    for name in ("baseline", "champion"):
-        figures |= {
-            f"{name}_{metric}": figure
-            for metric, figure in found.systems.get(name, {}).items()
-        }
-    for name, by_metric in found.differences.items():
-        figures |= {
-            f"{metric}_minus_{name}": figure for metric, figure in by_metric.items()
-        }
-    if found.photo:
-        figures |= {
-            f"photo_{name}": figure for name, figure in vars(found.photo).items()
-        }
-    figures["worse_slices"] = [
-        f"{one.group}: {one.name}" for one in found.slices if one.worse
-    ]
-    figures |= {
-        f"latency_ms_{name}": asdict(one) for name, one in measured.latencies.items()
-    }
-    return figures
 
 
 def _pipeline(view: RunView) -> list[StageReport]:

@@ -19,6 +19,7 @@ from kindling.measure.metrics import POLARITY, THREE_WAY
 from kindling.measure.sample import Sample
 from kindling.modeling import tfidf
 from kindling.modeling.device import set_threads
+from kindling.modeling.folder import BASELINE
 from kindling.observe.lineage import sha256_of
 from kindling.ports.classifier import Trained, TrainingData, TrainingTools
 from kindling.ports.objects import ObjectStore
@@ -29,7 +30,6 @@ from kindling.stages.contract import Context, Outcome
 from kindling.stages.view import RunView
 
 #: Where the baseline lies within a model folder.
-BASELINE = "baseline"
 
 log = logging.getLogger(__name__)
 

@@ -79,6 +79,7 @@ class Prompted:
         self._reviews = sorted(material.reviews, key=lambda review: review.review_id)
         self._tone = ToneModel.fit(self._reviews)
         self._vocabulary = learn(self._reviews, material.products)
+        self._spent: BudgetSpent | None = None
         self._aspects = options.aspects or _aspects(self._reviews, material.seed)
 
     @property
@@ -107,12 +108,21 @@ class Prompted:
         briefs = self._briefs(cell, count, rng)
         shown = [self._examples(cell, rng) for _ in briefs]
         seeds = rng.integers(2**31, size=count).tolist()
+        if self._spent:
+            raise self._spent
         with ThreadPoolExecutor(self._options.concurrency) as pool:
             made = list(pool.map(self._affordable, briefs, shown, seeds))
-        drafts = [one for one in made if isinstance(one, Draft)]
-        spent = [one for one in made if isinstance(one, BudgetSpent)]
-        if spent and not drafts:
-            raise spent[0]
+        drafts = []
+        for number, one in enumerate(made):
+            if isinstance(one, BudgetSpent) and not self._spent:
+                # Refused while others were under way at their highest price; now they are settled.
+                one = self._affordable(briefs[number], shown[number], seeds[number])
+            if isinstance(one, BudgetSpent):
+                self._spent = self._spent or one
+            else:
+                drafts.append(one)
+        if self._spent and not drafts:
+            raise self._spent
         return drafts
 
     def fault(self, cell: Cell, draft: Draft) -> tuple[str, str]:

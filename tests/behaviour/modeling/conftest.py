@@ -3,6 +3,7 @@
 import io
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -216,6 +217,7 @@ class FolderRegistry:
         self._root = root
         self._versions: list[ModelVersion] = []
         self._champion: str | None = None
+        self._provisional: str | None = None
         self.metrics: dict[str, dict[str, float]] = {}
         self.params: dict[str, Mapping[str, Any]] = {}
 
@@ -248,6 +250,15 @@ class FolderRegistry:
 
     def promote(self, version: str) -> None:
         self._champion = version
+
+    def serve_provisionally(self, version: str) -> None:
+        self._provisional = version
+
+    def serving(self) -> ModelVersion | None:
+        for one in self._versions:
+            if self._champion is None and one.version == self._provisional:
+                return replace(one, provisional=True)
+        return self.champion()
 
     def download(self, version: str, into: Path) -> Path:
         return Path(shutil.copytree(self._root / version, into / version))

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from kindling.errors import DataError
+from kindling.evaluation.figures import EvaluationFigures
 from kindling.recipe import EvaluateConfig, PromoteConfig, Recipe, TrainConfig
 from kindling.records import (
     ChallengeVerdict,
@@ -158,15 +159,17 @@ def test_a_night_from_rows_to_champion(needs: Any) -> None:
         and trained.figures["rows"]["train/synthetic/negative"] > 0
     )
     assert set(needs.registry.params["1"]) >= {"epochs", "seed", "recipe"}
-    figure = evaluated.figures["three_way_macro_f1"]
+    figures = EvaluationFigures.from_dict(evaluated.figures)
+    figure = figures.systems["candidate"]["three_way_macro_f1"]
     assert (
         isinstance(figure, Estimate)
         and figure.n == evaluated.rows_in == 150
         and figure.value > 0.6
     )
     assert (
-        evaluated.figures["golden_photos"] > 30
-        and evaluated.figures["photo_log_loss_gain"].low > 0
+        figures.golden_photos > 30
+        and figures.photo is not None
+        and figures.photo.log_loss_gain.low > 0
     )
     assert needs.registry.metrics["1"]["golden_three_way_macro_f1"] == figure.value
     assert promoted.figures["promoted"], promoted.figures["reasons"]
@@ -202,7 +205,8 @@ def test_a_second_training_is_the_same_model_and_is_compared_with_the_first(
         needs.registry._root / version / "manifest.json" for version in ("1", "2")
     )
     assert old.read_bytes() == new.read_bytes()
-    difference = evaluated.figures["three_way_macro_f1_minus_champion"]
+    figures = EvaluationFigures.from_dict(evaluated.figures)
+    difference = figures.differences["champion"]["three_way_macro_f1"]
     assert (difference.value, difference.low, difference.high) == (0, 0, 0)
     assert promoted.figures["promoted"] and promoted.figures["previous_champion"] == "1"
 
@@ -267,6 +271,27 @@ def test_a_model_below_the_bar_leaves_the_alias(needs: Any) -> None:
     assert promoted.rows_out == 0
 
 
+def test_a_first_night_that_passes_nothing_serves_provisionally_until_one_passes(
+    needs: Any,
+) -> None:
+    strict = PROMOTE.model_copy(update={"bar": 0.999})
+    _, _, promoted = night(needs, strict)
+    assert promoted.figures["provisional"] and not promoted.figures["promoted"]
+    assert needs.registry.serving().version == promoted.figures["serving_version"]
+    assert needs.registry.champion() is None
+    passed = promote.run(PROMOTE, CONTEXT, needs)
+    assert passed.figures["promoted"] and not passed.figures["provisional"]
+    assert not needs.registry.serving().provisional
+
+
+def test_a_recipe_may_forbid_a_provisional_model(needs: Any) -> None:
+    _, _, promoted = night(
+        needs, PROMOTE.model_copy(update={"bar": 0.999, "provisional": False})
+    )
+    assert needs.registry.serving() is None
+    assert promoted.figures["serving_version"] is None
+
+
 def test_a_champion_that_changed_after_the_evaluation_stops_the_promotion(
     needs: Any,
 ) -> None:
@@ -309,4 +334,5 @@ def test_the_figures_are_those_of_the_served_model(needs: Any, tmp_path) -> None
             for said, one in zip(found.sentiments, golden, strict=True)
         ]
     )
-    assert evaluated.figures["accuracy"].value == pytest.approx(right)
+    figures = EvaluationFigures.from_dict(evaluated.figures)
+    assert figures.systems["candidate"]["accuracy"].value == pytest.approx(right)

@@ -6,6 +6,7 @@
 """
 
 import json
+import logging
 import os
 import sys
 import time
@@ -30,7 +31,7 @@ class FolderRegistry:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def champion(self) -> ModelVersion | None:
+    def serving(self) -> ModelVersion | None:
         path = self._folder / "champion.json"
         return ModelVersion(**json.loads(path.read_text())) if path.exists() else None
 
@@ -69,6 +70,21 @@ def tiny_model(folder: Path, seed: int, with_image: bool = True) -> None:
     image = ImageClassifier.fresh(32, 3, 4, seed) if with_image else None
     fusion = Fusion(1.5, 1.2, 1.0, 1.0, (0.0, 0.0, 0.0), "naive-bayes", 0)
     CompactModel(text, image, fusion, "tiny", 32).save(folder)
+
+
+def full_model(folder: Path, seed: int) -> None:
+    """Save a model of the size that serves: MiniLM and both towers, a head that knows nothing."""
+    from kindling.modeling.fusion import Fusion
+    from kindling.modeling.image_tower import ImageClassifier
+    from kindling.modeling.model import SentimentModel
+    from kindling.modeling.text_tower import TextClassifier
+
+    from kindling.modeling import pretrained
+
+    text = TextClassifier.fresh(pretrained.locate(None)[0], 3, 128, seed)
+    image = ImageClassifier.fresh(224, 3, 4, seed)
+    fusion = Fusion(1.5, 1.2, 1.0, 1.0, (0.0, 0.0, 0.0), "naive-bayes", 0)
+    SentimentModel(text, image, fusion, "minilm", 128).save(folder)
 
 
 def fill(
@@ -136,7 +152,7 @@ class Instant:
     def __init__(self) -> None:
         from kindling.serving.predictor import Predictor
 
-        self.predictor = Predictor(Constant(), "0", False, None)
+        self.predictor = Predictor(Constant(), "0", False, False, None)
 
     def named(self) -> dict[str, Any]:
         return {}
@@ -176,6 +192,8 @@ def main(kind: str, port: str, folder: str, database_url: str) -> int:
         tuple(os.environ.get("TINY_IMAGE_HOSTS", "").split(",")),
         partial(open_standing, Path(folder) / "feedback.jsonl"),
     )
+    if keys:
+        logging.basicConfig(level=logging.INFO)
     rules = Rules(KeyRing(Path(keys)) if keys else None, log=bool(keys))
     try:
         return run(opener, front, rules, "127.0.0.1", int(port))

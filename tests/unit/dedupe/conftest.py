@@ -16,7 +16,7 @@ from kindling.recipe import DedupeConfig, Recipe
 from kindling.records import Photo, Review, StageReport
 from kindling.stages.contract import Context
 from kindling.stages.view import Unsplit
-from kindling.stores.memory import MemoryRows
+from kindling.stores.memory import MemoryRows, MemoryStanding
 
 NOUNS = [
     "kettle",
@@ -139,6 +139,8 @@ def run_dedupe() -> Callable[..., object]:
         rows: list,
         niche: tuple[str, ...] = (),
         known: Membership | None = None,
+        standing: MemoryStanding | None = None,
+        night: str = "run",
         **fields: object,
     ):
         store = MemoryRows()
@@ -155,6 +157,7 @@ def run_dedupe() -> Callable[..., object]:
         needs = SimpleNamespace(
             unsplit=unsplit,
             objects=SimpleNamespace(get=lambda uri: Path(uri).read_bytes()),
+            standing=MemoryStanding() if standing is None else standing,
         )
         recipe = Recipe(
             name="test",
@@ -162,6 +165,6 @@ def run_dedupe() -> Callable[..., object]:
             sources=({"kind": "shop", "catalogue": "bundled-smoke"},),
             dedupe=config,
         )
-        return dedupe.run(config, Context("run", recipe, niche, 10, 1), needs)
+        return dedupe.run(config, Context(night, recipe, niche, 10, 1), needs)
 
     return go

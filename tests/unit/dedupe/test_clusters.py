@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kindling.dedupe.clusters import Clustering, Rules, cluster
+from kindling.dedupe.clusters import Clustering, Rules, cluster, sign
 from kindling.dedupe.leaders import LeaderIndex
 from kindling.records import Review
 
@@ -246,7 +246,8 @@ def test_incremental_equals_full_rebuild(rows: list[Review], seen: list[int]) ->
     members, apart = [], []
     for night in range(4):
         batch = [row for row in rows if nights[row.review_id] == night]
-        step = cluster(batch, RULES, leaders=index.candidates(batch))
+        signed = sign(batch, RULES)
+        step = cluster(batch, RULES, None, index.candidates(batch, signed), signed)
         index = index.extended(step.leaders)
         members += step.members
         apart += step.apart

@@ -10,9 +10,9 @@ from typing import Any
 from kindling.errors import ConfigurationError, DataError
 from kindling.ports.source import Haul, SourceTools
 from kindling.records import Photo, Rejection, Review
+from kindling.scraping.language import language_of
 from kindling.sources.files import Options, tables, values
 from kindling.sources.files.columns import Columns, recognise
-from kindling.sources.files.language import language_of
 from kindling.sources.files.lines import Unreadable
 from kindling.sources.files.names import shape_of
 from kindling.sources.files.photos import gather, is_address
@@ -25,6 +25,7 @@ from kindling.sources.files.rows import (
     by_review,
     products_of,
     read,
+    settle_ids,
 )
 
 #: Rows that columns, scales and the order of dates are told from.
@@ -100,7 +101,7 @@ class Files:
                 "products_named": survey.named_products,
                 "photos_named": len(wanted),
                 "photos_stored": len(stored),
-                "dates": survey.rows.dates,
+                "dates": sum(bool(one.published) for one in reviews),
                 "languages": dict(survey.languages.most_common()),
                 "personal_data_masked": dict(sorted(survey.rows.masked.items())),
             },
@@ -126,6 +127,7 @@ class Files:
                     survey.rows,
                     self.options.max_rows,
                 )
+        settle_ids(survey.rows)
         self._tell_languages(survey)
         self._identify(survey)
         return survey
@@ -231,7 +233,7 @@ class Files:
     def _with_photo(
         self, review: Review, survey: Survey, stored: Mapping[str, Any]
     ) -> Review:
-        names = survey.rows.pictures.get(review.review_id, [])
+        names = survey.rows.pictures.get(review.source_url, [])
         photo = next((stored[name] for name in names if name in stored), None)
         return replace(review, photo_id=photo.photo_id) if photo else review
 
@@ -267,7 +269,7 @@ def _shapes(survey: Survey) -> str:
 
 def _wanted(survey: Survey, limit: int) -> list[str]:
     """Names of the pictures, each review's first one before any second one."""
-    lists = [survey.rows.pictures.get(one.review_id, []) for one in survey.reviews]
+    lists = [survey.rows.pictures.get(one.source_url, []) for one in survey.reviews]
     firsts = dict.fromkeys(names[0] for names in lists if names)
     addresses = [name for name in firsts if is_address(name)]
     return [name for name in firsts if not is_address(name)] + addresses[:limit]

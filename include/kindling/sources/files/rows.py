@@ -1,22 +1,27 @@
 """Rows of tables as products and reviews: one a key, everything else with its line and reason."""
 
-import hashlib
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from kindling.records import Product, Rejection, Review
-from kindling.scraping.clean import mask_personal_data, normalise
+from kindling.scraping.clean import normalise
+from kindling.scraping.findings import FoundReview
+from kindling.scraping.identity import Candidate, settle
+from kindling.scraping.rows import Place, review_of
 from kindling.sources.files import values
 from kindling.sources.files.columns import Columns
 from kindling.sources.files.lines import Refused
 from kindling.sources.files.tables import Row
 
 Identity = Literal["column", "file", "review"]
-_LETTER = re.compile(r"\w")
-_MAX_TEXT = 20_000
+#: A language that orders day and month as the column does.
+_ORDERED: dict[values.DateOrder, str] = {
+    "day first": "en-gb",
+    "month first": "en-us",
+    "unknown": "",
+}
 
 
 @dataclass(frozen=True)
@@ -51,11 +56,12 @@ class Rows:
     found: int = 0
     products: dict[str, Product] = field(default_factory=dict)
     reviews: dict[str, Review] = field(default_factory=dict)
-    #: Review id -> names of its pictures, in the order of the cell.
+    #: Address of the row -> names of its pictures, in the order of the cell.
     pictures: dict[str, list[str]] = field(default_factory=dict)
     rejections: list[Rejection] = field(default_factory=list)
+    #: Usable reviews before their ids are settled.
+    candidates: list[Candidate] = field(default_factory=list)
     masked: Counter[str] = field(default_factory=Counter)
-    dates: int = 0
 
     def refuse(self, file: str, number: int, reason: str, detail: str = "") -> None:
         self.rejections.append(Rejection(f"{file}:{number}", reason, detail[:500]))
@@ -104,56 +110,44 @@ def read(
 
 def _add(row: Row, reading: Reading, known: Mapping[str, Known], into: Rows) -> None:
     cell = _cells(row, reading)
-    title, body = values.text_of(cell("title")), values.text_of(cell("body"))
-    if len(title) + len(body) > _MAX_TEXT:
-        into.refuse(
-            reading.file,
-            row.number,
-            "text_too_long",
-            f"{len(title) + len(body):,} characters, at most {_MAX_TEXT:,} are read",
-        )
-        return
-    title, body = normalise(title), normalise(body)
-    if not _LETTER.search(title + body):
-        into.refuse(reading.file, row.number, "empty_text")
-        return
     stars = values.stars_of(cell("stars"), reading.best, reading.named_stars)
-    if stars is None:
-        stated = values.text_of(cell("stars"))
-        reason = "rating_unreadable" if stated else "no_rating"
-        into.refuse(reading.file, row.number, reason, stated[:80])
+    stated_stars = values.text_of(cell("stars"))
+    if stars is None and stated_stars:
+        into.refuse(reading.file, row.number, "rating_unreadable", stated_stars[:80])
         return
     product = _product(cell, reading, known)
-    native = _short(cell("id"))
-    review_id = f"{product.product_id}/{native or _content(title, body)}"
-    if review_id in into.reviews:
-        reason = "duplicate_id" if native else "duplicate_row"
-        into.refuse(
-            reading.file,
-            row.number,
-            reason,
-            f"the same review is in {_line_of(into.reviews[review_id])}",
-        )
-        return
-    into.products.setdefault(product.product_id, product)
-    clean = [mask_personal_data(text) for text in (title, body)]
-    into.masked.update(clean[0].counts + clean[1].counts)
-    published = values.date_of(cell("date"), reading.order)
-    into.dates += bool(published)
-    into.pictures[review_id] = values.photos_of(cell("photo"))
-    into.reviews[review_id] = Review(
-        review_id=review_id,
+    where = f"file:{reading.file.replace('#', '_')}#{row.number}"
+    stated = FoundReview(
+        method="file",
+        review_id=_short(cell("id")),
+        title=values.text_of(cell("title")),
+        body=values.text_of(cell("body")),
+        rating=stars,
+        published=values.text_of(cell("date")),
+        extractor=reading.kind,
+    )
+    place = Place(
+        row_id=f"{reading.file}:{row.number}",
         product_id=product.product_id,
         category=product.category,
-        title=clean[0].text,
-        body=clean[1].text,
-        rating=stars,
-        origin="scraped",
-        source_url=f"file:{reading.file.replace('#', '_')}#{row.number}",
+        source_url=where,
         page_sha256=reading.sha256,
-        extractor=reading.kind,
-        published=published,
+        language=_ORDERED[reading.order],
     )
+    result = review_of(stated, place, into.masked)
+    if isinstance(result, Rejection):
+        into.rejections.append(result)
+        return
+    into.products.setdefault(product.product_id, product)
+    into.pictures[where] = values.photos_of(cell("photo"))
+    into.candidates.append(Candidate(result, place.row_id))
+
+
+def settle_ids(rows: Rows) -> None:
+    """Give every review an id that no other has, and refuse the second of two that are one."""
+    reviews, duplicates = settle(rows.candidates)
+    rows.reviews = {review.review_id: review for review in reviews}
+    rows.rejections += duplicates
 
 
 def _product(cell: Any, reading: Reading, known: Mapping[str, Known]) -> Product:
@@ -203,10 +197,6 @@ def _short(cell: Any) -> str:
     if isinstance(cell, float) and cell.is_integer():
         cell = int(cell)  # Spreadsheets and pandas make 1078.0 of an id.
     return normalise(values.text_of(cell)[:1000])[:200]
-
-
-def _content(title: str, body: str) -> str:
-    return hashlib.sha256(f"{title}\n{body}".encode()).hexdigest()[:16]
 
 
 def _line_of(review: Review) -> str:

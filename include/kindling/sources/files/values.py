@@ -4,8 +4,6 @@ import json
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, date, datetime
-from functools import lru_cache
 from typing import Any, Literal
 
 from kindling.scraping.rating import parse_rating, stars
@@ -70,10 +68,13 @@ def _between(text: str) -> str:
 
 
 def best_of(cells: Iterable[Any]) -> float | None:
-    """Full marks of a column of bare numbers: 10 or 100 where many lie above 5, else unstated."""
+    """Full marks of a column of bare numbers: 10 or 100 where many lie above 5, else unstated.
+
+    A few above 5 are mistakes in a column of stars, and are refused as such.
+    """
     numbers = [value for value in map(_bare, cells) if value is not None]
     above = sum(value > 5 for value in numbers)
-    if not numbers or above < 0.05 * len(numbers):
+    if above < max(3, 0.2 * len(numbers)):
         return None
     tens = sum(value <= 10 for value in numbers)
     return 10.0 if tens >= 0.95 * len(numbers) else 100.0
@@ -97,44 +98,6 @@ def order_of(cells: Iterable[Any]) -> DateOrder:
     return "day first" if firsts and dotted else "unknown"
 
 
-def date_of(cell: Any, order: DateOrder = "unknown") -> str:
-    """The day as ISO 8601; empty where there is none or where it could be another."""
-    if isinstance(cell, datetime | date):
-        return cell.isoformat()[:10]
-    text = text_of(cell)
-    if re.fullmatch(r"\d{9,13}(?:\.\d+)?", text):
-        seconds = float(text) / (1000 if len(text.split(".")[0]) > 10 else 1)
-        return datetime.fromtimestamp(seconds, UTC).date().isoformat()
-    match = _NUMERIC_DATE.match(text)
-    if match is None:
-        return _spelt(text[:60]) if text else ""
-    first, second, third = match.groups()
-    if len(first) == 4:
-        return _day(first, second, third)
-    if order == "unknown" and int(first) <= 12 and int(second) <= 12:
-        return _day(third, second, first) if first == second else ""
-    month_first = order == "month first" or int(second) > 12
-    return _day(third, *((first, second) if month_first else (second, first)))
-
-
-def _day(year: str, month: str, day: str) -> str:
-    whole = int(year) + (2000 if len(year) == 2 else 0)
-    try:
-        return date(whole, int(month), int(day)).isoformat()
-    except ValueError:
-        return ""
-
-
-@lru_cache(maxsize=20_000)
-def _spelt(text: str) -> str:
-    """A date with a month's name, in whatever language."""
-    import dateparser
-
-    wanted = ["day", "month", "year"]
-    found = dateparser.parse(text, settings={"REQUIRE_PARTS": wanted})
-    return found.date().isoformat() if found else ""
-
-
 def category_of(cell: Any) -> str:
     """The narrowest name of a category cell: the last of a list or of a path such as `A > B`."""
     cell = _as_list(cell)
@@ -155,7 +118,7 @@ def photos_of(cell: Any) -> list[str]:
         found = [address for one in cell for address in photos_of(one)]
         return list(dict.fromkeys(found))
     text = text_of(cell)
-    urls = [url.rstrip(",;)]") for url in re.split(r"[,;](?=https?://)", text)]
+    urls = [url.rstrip(",;)]") for url in re.split(r"[,;]\s*(?=https?://)", text)]
     addresses = [
         match[0] for url in urls for match in [_URL.match(url.strip())] if match
     ]
