@@ -354,6 +354,14 @@ def test_an_absent_sentiment_is_named_before_training(
         fit_model(polar, *rows[1:], tiny, tools(seed=1))
 
 
+def test_texts_that_are_all_cut_are_found_before_training(
+    rows: Rows, tools, tiny: Options
+) -> None:
+    short = tiny.model_copy(update={"max_tokens": 8})
+    with pytest.raises(DataError, match=r"all 240 rows were cut at 8 tokens"):
+        fit_model(*rows, short, tools(seed=1))
+
+
 def test_equal_photos_are_found_before_training(
     rows: Rows, tools, tiny: Options
 ) -> None:

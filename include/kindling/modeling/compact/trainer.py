@@ -151,9 +151,9 @@ def _fit_text(
             logits = tower(*pad([tokens[row] for row in batch]))
         return sentiment_loss(logits.float(), reviews, batch, classes)
 
-    plan = length_bucketed_plan(
-        [len(row) for row in tokens], options.batch_size, options.epochs, tools.seed
-    )
+    lengths = [len(row) for row in tokens]
+    preflight.check_lengths("text tower", lengths, options.max_tokens)
+    plan = length_bucketed_plan(lengths, options.batch_size, options.epochs, tools.seed)
     preflight.check_gradient("text tower", tower.train(False), loss_of(plan[0]))
     preflight.check_sensitivity(
         "text tower",
