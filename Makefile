@@ -1,14 +1,18 @@
 # Every target makes .venv first where it is missing or the lock has changed.
-#   make run [RECIPE=smoke|demo|clothing] [DATA=folder] [NICHE=A,B] [TARGET_SIZE=n]
+#   make run [RECIPE=smoke|demo|clothing|mine.yaml] [DATA=folder] [NICHE=A,B] [TARGET_SIZE=n]
+#   make run DATA=reviews.csv|folder, or SHOP=https://…: the loop on reviews of your own
+#   make look DATA=…|SHOP=…: what is recognised in them, and the recipe that a run would use
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PYTHON := .venv/bin/python
-RECIPE ?= demo
+RECIPE ?=
 DATA ?=
+SHOP ?=
 NICHE ?=
 TARGET_SIZE ?=
 NAME ?=
-options = --recipe '$(RECIPE)' $(if $(DATA),--data '$(DATA)') $(if $(NICHE),--niche '$(NICHE)') $(if $(TARGET_SIZE),--target-size '$(TARGET_SIZE)')
+sources = $(if $(DATA),--data '$(DATA)') $(if $(SHOP),--shop '$(SHOP)')
+options = $(if $(RECIPE),--recipe '$(RECIPE)') $(sources) $(if $(NICHE),--niche '$(NICHE)') $(if $(TARGET_SIZE),--target-size '$(TARGET_SIZE)')
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,6 +28,9 @@ run: venv  ## the whole loop: shop, Airflow, eight stages, gate, one answer; the
 up: venv  ## Airflow UI, inference endpoint, MLflow UI, shop; left running
 	@exec $(PYTHON) -m kindling_local up $(options)
 
+look: venv  ## show what DATA=file|folder or SHOP=https://… holds, and write the recipe for it
+	@exec $(PYTHON) -m kindling_local look $(sources) $(if $(NICHE),--niche '$(NICHE)')
+
 down: venv  ## stop all of it
 	@exec $(PYTHON) -m kindling_local down
 
@@ -37,9 +44,15 @@ bench: venv  ## one benchmark: NAME=x [DATA=folder]; its last line is one JSON o
 	@test -n '$(NAME)' || { echo "NAME is missing; known:" $$(ls tests/bench | sed -n 's/\.py$$//p') >&2; exit 2; }
 	@$(PYTHON) tests/bench/$(NAME).py $(if $(DATA),--data '$(DATA)')
 
-lint: venv  ## ruff, Airflow's rules included
-	@.venv/bin/ruff check include dags plugins tests containers
-	@.venv/bin/ruff check --preview --select AIR dags include/kindling_airflow
+lint: venv  ## formatter, linter (Airflow's rules too) and type checker
+	@.venv/bin/ruff format --check --quiet include dags plugins tests containers || { echo "not formatted; run: make format" >&2; exit 1; }
+	@.venv/bin/ruff check --quiet include dags plugins tests containers
+	@.venv/bin/ruff check --quiet --preview --select AIR dags include/kindling_airflow
+	@.venv/bin/mypy --no-error-summary
+
+format: venv  ## lay the code out
+	@.venv/bin/ruff format --quiet include dags plugins tests containers
+	@.venv/bin/ruff check --quiet --fix include dags plugins tests containers
 
 lock:  ## requirements.txt anew from include/pyproject.toml
 	@.ci/lock
@@ -48,4 +61,4 @@ clean:  ## stop everything, then remove what runs have made (var/), not .venv
 	@[ ! -x $(PYTHON) ] || $(PYTHON) -m kindling_local down
 	@rm -rf var
 
-.PHONY: help venv run up down status test bench lint lock clean
+.PHONY: help venv run up look down status test bench lint format lock clean

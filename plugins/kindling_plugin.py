@@ -18,7 +18,7 @@ class KindlingPlugin(AirflowPlugin):
             "href": "/kindling/",
             "destination": "nav",
             "category": "browse",
-            "url_route": "data-health",
+            # No `url_route`: a tab of its own. Airflow would put it into a frame that may open nothing.
         },
         {
             "name": "Stage reports",

@@ -5,6 +5,7 @@ import signal
 import sys
 from pathlib import Path
 
+from shop.clothing.source import EXPECTED
 from shop.errors import BadInput
 from shop.kinds import KINDS, SEED, make
 from shop.reading import load
@@ -23,6 +24,11 @@ def _arguments() -> argparse.ArgumentParser:
         "--data", type=Path, help="folder of real data, read by --kind clothing only"
     )
     maker.add_argument("--seed", type=int, default=SEED)
+    checker = commands.add_parser(
+        "check", help="whether the data that a kind is made from is there"
+    )
+    checker.add_argument("--kind", required=True, choices=KINDS)
+    checker.add_argument("--data", type=Path)
     server = commands.add_parser(
         "serve", help="serve a catalogue folder over HTTP until SIGTERM or Ctrl-C"
     )
@@ -35,6 +41,17 @@ def _arguments() -> argparse.ArgumentParser:
     )
     server.add_argument("--host", default="127.0.0.1")
     return parser
+
+
+def _check(kind: str, data: Path | None) -> None:
+    """A look at names only: making takes long, and reads and checks what is in the files."""
+    if kind != "clothing":
+        return
+    if data is None:
+        raise BadInput(f"--kind clothing needs --data; {EXPECTED}")
+    for name in ("reviews.csv.gz", "photos.csv"):
+        if not (data / "clothing" / name).is_file():
+            raise BadInput(f"{data / 'clothing' / name} is missing; {EXPECTED}")
 
 
 def _make(arguments: argparse.Namespace) -> None:
@@ -55,6 +72,8 @@ def main(argv: list[str] | None = None) -> int:
     try:
         if arguments.command == "make":
             _make(arguments)
+        elif arguments.command == "check":
+            _check(arguments.kind, arguments.data)
         else:
             serve(load(arguments.catalogue), arguments.host, arguments.port)
     except BadInput as error:

@@ -36,6 +36,7 @@ STAGE_ENVIRONMENT = (
 SHARED_CODE = (
     "errors.py",
     "extensions.py",
+    "measure",
     "observe",
     "pictures.py",
     "ports",
@@ -87,8 +88,8 @@ STAGES: tuple[Stage, ...] = (
         "dedupe",
         "drop copies, cluster near-duplicates, split by product",
         after=("scrape",),
-        needs=("unsplit", "objects"),
-        code=("dedupe",),
+        needs=("unsplit", "objects", "standing"),
+        code=("dedupe", "stages/membership.py"),
         extras=("dedupe",),
         cpu=1,
         memory_gib=2,

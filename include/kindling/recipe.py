@@ -87,10 +87,9 @@ class DedupeConfig(_Frozen):
     photo_distance: int = Field(4, ge=0, le=16)
     golden_share: float = Field(0.15, gt=0, lt=0.5)
     validation_share: float = Field(0.12, gt=0, lt=0.5)
-    #: A shared photo joins product groups up to this share of all reviews; beyond, the photo is dropped.
+    #: A shared photo or text joins product groups up to this share of all reviews; beyond, what would
+    #: cross the golden border is dropped on the other side.
     group_cap: float = Field(0.05, gt=0, le=1)
-    #: With fewer product groups than this, splits are balanced instead of hashed (and not frozen).
-    small_catalogue: int = Field(40, ge=0)
     #: Real reviews of a niche category that keep their stars in the train split; the rest are left
     #: out, so that the recipe is a cold start on a data set that is not one. None: all are kept.
     niche_seeds: int | None = None

@@ -248,9 +248,23 @@ class Estimate:
     low: float
     high: float
     data_sha256: str
+    #: Products behind the n rows, and how many of equal size would tell as much; 0 where the
+    #: rows are taken to be independent.
+    products: int = 0
+    in_effect: float = 0.0
+    #: The smallest difference that would be seen with a chance of 80 %; None where not known.
+    detectable: float | None = None
+    #: Why there is no interval, and so no figure to print; low and high are then its whole range.
+    refused: str = ""
 
     def __str__(self) -> str:
-        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}] (n={self.n}, data {self.data_sha256[:8]})"
+        source = f"n={self.n}, data {self.data_sha256[:8]}"
+        if self.refused:
+            return f"{self.refused} ({source})"
+        found = f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}] ({source})"
+        if self.detectable is None:
+            return found
+        return f"{found[:-1]}; detects {self.detectable:.3f})"
 
 
 @dataclass(frozen=True)

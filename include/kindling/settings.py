@@ -9,6 +9,7 @@ from pathlib import Path
 from kindling.errors import ConfigurationError
 
 KEYWORD_BACKENDS = ("embedded", "elasticsearch")
+API_ACCESS = ("auto", "keys", "open")
 
 
 @dataclass(frozen=True)
@@ -58,11 +59,15 @@ class Settings:
     report_path: str
     #: Comma-separated hosts from which `image_url` may be fetched though they are private.
     image_hosts: tuple[str, ...]
+    #: File of the endpoint's keys (`python -m kindling key` adds one).
+    api_keys: str = ""
+    #: Whether the endpoint asks for keys: `auto` does where others can reach it.
+    api_access: str = "auto"
     llm: LlmSettings = LlmSettings()
 
     def required(self, name: str) -> str:
         """The value of a setting that the caller cannot do without; ConfigurationError if empty."""
-        value = getattr(self, name)
+        value: str = getattr(self, name)
         if not value:
             raise ConfigurationError(f"KINDLING_{name.upper()} is not set")
         return value
@@ -89,6 +94,11 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         raise ConfigurationError(
             f"KINDLING_OBJECTS_URL={objects_url!r}; allowed: file:///… or s3://…"
         )
+    api_access = text("API_ACCESS", "auto")
+    if api_access not in API_ACCESS:
+        raise ConfigurationError(
+            f"KINDLING_API_ACCESS={api_access!r}; allowed: {', '.join(API_ACCESS)}"
+        )
     data = text("DATA")
     if data and not Path(data).is_dir():
         raise ConfigurationError(f"KINDLING_DATA={data!r} is not a folder")
@@ -110,6 +120,8 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         image_hosts=tuple(
             host.strip() for host in text("IMAGE_HOSTS").split(",") if host.strip()
         ),
+        api_keys=text("API_KEYS"),
+        api_access=api_access,
         llm=_llm(text),
     )
 

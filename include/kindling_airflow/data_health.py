@@ -1,4 +1,4 @@
-"""The page "Data health" in Airflow's UI: what each stage of the last runs made, and each report.
+"""The page "Data health" in Airflow's UI: did the night go well, and the nights before it?
 
 Imported by the api-server alone; it reads the product's database and object store, and writes nothing.
 """
@@ -6,10 +6,11 @@ Imported by the api-server alone; it reads the product's database and object sto
 import json
 import os
 import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from functools import cache
 from importlib import resources
 from typing import Annotated, Any
-from urllib.parse import quote
 
 import fsspec
 import psycopg
@@ -18,21 +19,27 @@ from airflow.api_fastapi.core_api.security import requires_access_view
 from fastapi import Depends, FastAPI, HTTPException, Path, Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, Template
-from psycopg.rows import dict_row
 
-RUNS_SHOWN = 10
+from kindling_airflow.nights import DAG, Night, is_estimate, read_nights
+from kindling_airflow.trend import Point, chart
+
+NIGHTS_SHOWN = 14
 
 #: What Airflow allows in a run id (`[scheduler] allowed_run_id_pattern`), but no dot at its start: no `..`.
 RUN_ID = r"^[A-Za-z0-9_~:+-][A-Za-z0-9_.~:+-]*$"
 RunId = Annotated[str, Path(pattern=RUN_ID, max_length=250)]
 
-_QUERY = """
-SELECT run.run_id, run.recipe, run.started_at, stage_commit.stage, stage_commit.report
-FROM (SELECT * FROM kindling.run WHERE %(run_id)s::text IS NULL OR run_id = %(run_id)s
-      ORDER BY started_at DESC LIMIT %(limit)s) AS run
-LEFT JOIN kindling.stage_commit USING (run_id)
-ORDER BY run.started_at DESC, stage_commit.committed_at
-"""
+#: The registered model, as MLflow's page of it is addressed.
+MODEL = "kindling-sentiment"
+
+#: Did the night go well?
+ANSWERS = {
+    "good": "Yes",
+    "held": "It ran, without a new champion",
+    "running": "Not over yet",
+    "failed": "No",
+    "unknown": "Not known",
+}
 
 _PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'"
 # The report is made of scraped text: a sandbox keeps whatever stands in it away from Airflow's session.
@@ -58,15 +65,15 @@ def data_health_app() -> FastAPI:
 
 
 def show_runs(request: Request) -> HTMLResponse:
-    """The last runs, newest first."""
-    return _page(request, _runs(None))
+    """The last nights, newest first."""
+    return _page(request, _nights(None), only=False)
 
 
 def show_run(request: Request, run_id: RunId) -> HTMLResponse:
     """One run."""
-    if not (runs := _runs(run_id)):
+    if not (nights := _nights(run_id)):
         raise HTTPException(404, f"no stage of run {run_id} has started")
-    return _page(request, runs)
+    return _page(request, nights, only=True)
 
 
 def show_report(run_id: RunId) -> HTMLResponse:
@@ -83,28 +90,72 @@ def show_report(run_id: RunId) -> HTMLResponse:
     return HTMLResponse(content, headers={"Content-Security-Policy": _REPORT_POLICY})
 
 
-def _page(request: Request, runs: list[dict[str, Any]]) -> HTMLResponse:
-    content = _template().render(runs=runs, base=request.scope.get("root_path", ""))
+def _page(request: Request, nights: list[Night], only: bool) -> HTMLResponse:
+    base = request.scope.get("root_path", "")
+    yields, figures = _yields(nights), _figures(nights)
+    content = _template().render(
+        nights=nights,
+        only=only,
+        answers=ANSWERS,
+        base=base,
+        airflow=base.removesuffix("/kindling"),
+        dag=DAG,
+        mlflow=_mlflow(),
+        model=MODEL,
+        yield_trend=chart(yields, "reviews kept by night"),
+        yield_range=_range(yields, "{:,.0f}"),
+        figure_trend=chart(figures, "polarity macro-F1 by night"),
+        figure_range=_range(figures, "{:.3f}"),
+    )
     return HTMLResponse(content, headers={"Content-Security-Policy": _PAGE_POLICY})
+
+
+def _yields(nights: list[Night]) -> list[Point]:
+    return [
+        Point(f"{_moment(night.started_at)}: {kept:,}", float(kept))
+        for night in reversed(nights)
+        if (kept := night.rows_out("dedupe")) is not None
+    ]
+
+
+def _figures(nights: list[Night]) -> list[Point]:
+    return [
+        Point(
+            f"{_moment(night.started_at)}: {_short(one)}",
+            one["value"],
+            one["low"],
+            one["high"],
+        )
+        for night in reversed(nights)
+        if (one := night.figure) is not None
+    ]
+
+
+def _mlflow() -> str:
+    """Address of MLflow's pages: named, or its tracking server's own."""
+    tracking = os.environ.get("KINDLING_MLFLOW_URL", "")
+    own = tracking if tracking.startswith(("http://", "https://")) else ""
+    return (os.environ.get("KINDLING_MLFLOW_UI") or own).rstrip("/")
 
 
 @cache
 def _template() -> Template:
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["figure"] = _figure
+    environment.filters |= {
+        "figure": _figure,
+        "short": _short,
+        "moment": _moment,
+        "day": _day,
+        "count": _count,
+    }
     file = resources.files("kindling_airflow") / "data_health.html"
     return environment.from_string(file.read_text(encoding="utf-8"))
 
 
-def _runs(run_id: str | None) -> list[dict[str, Any]]:
+def _nights(run_id: str | None) -> list[Night]:
     url = _setting("KINDLING_DATABASE_URL")
     try:
-        with psycopg.connect(
-            url, connect_timeout=5, row_factory=dict_row
-        ) as connection:
-            rows = connection.execute(
-                _QUERY, {"run_id": run_id, "limit": RUNS_SHOWN}
-            ).fetchall()
+        return read_nights(url, run_id, NIGHTS_SHOWN)
     except psycopg.OperationalError as error:
         raise HTTPException(
             503, f"the product's database does not answer: {error}"
@@ -114,23 +165,6 @@ def _runs(run_id: str | None) -> list[dict[str, Any]]:
             "the product's database has no tables yet: run `python -m kindling migrate`"
         )
         raise HTTPException(503, reason) from None
-    runs: dict[str, dict[str, Any]] = {}
-    for row in rows:
-        run = runs.setdefault(
-            row["run_id"],
-            {
-                "run_id": row["run_id"],
-                "quoted": quote(row["run_id"], safe=""),
-                "recipe": row["recipe"],
-                "started_at": row["started_at"],
-                "reports": [],
-                "has_report": False,
-            },
-        )
-        if row["stage"]:
-            run["reports"].append(row["report"])
-            run["has_report"] |= row["stage"] == "evaluate"
-    return list(runs.values())
 
 
 def _setting(name: str) -> str:
@@ -141,14 +175,31 @@ def _setting(name: str) -> str:
 
 def _figure(value: Any) -> str:
     """A figure as it may be printed: an estimate with its interval, n and data hash."""
-    if (
-        isinstance(value, dict)
-        and {"value", "n", "low", "high", "data_sha256"} <= value.keys()
-    ):
-        return (
-            "{value:.3f} [{low:.3f}, {high:.3f}] (n={n}, data {data_sha256:.8})".format(
-                **value
-            )
-        )
+    if is_estimate(value):
+        return f"{_short(value)} (n={value['n']}, data {value['data_sha256']:.8})"
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return re.sub(r"(?s)(.{300}).+", r"\1…", text)
+
+
+def _short(estimate: Mapping[str, Any]) -> str:
+    return "{value:.3f} [{low:.3f}, {high:.3f}]".format(**estimate)
+
+
+def _moment(value: datetime) -> str:
+    return f"{value:%a %d %b %Y, %H:%M %Z}".strip()
+
+
+def _day(value: datetime) -> str:
+    return f"{value:%a %d %b, %H:%M}"
+
+
+def _range(points: Sequence[Point], form: str) -> str:
+    """What a chart spans; it has no axis."""
+    if not points:
+        return ""
+    values = [point.value for point in points]
+    return f"{form.format(min(values))} to {form.format(max(values))}"
+
+
+def _count(value: int | None) -> str:
+    return "–" if value is None else f"{value:,}"

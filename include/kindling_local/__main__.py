@@ -2,11 +2,13 @@
 
 import argparse
 import errno
+import hashlib
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 
 from rich.console import Console
@@ -33,15 +35,19 @@ def main(argv: list[str] | None = None) -> int:
                 return commands.status(console, layout)
             if arguments.command == "down":
                 return commands.down(console, layout)
+            if arguments.command == "watch":
+                return commands.watch(console, layout, arguments.with_parent)
+            # A folder in the environment is for recipes that serve one, and no data to look at.
+            environment = os.environ.get("KINDLING_DATA", "")
             wanted = Wanted(
                 arguments.recipe,
-                arguments.data or os.environ.get("KINDLING_DATA", ""),
+                arguments.data or (environment if arguments.recipe else ""),
                 arguments.niche,
                 arguments.target_size,
+                arguments.shop,
             )
-            return (commands.run if arguments.command == "run" else commands.up)(
-                console, layout, wanted
-            )
+            acts = {"run": commands.run, "up": commands.up, "look": commands.look}
+            return acts[arguments.command](console, layout, wanted)
     except SupervisorError as error:
         errors.print(f"make {arguments.command}: {error}", markup=False, soft_wrap=True)
         return error.exit_code
@@ -68,14 +74,18 @@ def _parser() -> argparse.ArgumentParser:
     for name, text in (
         ("run", "the whole loop once; leaves nothing running"),
         ("up", "bring everything up and leave it"),
+        ("look", "show what data or a shop holds, and write the recipe for it"),
     ):
         command = sub.add_parser(name, help=text)
         command.add_argument(
-            "--recipe", default="demo", help="name, or path of a .yaml file"
+            "--recipe", default="", help="name, or path of a .yaml file; else demo"
         )
         command.add_argument(
-            "--data", default="", help="folder of real data, for recipes that serve it"
+            "--data",
+            default="",
+            help="a file or folder of reviews; with a recipe, the folder that it serves",
         )
+        command.add_argument("--shop", default="", help="address of a shop")
         command.add_argument(
             "--niche", default="", help="categories in cold start, comma-separated"
         )
@@ -86,6 +96,10 @@ def _parser() -> argparse.ArgumentParser:
         )
     sub.add_parser("down", help="stop everything, also after a crash")
     sub.add_parser("status", help="what runs where")
+    watch = sub.add_parser("watch", help="start again what dies; `up` starts this")
+    watch.add_argument(
+        "--with-parent", action="store_true", help="what it starts ends with it"
+    )
     return parser
 
 
@@ -95,9 +109,27 @@ def _whole(value: str) -> int:
     return int(value)
 
 
+def _past_percent(argv: Sequence[str]) -> None:
+    """Go on from a path without `%`: MLflow hands the path of its own files to Alembic, which takes a
+    percent sign for a placeholder and fails."""
+    if "%" not in sys.prefix:
+        return
+    name = hashlib.sha256(sys.prefix.encode()).hexdigest()[:16]
+    link = Path.home() / ".cache" / "kindling" / name
+    link.parent.mkdir(parents=True, exist_ok=True)
+    if not link.is_symlink():
+        link.symlink_to(sys.prefix)
+    python = str(link / "bin" / "python")
+    os.execv(python, [python, "-m", "kindling_local", *argv])
+
+
 @contextmanager
 def _ending_signals() -> Iterator[None]:
-    """SIGTERM and a closed terminal end a command as Ctrl-C does."""
+    """SIGTERM and a closed terminal end a command as Ctrl-C does.
+
+    And Ctrl-C itself is listened for: a shell starts what it puts in the background (`make run &`, some
+    CI systems) with SIGINT ignored, and then Python installs nothing.
+    """
 
     def end(number: int, frame: FrameType | None) -> None:
         raise Interrupted(signal.Signals(number).name)
@@ -105,6 +137,7 @@ def _ending_signals() -> Iterator[None]:
     before = {
         number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGHUP)
     }
+    before[signal.SIGINT] = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         yield
     finally:
@@ -113,4 +146,5 @@ def _ending_signals() -> Iterator[None]:
 
 
 if __name__ == "__main__":
+    _past_percent(sys.argv[1:])
     sys.exit(main())

@@ -1,9 +1,10 @@
 """Airflow's REST API v2, as far as one run needs it."""
 
 import time
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Self
 
 import httpx
@@ -13,6 +14,11 @@ from kindling_local.errors import SupervisorError
 DAG = "nightly_retraining"
 ENDED = frozenset({"success", "failed", "upstream_failed", "skipped", "removed"})
 UNFINISHED_RUN = ("queued", "running")
+#: How long one question is repeated: an API server that was killed is back within a minute or two.
+PATIENCE_S = 240.0
+PAUSE_S = 2.0
+#: Answers of a server that is not itself at the moment.
+_PASSING = frozenset({429, 500, 502, 503, 504})
 
 
 @dataclass(frozen=True)
@@ -48,18 +54,37 @@ class AirflowClient:
         body: Mapping[str, Any] | None = None,
         **query: Any,
     ) -> dict[str, Any]:
-        """One request; the decoded answer."""
-        try:
-            answer = self._http.request(method, path, json=body, params=query)
-        except httpx.TransportError as error:
-            raise SupervisorError(
-                f"Airflow does not answer {method} {path}: {error!r}"
-            ) from error
+        """One request; the decoded answer. Repeated for a while when none comes.
+
+        Every request here may be sent twice: a run is triggered under an id that we choose.
+        """
+        answer = self._answer(method, path, body, query)
         if answer.is_error:
             raise SupervisorError(
                 f"Airflow refuses {method} {path} ({answer.status_code}): {_detail(answer)}"
             )
         return answer.json() if answer.content else {}
+
+    def _answer(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None,
+        query: Mapping[str, Any],
+    ) -> httpx.Response:
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                answer = self._http.request(method, path, json=body, params=query)
+                if answer.status_code not in _PASSING or time.monotonic() > deadline:
+                    return answer
+            except httpx.TransportError as error:
+                if time.monotonic() > deadline:
+                    raise SupervisorError(
+                        f"Airflow does not answer {method} {path} for "
+                        f"{PATIENCE_S:.0f} s: {error!r}"
+                    ) from error
+            time.sleep(PAUSE_S)
 
     def wait_for_dag(self, parsed_after: float, timeout_s: float = 120) -> None:
         """Wait until the DAG processor has parsed the file since `parsed_after` (Unix time)."""
@@ -106,13 +131,16 @@ class AirflowClient:
 
     def trigger(self, conf: Mapping[str, Any]) -> str:
         """Start a run; its id."""
-        return str(
-            self.call(
-                "POST",
-                f"/api/v2/dags/{DAG}/dagRuns",
-                {"logical_date": None, "conf": conf},
-            )["dag_run_id"]
-        )
+        # Ours, so that a request whose answer was lost can be sent again: then it is there already.
+        run = f"manual__{datetime.now(UTC):%Y-%m-%dT%H:%M:%S}_{uuid.uuid4().hex[:6]}"
+        path = f"/api/v2/dags/{DAG}/dagRuns"
+        body = {"dag_run_id": run, "logical_date": None, "conf": conf}
+        answer = self._answer("POST", path, body, {})
+        if answer.is_error and answer.status_code != httpx.codes.CONFLICT:
+            raise SupervisorError(
+                f"Airflow refuses the run ({answer.status_code}): {_detail(answer)}"
+            )
+        return run
 
     def run_state(self, run: str) -> str:
         return str(self.call("GET", f"/api/v2/dags/{DAG}/dagRuns/{run}")["state"])

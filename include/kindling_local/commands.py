@@ -4,6 +4,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -11,6 +12,7 @@ from rich.console import Console
 
 from kindling_local import pipeline, postgres, startup
 from kindling_local.airflow_client import DAG
+from kindling_local.components import WATCHER
 from kindling_local.environment import ADMIN
 from kindling_local.errors import SupervisorError
 from kindling_local.layout import (
@@ -20,6 +22,7 @@ from kindling_local.layout import (
     require_free_space,
 )
 from kindling_local.lock import holder, holding
+from kindling_local.looking import settled
 from kindling_local.memory import MemorySampler
 from kindling_local.once import Wanted, run_once
 from kindling_local.progress import print_at
@@ -28,6 +31,7 @@ from kindling_local.state import load, process
 from kindling_local.status import print_status
 from kindling_local.stopping import leftovers, stop_all, stop_services
 from kindling_local.summary import plain
+from kindling_local.watching import Watcher
 
 #: Seconds that `down` gives a run that it ended to tidy up by itself.
 HAND_OVER_S = 60.0
@@ -39,12 +43,16 @@ def run(console: Console, layout: Layout, wanted: Wanted) -> int:
     """The whole loop once. Uses an installation that `up` left, or brings one up and takes it down again."""
     started = time.monotonic()
     say = _speaker(console, started)
+    wanted = settled(console, layout, wanted)
     data = _data_folder(wanted.data)
     layout.make()
     with holding(layout.lock, "run"), MemorySampler(lambda: _roots(layout)) as memory:
+        say(f"reading recipe {wanted.recipe}")
         recipe = startup.resolve_recipe(layout, wanted.recipe)
+        startup.require_data(layout, recipe.catalogue, data)
         state = load(layout.state)
         if startup.core_runs(state):
+            layout = _as_it_runs(layout, say)
             say("using what `make up` left running")
             installation = Installation(
                 layout, say, with_parent=False, recipe=state.recipe
@@ -65,12 +73,16 @@ def run(console: Console, layout: Layout, wanted: Wanted) -> int:
 def up(console: Console, layout: Layout, wanted: Wanted) -> int:
     """Everything up and left running; what already runs is kept."""
     say = _speaker(console, time.monotonic())
+    wanted = settled(console, layout, wanted)
     data = _data_folder(wanted.data)
     layout.make()
     with holding(layout.lock, "up"):
+        say(f"reading recipe {wanted.recipe}")
         recipe = startup.resolve_recipe(layout, wanted.recipe)
+        startup.require_data(layout, recipe.catalogue, data)
         state = load(layout.state)
         if startup.core_runs(state):
+            layout = _as_it_runs(layout, say)
             if state.recipe != recipe.name:
                 raise SupervisorError(
                     f"up already with recipe {state.recipe}; `make down` first, "
@@ -92,6 +104,18 @@ def up(console: Console, layout: Layout, wanted: Wanted) -> int:
                 startup.bring_up(installation, recipe, data, "up")
                 _complete(installation)
         _print_addresses(console, installation)
+    return 0
+
+
+def look(console: Console, layout: Layout, wanted: Wanted) -> int:
+    """What data or a shop holds, and the recipe for it; nothing is started."""
+    if not wanted.data and not wanted.shop:
+        raise SupervisorError(
+            "nothing to look at: make look DATA=reviews.csv, or SHOP=https://…",
+            exit_code=2,
+        )
+    recipe = settled(console, layout, replace(wanted, recipe="")).recipe
+    plain(console, f"edit it, then: make run RECIPE={recipe}")
     return 0
 
 
@@ -117,7 +141,25 @@ def down(console: Console, layout: Layout) -> int:
 
 def status(console: Console, layout: Layout) -> int:
     """A table of what runs."""
-    return print_status(console, layout)
+    return print_status(console, _as_it_runs(layout, lambda line: None))
+
+
+def watch(console: Console, layout: Layout, with_parent: bool) -> int:
+    """Start again what dies, until told to end; `up` and `run` start this beside the services."""
+    say = _speaker(console, time.monotonic())
+    Watcher(layout, say, with_parent).watch()
+    return 0
+
+
+def _as_it_runs(layout: Layout, say: Say) -> Layout:
+    """The layout with the ports that the running installation was started with."""
+    ports = load(layout.state).ports
+    if not ports or ports == dict(layout.ports):
+        return layout
+    say(
+        "up already, on other ports than asked for; they stay as they are until `make down`"
+    )
+    return replace(layout, ports=ports)
 
 
 @contextmanager
@@ -157,11 +199,15 @@ def _complete(installation: Installation) -> None:
     services = installation.state.services
     missing = [
         name
-        for name in ("inference", "mlflow")
+        for name in ("inference", "mlflow", WATCHER)
         if name not in services or process(services[name]) is None
     ]
-    require_free_ports(installation.layout, missing)
+    require_free_ports(
+        installation.layout, [name for name in missing if name != WATCHER]
+    )
     startup.start_servers(installation, missing)
+    if WATCHER in missing:
+        startup.start_watcher(installation)
 
 
 def _clean_slate(layout: Layout, say: Say, services: tuple[str, ...]) -> None:
@@ -237,6 +283,7 @@ def _print_addresses(console: Console, installation: Installation) -> None:
         if state.catalogue
         else "none: no source of the recipe needs the bundled shop",
         "logs": f"{layout.logs}",
+        "stage": f". {layout.environment} sets what a stage run by hand needs",
         "ports": f"to change them: {', '.join(map(port_name, layout.ports))}",
         "nightly": f"{DAG} is paused until it is unpaused in Airflow's UI"
         if paused

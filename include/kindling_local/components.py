@@ -1,13 +1,14 @@
 """The services of an installation: their commands and what makes each of them healthy."""
 
 import functools
+import os
 import sys
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
 import httpx
 
-from kindling_local.layout import HOST, Layout
+from kindling_local.layout import HOST, Layout, port_name
 from kindling_local.services import Service
 
 #: Service -> its key in Airflow's health answer, where it reports by heartbeat.
@@ -17,6 +18,7 @@ HEARTBEATS = {
     "dag-processor": "dag_processor",
 }
 AIRFLOW = ("api-server", *HEARTBEATS)
+WATCHER = "watcher"
 
 Clock = Callable[[], float]
 
@@ -38,7 +40,7 @@ def airflow_services(
             health=_heartbeat(health, HEARTBEATS[name], started)
             if name in HEARTBEATS
             else _answers(health),
-            timeout_s=180,
+            timeout_s=layout.start_s,
         )
         for name in AIRFLOW
     ]
@@ -66,6 +68,7 @@ def shop_service(
         layout.log("shop"),
         layout.url("shop"),
         _answers(f"{layout.url('shop')}/healthz"),
+        layout.start_s,
     )
 
 
@@ -88,6 +91,7 @@ def inference_service(layout: Layout, environment: Mapping[str, str]) -> Service
         layout.log("inference"),
         layout.url("inference"),
         _answers(f"{layout.url('inference')}/health"),
+        layout.start_s,
     )
 
 
@@ -117,11 +121,34 @@ def mlflow_service(layout: Layout, environment: Mapping[str, str]) -> Service:
         layout.log("mlflow"),
         layout.url("mlflow"),
         _answers(f"{layout.url('mlflow')}/health"),
+        layout.start_s,
+    )
+
+
+def watcher_service(layout: Layout, with_parent: bool) -> Service:
+    """The process that starts again what has died; see `watching`."""
+    argv = (sys.executable, "-m", "kindling_local", "watch")
+    environment = {
+        # The caller's, from which the environment of everything else is made.
+        **os.environ,
+        "PYTHONPATH": str(layout.root / "include"),
+        "KINDLING_VAR": str(layout.var),
+        **{port_name(name): str(port) for name, port in layout.ports.items()},
+    }
+    return Service(
+        WATCHER,
+        (*argv, *(("--with-parent",) if with_parent else ())),
+        environment,
+        layout.log(WATCHER),
+        "",
+        lambda: "",
     )
 
 
 def health_of(layout: Layout, name: str) -> Callable[[], str]:
     """The check of a service that was started by an earlier command."""
+    if name == WATCHER:
+        return lambda: ""
     if name in HEARTBEATS:
         return _heartbeat(
             f"{layout.url('airflow')}/api/v2/monitor/health", HEARTBEATS[name], 0.0

@@ -4,11 +4,14 @@ import base64
 import json
 import os
 import secrets as randomness
+import shlex
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import quote
 
 from kindling.catalog import STAGE_ENVIRONMENT
+from kindling_local.errors import SupervisorError
 from kindling_local.layout import HOST, Layout
 
 ADMIN = "admin"
@@ -18,6 +21,9 @@ CHROMIUM_NAMES = (
     "google-chrome",
     "google-chrome-stable",
 )
+
+#: Bucket (`s3://bucket/prefix`) that tasks' logs are sent to; not set: they stay on this machine.
+LOGS_URL = "KINDLING_LOGS_URL"
 
 #: Libraries that call home, draw bars into logs, or start helpers nobody asked for.
 QUIET = {
@@ -50,6 +56,12 @@ AIRFLOW_LAPTOP = {
     "SCHEDULER__POOL_METRICS_INTERVAL": "300",
     "SCHEDULER__TI_METRICS_INTERVAL": "300",
     "SCHEDULER__DAGRUN_METRICS_INTERVAL": "300",
+    # A stage that takes every core makes the API server slow, and a dead one is back within a minute or
+    # two (the watcher restarts it): a task has to outlast both, or its stage's work is thrown away.
+    "WORKERS__EXECUTION_API_TIMEOUT": "60",
+    "WORKERS__EXECUTION_API_RETRIES": "8",
+    "WORKERS__MAX_FAILED_HEARTBEATS": "10",
+    "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "600",
 }
 
 
@@ -104,7 +116,8 @@ def product_environment(
     """
     own = {
         "KINDLING_DATABASE_URL": database_url(socket_dir, "kindling"),
-        "KINDLING_OBJECTS_URL": layout.objects.as_uri(),
+        # Not `as_uri()`: fsspec takes the path as it is written, percent signs and all.
+        "KINDLING_OBJECTS_URL": f"file://{layout.objects}",
         "KINDLING_KEYWORDS": "embedded",
         "KINDLING_THREADS": str(
             len(os.sched_getaffinity(0))
@@ -167,14 +180,49 @@ def airflow_environment(
     }
     return {
         **product,
+        **remote_logs(product.get(LOGS_URL, "")),
         "AIRFLOW_HOME": str(layout.airflow),
+        # Where the page "Data health" sends people: the tracking URL is a database's here.
+        "KINDLING_MLFLOW_UI": layout.url("mlflow"),
         **{f"AIRFLOW__{key}": value for key, value in settings.items()},
+    }
+
+
+def write_for_a_shell(layout: Layout, product: Mapping[str, str]) -> None:
+    """The stage's environment as a file, so that a person can run one stage: `. var/environment.sh`."""
+    names = [*STAGE_ENVIRONMENT, "KINDLING_RECIPE", "PYTHONPATH"]
+    lines = [
+        f"export {name}={shlex.quote(product[name])}"
+        for name in names
+        if product.get(name)
+    ]
+    _write_private(layout.environment, "\n".join(lines) + "\n")
+
+
+def remote_logs(url: str) -> dict[str, str]:
+    """Settings that send tasks' logs to a bucket as each ends; none for an empty URL.
+
+    Credentials and endpoint are those of the object store (AWS_ACCESS_KEY_ID and so on).
+    """
+    if not url:
+        return {}
+    if not url.startswith("s3://") or not url.removeprefix("s3://").strip("/"):
+        raise SupervisorError(
+            f"{LOGS_URL}={url!r}; wanted: s3://bucket/prefix", exit_code=2
+        )
+    return {
+        "AIRFLOW__LOGGING__REMOTE_LOGGING": "True",
+        "AIRFLOW__LOGGING__REMOTE_BASE_LOG_FOLDER": url.rstrip("/"),
+        "AIRFLOW__LOGGING__REMOTE_LOG_CONN_ID": "kindling_logs",
+        # Empty: boto reads the environment, where the stages' own credentials are.
+        "AIRFLOW_CONN_KINDLING_LOGS": json.dumps({"conn_type": "aws"}),
     }
 
 
 def database_url(socket_dir: Path, name: str, driver: str = "") -> str:
     """URL of a database: for libpq, or with a driver for SQLAlchemy."""
-    return f"postgresql{driver}://postgres:@/{name}?host={socket_dir}"
+    # A folder's name may hold what a URL gives a meaning to: a space, `&`, `%`, `+`.
+    return f"postgresql{driver}://postgres:@/{name}?host={quote(str(socket_dir))}"
 
 
 def _clean(outer: Mapping[str, str]) -> dict[str, str]:

@@ -15,6 +15,9 @@ HOST = "127.0.0.1"
 #: Service -> default port; each has an environment name to change it.
 PORTS = {"airflow": 8080, "inference": 8000, "mlflow": 5000, "shop": 8090}
 MIN_FREE_GIB = 2.0
+#: Seconds that a service is given to become healthy.
+START = "KINDLING_START_SECONDS"
+START_S = 300.0
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,7 @@ class Layout:
     root: Path
     var: Path
     ports: Mapping[str, int]
+    start_s: float = START_S
 
     @property
     def postgres(self) -> Path:
@@ -60,6 +64,11 @@ class Layout:
     @property
     def secrets(self) -> Path:
         return self.var / "secrets.json"
+
+    @property
+    def environment(self) -> Path:
+        """What a stage needs, as a file for a person's shell."""
+        return self.var / "environment.sh"
 
     @property
     def passwords(self) -> Path:
@@ -105,9 +114,8 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Layout:
     """The layout that KINDLING_VAR and KINDLING_PORT_* ask for, or the defaults."""
     root = Path(__file__).resolve().parents[2]
     var = Path(environment.get("KINDLING_VAR") or root / "var").expanduser().resolve()
-    return Layout(
-        root, var, {service: _port(environment, service) for service in PORTS}
-    )
+    ports = {service: _port(environment, service) for service in PORTS}
+    return Layout(root, var, ports, _start_s(environment))
 
 
 def port_name(service: str) -> str:
@@ -123,6 +131,16 @@ def _port(environment: Mapping[str, str], service: str) -> int:
             exit_code=2,
         )
     return int(value)
+
+
+def _start_s(environment: Mapping[str, str]) -> float:
+    value = environment.get(START) or f"{START_S:.0f}"
+    if not value.isdigit() or int(value) < 1:
+        raise SupervisorError(
+            f"{START}={value!r}; a whole number of seconds from 1 is wanted",
+            exit_code=2,
+        )
+    return float(value)
 
 
 def require_free_ports(layout: Layout, services: Sequence[str]) -> None:

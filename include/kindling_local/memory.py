@@ -65,14 +65,14 @@ class MemorySampler:
 
 def family(roots: Mapping[int, str], names: Names) -> dict[psutil.Process, str]:
     """Every process under `roots` (pid -> name) with its service or stage; `names` keeps what was found."""
-    processes = {one.pid: one for one in psutil.process_iter(["ppid"])}
-    parents = {pid: one.info["ppid"] for pid, one in processes.items()}
+    processes = {one.pid: one for one in psutil.process_iter()}
+    parents = {pid: _parent(one) for pid, one in processes.items()}
     found = {}
     for pid, one in processes.items():
         if not (root := _root(pid, parents, roots)):
             continue
         if one not in names:
-            parent = processes.get(parents[pid])
+            parent = processes.get(parents[pid] or 0)
             names[one] = (
                 roots.get(pid)
                 or _stage(one)
@@ -84,6 +84,15 @@ def family(roots: Mapping[int, str], names: Names) -> dict[psutil.Process, str]:
             names[one] = _stage(one) or names[one]
         found[one] = names[one]
     return found
+
+
+def _parent(one: psutil.Process) -> int | None:
+    # Not `.info`: psutil hands the same objects to every caller, and another thread's search (for
+    # PostgreSQL, while it starts) replaces what is in it.
+    try:
+        return one.ppid()
+    except psutil.Error:
+        return None
 
 
 def measure(found: Mapping[psutil.Process, str]) -> Peak:

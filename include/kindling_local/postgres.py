@@ -159,11 +159,12 @@ def stop(folder: Path) -> bool:
 
 def _without_pid_file(folder: Path) -> psutil.Process | None:
     # Its folder was removed while it ran.
-    for one in psutil.process_iter(["name", "cmdline"]):
-        if one.info["name"] == "postgres" and str(folder) in (
-            one.info["cmdline"] or []
-        ):
-            return one
+    for one in psutil.process_iter():
+        try:
+            if one.name() == "postgres" and str(folder) in one.cmdline():
+                return one
+        except psutil.Error:
+            continue
     return None
 
 

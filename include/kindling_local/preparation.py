@@ -1,6 +1,7 @@
 """Commands that must have ended before services start: several at once, none left behind."""
 
 import os
+import re
 import signal
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
@@ -9,7 +10,10 @@ from pathlib import Path
 from typing import Any, Self
 
 from kindling_local.errors import SupervisorError
-from kindling_local.services import last_lines
+from kindling_local.services import LAST_LINES, SPEAK_S, last_lines
+
+#: How `python -m kindling` and the shop begin an error.
+_ERROR = re.compile(r"^(kindling|shop)\b[\w -]*: ")
 
 
 @dataclass
@@ -38,10 +42,15 @@ class Job:
             )
         return self
 
-    def wait(self) -> None:
-        """SupervisorError with the end of its log when it failed."""
+    def wait(self, say: Callable[[str], None] = lambda line: None) -> None:
+        """SupervisorError with the end of its log when it failed. `say` hears that it is still at work."""
         assert self._process is not None
-        code = self._process.wait()
+        while True:
+            try:
+                code = self._process.wait(SPEAK_S)
+                break
+            except subprocess.TimeoutExpired:
+                say(f"still waiting for {self.name}")
         if code:
             raise SupervisorError(
                 f"{self.name} failed (exit code {code}); the end of {self.log}:\n"
@@ -64,7 +73,7 @@ class Job:
 def output_of(
     argv: Sequence[str], environment: Mapping[str, str], folder: Path
 ) -> tuple[int, str, str]:
-    """Exit code, stdout and the last line of stderr of a short command."""
+    """Exit code, stdout and the last words on stderr of a short command."""
     ended = subprocess.run(
         list(argv),
         env=dict(environment),
@@ -74,5 +83,11 @@ def output_of(
         text=True,
         check=False,
     )
-    said = ended.stderr.strip().splitlines()
-    return ended.returncode, ended.stdout, said[-1] if said else ""
+    return ended.returncode, ended.stdout, last_words(ended.stderr)
+
+
+def last_words(stderr: str) -> str:
+    """The product's own error with all its lines (a YAML error has several), else the last lines."""
+    said = stderr.strip().splitlines()
+    starts = [number for number, line in enumerate(said) if _ERROR.match(line)]
+    return "\n".join(said[starts[-1] :] if starts else said[-LAST_LINES:])

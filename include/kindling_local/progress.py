@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from kindling.catalog import STAGE_NAMES
+from kindling_local import words
 from kindling_local.airflow_client import ENDED, Task
 
 HEARTBEAT_S = 30.0
@@ -90,18 +91,19 @@ class PlainView:
             ):
                 self._known[task.name] = (task.state, task.attempt)
                 self._say(
-                    f"{task.name:<11} {described(task)}{_rows(reports.get(task.name))}"
+                    f"{task.name:<11} {described(task)}{_rows(task.name, reports.get(task.name))}"
                 )
         if time.monotonic() - self._spoke >= HEARTBEAT_S:
             working = [
-                f"{task.name} {task.state} for {seconds(task.elapsed_s)}"
+                _at_work(task)
                 for task in in_order(tasks)
                 if task.state not in ENDED | {"waiting"}
             ]
             done = sum(task.state in ENDED for task in tasks.values())
-            said = f": {last_words}" if last_words else ""
+            said = f'. It last said: "{last_words}"' if last_words else ""
             self._say(
-                f"{done}/{len(tasks)} tasks done; {', '.join(working) or 'waiting for the scheduler'}{said}"
+                f"{done} of {len(tasks)} stages done; "
+                f"{', '.join(working) or 'the scheduler starts the next one'}{said}"
             )
 
     def close(self) -> None:
@@ -153,9 +155,15 @@ def in_order(tasks: Mapping[str, Task]) -> list[Task]:
 
 def described(task: Task) -> str:
     """The state, with the attempt from the second on."""
-    return task.state.replace("_", " ") + (
+    return words.state(task.state) + (
         f" (attempt {task.attempt})" if task.attempt > 1 else ""
     )
+
+
+def _at_work(task: Task) -> str:
+    if task.state == "running":
+        return f"{task.name} has been running for {seconds(task.elapsed_s)}"
+    return f"{task.name}: {words.state(task.state)}"
 
 
 def seconds(value: float) -> str:
@@ -167,8 +175,12 @@ def seconds(value: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02} h" if hours else f"{minutes}:{rest:02} min"
 
 
-def _rows(report: Mapping[str, Any] | None) -> str:
+def _rows(stage: str, report: Mapping[str, Any] | None) -> str:
     if report is None:
         return ""
     unchanged = ", as committed before" if report.get("unchanged") else ""
-    return f": {report['rows_in']:,} rows in, {report['rows_out']:,} out{unchanged}"
+    why = words.emptiness(stage, report)
+    empty = f" ({why})" if why else ""
+    return (
+        f": {report['rows_in']:,} rows in, {report['rows_out']:,} out{unchanged}{empty}"
+    )

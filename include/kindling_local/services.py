@@ -18,6 +18,8 @@ from kindling_local.errors import SupervisorError
 from kindling_local.state import Entry, process
 
 LAST_LINES = 25
+#: A wait is never silent for longer.
+SPEAK_S = 10.0
 _PR_SET_PDEATHSIG = 1
 # Loaded here because nothing may be loaded between fork and exec.
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
@@ -69,10 +71,18 @@ def wait_healthy(
     services: Sequence[Service],
     entries: Mapping[str, Entry],
     report: Callable[[str, float], None],
+    say: Callable[[str], None] = lambda line: None,
 ) -> None:
-    """Wait for all; `report(name, seconds)` as each becomes healthy. SupervisorError names the log."""
+    """Wait for all; `report(name, seconds)` as each becomes healthy. SupervisorError names the log.
+
+    `say` hears every few seconds what is waited for.
+    """
     waiting = {service.name: service for service in services}
+    spoke = time.monotonic()
     while waiting:
+        if time.monotonic() - spoke >= SPEAK_S:
+            spoke = time.monotonic()
+            say(f"still waiting for {', '.join(waiting)}")
         for service in list(waiting.values()):
             entry = entries[service.name]
             elapsed = time.time() - entry.started_at
@@ -84,7 +94,10 @@ def wait_healthy(
                 report(service.name, elapsed)
                 del waiting[service.name]
             elif elapsed > service.timeout_s:
-                late = f"{service.name} is not healthy after {service.timeout_s:.0f} s ({missing})"
+                late = (
+                    f"{service.name} is not healthy after {service.timeout_s:.0f} s ({missing}); "
+                    "a slow machine is given more time by KINDLING_START_SECONDS"
+                )
                 raise SupervisorError(late + _excerpt(service.log))
         time.sleep(0.3 if waiting else 0)
 

@@ -11,6 +11,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import fsspec
+
 from kindling_airflow import settings_file
 from kindling_local import environment, postgres
 from kindling_local.airflow_client import AirflowClient
@@ -20,12 +22,13 @@ from kindling_local.components import (
     inference_service,
     mlflow_service,
     shop_service,
+    watcher_service,
 )
 from kindling_local.errors import SupervisorError
 from kindling_local.layout import Layout
 from kindling_local.preparation import Job, output_of
 from kindling_local.services import Service, start, wait_healthy
-from kindling_local.state import State, load, process, save
+from kindling_local.state import State, alone, load, process, save
 
 EXIT_NO_CHAMPION = 3
 #: Makes MLflow's tables in an empty database; its own `db upgrade` starts from tables that are there.
@@ -60,23 +63,42 @@ class Installation:
     def __post_init__(self) -> None:
         self.state = load(self.layout.state)
         self.secrets = environment.read_or_make_secrets(self.layout)
+        if postgres.find(self.layout.postgres) is None:
+            self.say("starting PostgreSQL")
         postgres.start(self.layout.postgres)
         postgres.make_databases(self.layout.postgres)
         socket_dir = postgres.socket_dir(self.layout.postgres)
         self.product = environment.product_environment(
             self.layout, socket_dir, self.recipe
         )
+        environment.write_for_a_shell(self.layout, self.product)
         self.airflow = environment.airflow_environment(
             self.layout, socket_dir, self.secrets, self.product
         )
 
     def start(self, services: Sequence[Service]) -> None:
         """Start them all, noting each at once."""
-        for service in services:
+        with alone(self.layout.state):
+            # What is in the file is newer: the watcher may have started one of them again.
+            self.state.services = load(self.layout.state).services
+            for service in services:
+                self.state.services[service.name] = start(
+                    service, self.layout.processes, self.with_parent
+                )
+                save(self.layout.state, self.state)
+
+    def restart(self, service: Service) -> bool:
+        """Start a service again that has died; False when a command has stopped or started it since."""
+        with alone(self.layout.state):
+            self.state = load(self.layout.state)
+            entry = self.state.services.get(service.name)
+            if entry is None or process(entry) is not None:
+                return False
             self.state.services[service.name] = start(
                 service, self.layout.processes, self.with_parent
             )
             save(self.layout.state, self.state)
+        return True
 
     def wait(self, services: Sequence[Service]) -> None:
         """Wait until they are healthy."""
@@ -84,6 +106,7 @@ class Installation:
             services,
             self.state.services,
             lambda name, seconds: self.say(f"{name} is healthy ({seconds:.1f} s)"),
+            self.say,
         )
 
     def job(
@@ -125,13 +148,30 @@ class Installation:
             )
         return str(json.loads(output)["version"])
 
+    def example(self, run: str) -> tuple[str, bytes | None]:
+        """Text of one review of the run, and its photo where it has one."""
+        code, output, said = output_of(
+            (sys.executable, "-m", "kindling", "example", "--run", run),
+            self.product,
+            self.layout.processes,
+        )
+        if code:
+            raise SupervisorError(
+                f"python -m kindling example ended with {code}: {said}"
+            )
+        found = json.loads(output)
+        if not found["photo"]:
+            return found["text"], None
+        with fsspec.open(found["photo"], "rb") as file:
+            return found["text"], file.read()
+
 
 def resolve_recipe(layout: Layout, name: str) -> Recipe:
     """The recipe as the product reads it; SupervisorError (exit code 2) when it is unknown or broken."""
     if name.endswith((".yaml", ".yml")):
         name = str(Path(name).resolve())  # Stages stand in folders of their own.
     code, output, said = output_of(
-        (sys.executable, "-m", "kindling", "recipe", name, "--json"),
+        (sys.executable, "-m", "kindling", "recipe", name),
         {**os.environ, "PYTHONPATH": str(layout.root / "include")},
         layout.root,
     )
@@ -169,7 +209,9 @@ def bring_up(
         recipe.name,
         recipe.catalogue,
     )
+    state.ports = dict(layout.ports)
     save(layout.state, state)
+    installation.say("making tables and the shop's catalogue")
     started = time.time()
     airflow = airflow_services(layout, installation.airflow, started)
     shop = _shop(installation, recipe.catalogue)
@@ -189,6 +231,7 @@ def bring_up(
             )
         ]
         _wait_for(installation, migration)
+        installation.say("starting Airflow")
         installation.start(airflow)
         _wait_for(installation, catalogue)
         installation.start(shop)
@@ -199,10 +242,12 @@ def bring_up(
         settings_file.apply(
             settings_file.load(layout.root / "airflow_settings.yaml"), client.call
         )
-        client.wait_for_dag(parsed_after=started)
+        installation.say("waiting for Airflow to parse the DAG")
+        client.wait_for_dag(parsed_after=started, timeout_s=layout.start_s)
     # Not before: `core_runs` must not take a start that was killed half-way for an installation.
     state.command = command
     save(layout.state, state)
+    start_watcher(installation)
 
 
 def start_servers(installation: Installation, names: Sequence[str]) -> None:
@@ -219,6 +264,36 @@ def start_servers(installation: Installation, names: Sequence[str]) -> None:
                 "no champion yet, so no inference: make run trains one; then make up again"
             )
     installation.wait(services)
+
+
+def start_watcher(installation: Installation) -> None:
+    """The process that starts again what dies from here on."""
+    installation.start([watcher_service(installation.layout, installation.with_parent)])
+
+
+def service_named(installation: Installation, name: str) -> Service:
+    """The service as it was started, for starting it again; KeyError for one that is not known."""
+    layout, product = installation.layout, installation.product
+    known = {
+        "shop": shop_service(layout, product, installation.state.catalogue),
+        "inference": inference_service(layout, product),
+        "mlflow": mlflow_service(layout, product),
+    }
+    for service in airflow_services(layout, installation.airflow, time.time()):
+        known[service.name] = service
+    return known[name]
+
+
+def require_data(layout: Layout, catalogue: str, data: str) -> None:
+    """SupervisorError when the catalogue cannot be made from `data`: before anything starts."""
+    shop = str(layout.root / "containers" / "shop")
+    argv = [sys.executable, shop, "check", "--kind", catalogue]
+    code, _, said = output_of(
+        [*argv, *(("--data", data) if data else ())], os.environ, layout.root
+    )
+    if code:
+        given = f"DATA={data}" if data else "DATA is not given"
+        raise SupervisorError(f"{given}: {said}", exit_code=code)
 
 
 def make_catalogue(installation: Installation, catalogue: str, data: str) -> None:
@@ -298,5 +373,5 @@ def _stamped(
 
 def _wait_for(installation: Installation, jobs: Sequence[Job]) -> None:
     for job in jobs:
-        job.wait()
+        job.wait(installation.say)
         installation.say(f"{job.name} done")

@@ -1,8 +1,11 @@
 """`var/state.json`: what was started, written after every start, so that a crash leaves a trail."""
 
+import fcntl
 import json
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -35,6 +38,8 @@ class State:
     #: What the shop serves.
     catalogue: str = ""
     services: dict[str, Entry] = field(default_factory=dict)
+    #: Service -> port, as it was started; another command may be given others.
+    ports: dict[str, int] = field(default_factory=dict)
 
 
 def load(path: Path) -> State:
@@ -52,6 +57,14 @@ def save(path: Path, state: State) -> None:
     temporary = path.with_name(path.name + ".new")
     temporary.write_text(json.dumps(asdict(state), indent=2), encoding="utf-8")
     os.replace(temporary, path)
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Nobody else starts or stops services meanwhile: the watcher and a command work side by side."""
+    with path.with_name("services.lock").open("a", encoding="utf-8") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def process(entry: Entry) -> psutil.Process | None:

@@ -13,11 +13,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import psutil
 
 from kindling_local import postgres
+from kindling_local.components import WATCHER
 from kindling_local.layout import Layout
-from kindling_local.state import State, load, process, save
+from kindling_local.state import State, alone, load, process, save
 
 #: Those of a phase end at the same time: the API server takes seconds to leave after its last answer.
 PHASES = (
+    # First, or it would start again what is being stopped.
+    (WATCHER,),
     ("scheduler", "triggerer", "dag-processor"),
     ("api-server", "inference", "mlflow", "shop"),
 )
@@ -49,12 +52,25 @@ def stop_services(
     layout: Layout, state: State, names: Iterable[str], grace_s: float, say: Say
 ) -> list[str]:
     """TERM to these services at once, after the grace KILL to what is left of their trees; notes it."""
+    with alone(layout.state):
+        # What is in the file is newer: the watcher may have started one of them again.
+        state.services |= load(layout.state).services
+        return _stop(layout, state, list(names), grace_s, say)
+
+
+def _stop(
+    layout: Layout, state: State, names: Sequence[str], grace_s: float, say: Say
+) -> list[str]:
     wanted = {
         name: found
         for name in names
         if (entry := state.services.get(name)) and (found := process(entry))
     }
-    trees = {name: [found, *_descendants(found)] for name, found in wanted.items()}
+    # What the watcher has started again is its child, and ends in a phase of its own.
+    trees = {
+        name: [found] if name == WATCHER else [found, *_descendants(found)]
+        for name, found in wanted.items()
+    }
     scheduler = wanted.get(SCHEDULER)
     ending = _Tasks(scheduler)
     ending.tell()

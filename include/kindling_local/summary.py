@@ -7,6 +7,7 @@ from urllib.parse import unquote, urlparse
 from rich.console import Console
 from rich.table import Table
 
+from kindling_local import words
 from kindling_local.memory import Peak
 from kindling_local.pipeline import Failure, RunOutcome
 from kindling_local.progress import in_order, seconds
@@ -21,6 +22,9 @@ DEPTH = 2
 def print_outcome(console: Console, outcome: RunOutcome, photo_note: str) -> None:
     """Rows in and out of every stage with reasons for rejections, every estimate, and the verdict."""
     console.print(stage_table(outcome))
+    codes = [code for report in outcome.reports.values() for code in report["rejected"]]
+    for line in words.legend(codes):
+        plain(console, f"  {line}")
     for stage, report in outcome.reports.items():
         if implementation := report.get("implementation"):
             plain(

@@ -38,7 +38,15 @@ CLASSES: dict[str, tuple[str, ...]] = {
     "source": ("sources",),
     "adapter": ("llm", "stores"),
     "stage": ("stages",),
-    "edge": ("__main__", "client", "commands", "serving", "settings", "wiring"),
+    "edge": (
+        "__main__",
+        "client",
+        "commands",
+        "look",
+        "serving",
+        "settings",
+        "wiring",
+    ),
     "data": ("mappings", "prompts", "recipes"),
 }
 

@@ -1,7 +1,10 @@
 """The page "Data health": who may see it, what it shows, and where it does not reach."""
 
 import json
-from collections.abc import Iterator
+import re
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +12,14 @@ import psycopg
 import pytest
 from airflow.api_fastapi.app import create_auth_manager
 from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
-from airflow.models.revoked_token import RevokedToken
+from airflow.models import import_all_models
+from airflow.models.base import Base
+from airflow.models.dagrun import DagRun
+from airflow.models.taskinstance import TaskInstance
 from airflow.utils.session import create_session
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from sqlalchemy import delete, insert
 
 from kindling_airflow.data_health import data_health_app
 
@@ -47,8 +54,11 @@ def anonymous() -> TestClient:
 @pytest.fixture
 def client(anonymous: TestClient) -> Iterator[TestClient]:
     """Signed in with the least of roles, by the cookie that the UI has."""
-    with create_session() as session:  # Airflow looks up whether the token was revoked.
-        RevokedToken.__table__.create(session.connection(), checkfirst=True)
+    import_all_models()
+    with create_session() as session:  # Runs, and whether the token was revoked.
+        Base.metadata.create_all(session.connection())
+        session.execute(delete(TaskInstance))
+        session.execute(delete(DagRun))
     token = create_auth_manager().generate_jwt(
         SimpleAuthManagerUser(username="v", role="viewer")
     )
@@ -114,7 +124,7 @@ def test_shows_reports_with_intervals_and_escapes_them(
 def test_one_run_and_its_report(client: TestClient, stored: None) -> None:
     page = client.get(f"/kindling/runs/{RUN}").text
     assert "just-begun" not in page
-    link = page.split('href="')[1].split('"')[0]
+    (link,) = re.findall(r'href="([^"]+/report\.html)"', page)
     report = client.get(link)
     assert report.text == "<h1>evaluation</h1>"
     assert report.headers["content-security-policy"].startswith("sandbox")
@@ -167,3 +177,151 @@ def test_an_empty_database_is_said(
     monkeypatch.setenv("KINDLING_DATABASE_URL", postgres_server)
     answer = client.get("/kindling/")
     assert answer.status_code == 503 and "kindling migrate" in answer.text
+
+
+def gate(promoted: bool, champion: str | None) -> dict[str, Any]:
+    checks = [
+        {"name": "floor", "passed": True, "detail": "0.9 is above 0.7"},
+        {"name": "beats TF-IDF", "passed": promoted, "detail": "+0.01 [-0.02, 0.04]"},
+    ]
+    return {
+        **REPORT,
+        "stage": "promote",
+        "figures": {
+            "promoted": promoted,
+            "candidate_version": "7",
+            "champion_version": champion,
+            "checks": checks,
+        },
+    }
+
+
+Store = Callable[..., None]
+
+
+@pytest.fixture
+def store(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """`store(run_id, *reports, state=…, tasks=…)`: a run as the product and Airflow know it."""
+    monkeypatch.setenv("KINDLING_DATABASE_URL", database_url)
+    hours = iter(range(1, 1000))
+
+    def one(
+        run_id: str,
+        *reports: dict[str, Any],
+        state: str = "",
+        tasks: Mapping[str, str] | None = None,
+    ) -> None:
+        after = datetime(2026, 11, 1, tzinfo=UTC) + timedelta(hours=next(hours))
+        with psycopg.connect(database_url, options="-c search_path=kindling") as rows:
+            if reports:
+                rows.execute(
+                    "INSERT INTO run VALUES (%s, 'smoke', '{}', %s)", [run_id, after]
+                )
+            for report in reports:
+                rows.execute(
+                    "INSERT INTO stage_commit (run_id, stage, report) VALUES (%s, %s, %s)",
+                    [run_id, report["stage"], json.dumps(report)],
+                )
+        if not state:
+            return
+        with create_session() as session:
+            session.execute(
+                insert(DagRun).values(
+                    dag_id="nightly_retraining",
+                    run_id=run_id,
+                    state=state,
+                    run_type="manual",
+                    run_after=after,
+                )
+            )
+            for task_id, task_state in (tasks or {}).items():
+                session.execute(
+                    insert(TaskInstance).values(
+                        id=uuid.uuid4(),
+                        dag_id="nightly_retraining",
+                        task_id=task_id,
+                        run_id=run_id,
+                        state=task_state,
+                        pool="default_pool",
+                        map_index=-1,
+                    )
+                )
+
+    return one
+
+
+@pytest.mark.parametrize(
+    ("reports", "state", "tasks", "answer"),
+    [
+        ([gate(True, "7")], "success", {}, "Yes: version 7 is the champion"),
+        (
+            [gate(False, "4")],
+            "success",
+            {},
+            "without a new champion: candidate not let through; version 4 stays",
+        ),
+        ([gate(False, None)], "success", {}, "there is no champion yet"),
+        ([], "failed", {"scrape": "failed"}, "No: failed at scrape"),
+        (
+            [gate(True, "7")],
+            "failed",
+            {"promote": "success", "index": "failed"},
+            "No: failed at index",
+        ),
+        ([REPORT], "running", {"train": "running"}, "Not over yet: train is at work"),
+        ([REPORT], "running", {"train": "up_for_retry"}, "train is tried again"),
+    ],
+)
+def test_it_answers_whether_the_night_went_well(
+    client: TestClient,
+    store: Store,
+    reports: list[dict[str, Any]],
+    state: str,
+    tasks: dict[str, str],
+    answer: str,
+) -> None:
+    store("r1", *reports, state=state, tasks=tasks)
+    page = client.get("/kindling/").text
+    assert answer in page.split("</p>")[0]
+
+
+def test_a_refused_candidate_says_by_which_check(
+    client: TestClient, store: Store
+) -> None:
+    store("r1", gate(False, "4"), state="success")
+    page = client.get("/kindling/").text
+    assert "against it: beats TF-IDF" in page and "floor" not in page.split("<h2")[0]
+
+
+def test_links_lead_to_the_report_to_mlflow_and_to_the_failed_task(
+    client: TestClient, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KINDLING_MLFLOW_UI", "http://127.0.0.1:5000/")
+    store("r+1", REPORT, gate(True, "7"), state="failed", tasks={"index": "failed"})
+    page = client.get("/kindling/").text
+    assert 'href="/kindling/runs/r%2B1/report.html"' in page
+    assert "http://127.0.0.1:5000/#/models/kindling-sentiment/versions/7" in page
+    assert 'href="/dags/nightly_retraining/runs/r%2B1/tasks/index"' in page
+    # Airflow's frame opens no window, so a link that asks for one does nothing.
+    assert "target=" not in page
+
+
+def test_trends_run_from_the_oldest_night_to_the_newest(
+    client: TestClient, store: Store
+) -> None:
+    for number, kept in enumerate((100, 300, 200)):
+        dedupe = {**REPORT, "stage": "dedupe", "rows_out": kept}
+        store(f"r{number}", dedupe, REPORT, state="success")
+    page = client.get("/kindling/").text
+    rows, figures = re.findall(r"<svg.+?</svg>", page)
+    assert [int(one) for one in re.findall(r": (\d+)</title>", rows)] == [100, 300, 200]
+    assert figures.count("<line") == 3, "each with its interval"
+    assert "0.900 [0.812, 0.950]" in figures
+
+
+def test_the_page_fits_a_phone(client: TestClient, store: Store) -> None:
+    store("r1", REPORT, gate(True, "7"), state="success")
+    page = client.get("/kindling/").text
+    assert 'name="viewport" content="width=device-width' in page
+    row = page.split("<tbody>")[1].split("</tr>")[0]
+    assert row.count("<td ") == row.count('data-label="') == 7

@@ -15,7 +15,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from airflow.serialization.serialized_objects import DagSerialization
 from kubernetes.client import ApiClient
 
-from kindling.__main__ import _parser
+from kindling.__main__ import parser
 from kindling.catalog import STAGE_ENVIRONMENT, STAGE_NAMES, STAGES, Stage
 from kindling_airflow.cluster import SECRETS, fixed_image
 from kindling_airflow.command import OBJECT_STORE_ENVIRONMENT, REPORT_PATH
@@ -131,7 +131,7 @@ def test_the_command_line_takes_the_arguments(
 ) -> None:
     interpreter, module, *rest = _arguments(load("process"), "label", **params)
     assert (interpreter, module) == ("-m", "kindling")
-    parsed = _parser().parse_args(rest)
+    parsed = parser().parse_args(rest)
     assert (parsed.command, parsed.recipe) == ("label", "demo")
     assert (parsed.niche, parsed.target_size) == (niche, target_size)
     assert parsed.run == "manual__2026-11-21T02:00:00+00:00"

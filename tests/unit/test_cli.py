@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from kindling.__main__ import _parser, main
+from kindling.__main__ import main, parser
 from kindling.catalog import STAGE_NAMES
 
 
@@ -24,9 +24,9 @@ def test_stages_and_their_order() -> None:
 
 @pytest.mark.parametrize("stage", STAGE_NAMES)
 def test_every_stage_takes_the_same_flags(stage: str) -> None:
-    arguments = _parser().parse_args([stage, "--run", "r", "--recipe", "smoke"])
+    arguments = parser().parse_args([stage, "--run", "r", "--recipe", "smoke"])
     flags = {name for name in vars(arguments) if name not in {"command", "act"}}
-    assert flags == {"run", "recipe", "niche", "target_size", "conf"}
+    assert flags == {"run", "recipe", "niche", "target_size", "conf", "shard"}
 
 
 def test_unknown_stage_names_the_known(capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kindling.challenge.memorisation import overlap
+from kindling.measure.copying import overlap
 
 #: Fewer distinct word pairs than this share of what real rows have in as many pairs, or more exact
 #: repeats than this share of the rows, is called a collapse.

@@ -1,13 +1,13 @@
 """How much of a synthetic row stands word for word in one real review."""
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
+from sklearn.feature_extraction.text import TfidfVectorizer
 
-_WORDS = 5
+from kindling.measure.copying import overlap
+
 _SHINGLE = 5
 _CANDIDATES = 3
 
@@ -47,32 +47,6 @@ def copying(synthetic: Sequence[str], real: Sequence[str]) -> Copying:
             own = _shingles(synthetic[row])
             nearest[row] = max(_jaccard(own, shingles[one]) for one in candidates)
     return Copying(rate, nearest)
-
-
-def overlap(
-    rows: Sequence[str], others: Sequence[str], same: bool = False
-) -> tuple[np.ndarray, np.ndarray]:
-    """[N] largest share of a row's word 5-grams found in one of `others`, and which one that is.
-
-    With `same`, `rows` and `others` are the same texts and a row is not held against itself.
-    """
-    grams = CountVectorizer(analyzer=five_grams, binary=True, dtype=np.int32)
-    here = grams.fit_transform(rows)
-    shared = (here @ grams.transform(others).T).tocsr()
-    if same:
-        shared.setdiag(0)
-    most = np.asarray(shared.argmax(axis=1)).ravel()
-    largest = shared.max(axis=1).toarray().ravel()
-    return largest / np.maximum(1, np.diff(here.indptr)), most
-
-
-def five_grams(text: str) -> Iterable[str]:
-    """Word 5-grams, case and punctuation aside; a shorter text is one gram as it stands."""
-    words = re.findall(r"\w+", text.lower())
-    return [
-        " ".join(words[start : start + _WORDS])
-        for start in range(max(1, len(words) - _WORDS + 1))
-    ]
 
 
 def _shingles(text: str) -> set[str]:

@@ -4,12 +4,13 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 
-from kindling.challenge.intervals import data_hash
 from kindling.errors import DataError
+from kindling.measure.estimates import difference, estimate
+from kindling.measure.metrics import THREE_WAY
+from kindling.measure.plain_model import plain_model
+from kindling.measure.sample import Sample
 from kindling.records import SENTIMENTS, Estimate, Review, Sentiment, sentiment_of
 
 NEGATIVE, _, POSITIVE = range(len(SENTIMENTS))
@@ -91,10 +92,9 @@ def utility(
     validation: Sequence[Review],
     niche: Collection[str],
     weight: float,
-    replicates: int,
     seed: int,
 ) -> Utility:
-    """Train on synthetic rows too, each `weight` of a real one, test on real: the paired bootstrap draws whole products of the validation rows."""
+    """Train on synthetic rows too, each `weight` of a real one, test on real; paired by product."""
     texts, truth = [row.text for row in real], _truth(real)
     held_out = [row.text for row in validation]
     both = _fit(
@@ -104,58 +104,29 @@ def utility(
         np.concatenate([np.ones(len(real)), np.full(len(synthetic), weight)]),
     )
     predicted = [
-        _probabilities(model, held_out).argmax(axis=1)
-        for model in (_fit(texts, truth, seed), both)
+        _probabilities(model, held_out) for model in (_fit(texts, truth, seed), both)
     ]
-    real_f1, both_f1, difference = _paired(validation, predicted, replicates, seed)
+    real_f1, both_f1, gain = _paired(validation, predicted)
     rows = [number for number, row in enumerate(validation) if row.category in niche]
     if not rows:
-        return Utility(real_f1, both_f1, difference, None)
+        return Utility(real_f1, both_f1, gain, None)
     in_niche = _paired(
-        [validation[row] for row in rows],
-        [one[rows] for one in predicted],
-        replicates,
-        seed,
+        [validation[row] for row in rows], [one[rows] for one in predicted]
     )
-    return Utility(real_f1, both_f1, difference, in_niche[2])
+    return Utility(real_f1, both_f1, gain, in_niche[2])
 
 
 def _paired(
-    rows: Sequence[Review], predicted: Sequence[np.ndarray], replicates: int, seed: int
+    rows: Sequence[Review], predicted: Sequence[np.ndarray]
 ) -> tuple[Estimate, Estimate, Estimate]:
-    truth, data = _truth(rows), data_hash((row.review_id, row.text) for row in rows)
-    _, group = np.unique([row.product_id for row in rows], return_inverse=True)
-    size = len(SENTIMENTS)
-    confusions = np.zeros((2, group.max() + 1, size, size))
-    for model, said in enumerate(predicted):
-        np.add.at(confusions[model], (group, truth, said), 1)
-    drawn = np.random.default_rng(seed).multinomial(
-        group.max() + 1,
-        np.full(group.max() + 1, 1 / (group.max() + 1)),
-        size=replicates,
-    )
-    present = np.unique(truth)
-    whole = [_macro_f1(one.sum(axis=0), present) for one in confusions]
-    again = [
-        _macro_f1(np.einsum("bg,gij->bij", drawn, one), present) for one in confusions
-    ]
-
-    def estimate(value: float, values: np.ndarray) -> Estimate:
-        low, high = np.percentile(values, [2.5, 97.5])
-        return Estimate(float(value), len(rows), float(low), float(high), data)
-
+    """Macro-F1 of the model without and with synthetic rows, and the paired difference."""
+    sample = Sample.of_reviews(rows)
+    real, both = predicted
     return (
-        estimate(whole[0], again[0]),
-        estimate(whole[1], again[1]),
-        estimate(whole[1] - whole[0], again[1] - again[0]),
+        estimate(THREE_WAY, sample, real),
+        estimate(THREE_WAY, sample, both),
+        difference(THREE_WAY, sample, both, real),
     )
-
-
-def _macro_f1(confusion: np.ndarray, present: np.ndarray) -> np.ndarray:
-    """[...] from [..., truth, predicted], over the sentiments that occur in the whole sample."""
-    hits = np.diagonal(confusion, axis1=-2, axis2=-1)
-    support = confusion.sum(axis=-1) + confusion.sum(axis=-2)
-    return (2 * hits / np.maximum(support, 1))[..., present].mean(axis=-1)
 
 
 def _codes(sentiments: Sequence[Sentiment]) -> np.ndarray:
@@ -178,25 +149,9 @@ def _fit(
             "nothing can be learned of sentiment"
         )
     # Balanced weights: synthetic rows are to help by what they say, not by moving the class shares.
-    return Pipeline(
-        [
-            (
-                "tfidf",
-                TfidfVectorizer(
-                    ngram_range=(1, 2),
-                    min_df=2,
-                    sublinear_tf=True,
-                    strip_accents="unicode",
-                ),
-            ),
-            (
-                "classifier",
-                LogisticRegression(
-                    C=3.0, class_weight="balanced", max_iter=500, random_state=seed
-                ),
-            ),
-        ]
-    ).fit(texts, truth, classifier__sample_weight=weights)
+    return plain_model(seed, balanced=True).fit(
+        texts, truth, classifier__sample_weight=weights
+    )
 
 
 def _probabilities(model: Pipeline, texts: Sequence[str]) -> np.ndarray:

@@ -1,15 +1,48 @@
-"""Texts as sets of character n-grams, hashed in one numpy pass instead of one Python string each."""
+"""Texts as sets of character n-grams, hashed for many texts in one numpy pass."""
 
 import hashlib
 import re
 import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 _APOSTROPHES = re.compile(r"['’`]")
 _WORDS = re.compile(r"\w+")
+#: What folding does to ASCII, character by character: the fast way for most texts.
+_ASCII = {
+    code: None
+    if chr(code) in "'`"
+    else chr(code).lower()
+    if _WORDS.match(chr(code))
+    else " "
+    for code in range(128)
+}
 #: Odd multiplier of the polynomial over code points (Knuth's MMIX constant), modulo 2**64.
-_MULTIPLIER = 6364136223846793005
+_MULTIPLIER = np.uint64(6364136223846793005)
+#: A Chinese, Japanese or Korean character says about as much as a short word: two of them
+#: are a gram, as in Lucene's CJKBigramFilter, and each counts as two characters of length.
+_CJK_GRAM = 2
+_CJK = re.compile(
+    "[\u1100-\u11ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\U00020000-\U0003ffff]"
+)
+
+
+@dataclass(frozen=True)
+class Grams:
+    """Hashed grams of many texts, one text after the other; repeats included."""
+
+    #: uint64 [G].
+    hashes: np.ndarray
+    #: Grams of each text, and where they start.
+    counts: np.ndarray
+    starts: np.ndarray
+
+    def of(self, index: int) -> np.ndarray:
+        """The hashes of one text."""
+        start = self.starts[index]
+        return self.hashes[start : start + self.counts[index]]
 
 
 def fold(text: str) -> str:
@@ -17,6 +50,8 @@ def fold(text: str) -> str:
 
     A text without any letter or digit (emoji, "!!!") keeps its characters, so that two of them differ.
     """
+    if text.isascii():
+        return " ".join(text.translate(_ASCII).split()) or "".join(text.split())
     plain = unicodedata.normalize("NFKC", text).casefold()
     words = _WORDS.findall(_APOSTROPHES.sub("", plain))
     return " ".join(words) if words else "".join(plain.split())
@@ -24,24 +59,41 @@ def fold(text: str) -> str:
 
 def text_key(text: str) -> str:
     """SHA-256 of the folded text: two reviews with one key are exact duplicates."""
-    return hashlib.sha256(fold(text).encode("utf-8", "surrogatepass")).hexdigest()
+    return folded_key(fold(text))
+
+
+def folded_key(folded: str) -> str:
+    """`text_key` of a text that is folded already."""
+    return hashlib.sha256(folded.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def length(folded: str) -> int:
+    """Characters of the text, a CJK character counted as two (its columns on a terminal)."""
+    if folded.isascii():
+        return len(folded)
+    return len(folded) + len(_CJK.findall(folded))
+
+
+def grams(folded: Sequence[str], width: int) -> Grams:
+    """The texts' hashed character `width`-grams; grams that start with a CJK character have two.
+
+    A text shorter than a gram has one, itself.
+    """
+    sizes = np.fromiter((len(text) for text in folded), np.int64, len(folded))
+    joined = "".join(folded)
+    if joined.isascii():
+        return _plain_grams(
+            np.frombuffer(joined.encode("ascii"), np.uint8), sizes, width
+        )
+    codes = np.frombuffer(joined.encode("utf-32-le", "surrogatepass"), dtype="<u4")
+    if not _CJK.search(joined):
+        return _plain_grams(codes, sizes, width)
+    return _mixed_grams(folded, width)
 
 
 def shingles(folded: str, width: int) -> np.ndarray:
-    """Sorted distinct 64-bit hashes, uint64 [S], of the text's character `width`-grams.
-
-    A text shorter than `width` has one shingle, itself.
-    """
-    codes = np.frombuffer(
-        folded.encode("utf-32-le", "surrogatepass"), dtype="<u4"
-    ).astype(np.uint64)
-    width = min(width, len(codes))
-    if not width:
-        return np.empty(0, np.uint64)
-    # uint64 arithmetic wraps, which is the modulus.
-    powers = np.cumprod(np.full(width, _MULTIPLIER, np.uint64))
-    windows = np.lib.stride_tricks.sliding_window_view(codes, width)
-    return np.unique((windows * powers).sum(axis=1, dtype=np.uint64))
+    """Sorted distinct 64-bit hashes, uint64 [S], of one text's grams."""
+    return np.unique(grams([folded], width).hashes)
 
 
 def jaccard(a: np.ndarray, b: np.ndarray) -> float:
@@ -50,3 +102,53 @@ def jaccard(a: np.ndarray, b: np.ndarray) -> float:
         return 1.0
     shared = np.intersect1d(a, b, assume_unique=True).size
     return shared / (len(a) + len(b) - shared)
+
+
+def _plain_grams(codes: np.ndarray, sizes: np.ndarray, width: int) -> Grams:
+    """Grams of one width over all texts; those that would reach into the next text are left out."""
+    ends = np.cumsum(sizes)
+    reach = np.minimum(sizes, width)
+    counts = np.where(sizes > 0, sizes - reach + 1, 0)
+    starts = np.cumsum(counts) - counts
+    if (sizes >= width).all() and len(codes) >= width:
+        every = _hashes(codes, width)
+        inside = np.ones(len(codes), bool)
+        for back in range(1, width):
+            inside[ends - back] = False
+        return Grams(every[inside[: len(every)]], counts, starts)
+    hashes = [
+        _hashes(codes[end - size : end], int(min(size, width)))
+        for size, end in zip(sizes.tolist(), ends.tolist(), strict=True)
+        if size
+    ]
+    return Grams(np.concatenate(hashes or [np.empty(0, np.uint64)]), counts, starts)
+
+
+def _mixed_grams(folded: Sequence[str], width: int) -> Grams:
+    hashes = []
+    for text in folded:
+        codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
+        if not len(codes):
+            hashes.append(np.empty(0, np.uint64))
+            continue
+        cjk = np.zeros(len(codes), bool)
+        cjk[[match.start() for match in _CJK.finditer(text)]] = True
+        wide = _hashes(codes, min(width, len(codes)))
+        narrow = _hashes(codes, min(_CJK_GRAM, len(codes)))
+        both = [wide[~cjk[: len(wide)]], narrow[cjk[: len(narrow)]]]
+        hashes.append(np.concatenate(both) if len(codes) > 1 else wide)
+    counts = np.array([len(one) for one in hashes], np.int64)
+    joined = np.concatenate(hashes or [np.empty(0, np.uint64)])
+    return Grams(joined, counts, np.cumsum(counts) - counts)
+
+
+def _hashes(codes: np.ndarray, width: int) -> np.ndarray:
+    """Polynomials over windows of `width` codes; uint64 arithmetic wraps, which is the modulus."""
+    count = len(codes) - width + 1
+    wide = codes.astype(np.uint64)
+    total = wide[width - 1 :].copy()
+    for place in range(width - 2, -1, -1):
+        total *= _MULTIPLIER
+        total += wide[place : place + count]
+    total *= _MULTIPLIER
+    return total

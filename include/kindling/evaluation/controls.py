@@ -6,15 +6,15 @@ from typing import TypeVar
 
 import numpy as np
 
-from kindling.evaluation.bootstrap import Bootstrap
-from kindling.evaluation.metrics import (
+from kindling.measure.estimates import difference, estimate, negated
+from kindling.measure.metrics import (
     LOG_LOSS,
     NEGATIVE,
     POSITIVE,
     THREE_WAY,
     polarity_decision,
 )
-from kindling.evaluation.sample import Sample
+from kindling.measure.sample import Sample
 from kindling.records import Estimate
 
 #: Deals of the photos. With five, chance alone moved what shuffling costs by .005 nats (n=251); with these by .001.
@@ -42,6 +42,8 @@ class PhotoControl:
     photo_only_gain: Estimate
     #: Three-way macro-F1, text and photo minus text alone.
     over_text: Estimate
+    #: Log-loss, text alone minus text and photo, in nats.
+    over_text_log_loss: Estimate
 
 
 def photo_control(
@@ -49,7 +51,6 @@ def photo_control(
     text_logits: np.ndarray,
     image_logits: np.ndarray,
     fuse: Fuse,
-    bootstrap: Bootstrap,
     rng: np.random.Generator,
 ) -> PhotoControl:
     """The sample holds the rows with a photo; logits are [n, 3] each."""
@@ -62,17 +63,16 @@ def photo_control(
         fuse(text_logits, image_logits[rng.permutation(len(sample))])
         for _ in range(PERMUTATIONS)
     ]
-    loss = bootstrap.difference(LOG_LOSS, sample, both, shuffled)
+    loss = difference(LOG_LOSS, sample, both, shuffled)
     return PhotoControl(
-        text_only=bootstrap.estimate(THREE_WAY, sample, alone),
-        text_and_photo=bootstrap.estimate(THREE_WAY, sample, both),
-        photo_only=bootstrap.estimate(THREE_WAY, sample, photo),
-        gain=bootstrap.difference(THREE_WAY, sample, both, shuffled),
+        text_only=estimate(THREE_WAY, sample, alone),
+        text_and_photo=estimate(THREE_WAY, sample, both),
+        photo_only=estimate(THREE_WAY, sample, photo),
+        gain=difference(THREE_WAY, sample, both, shuffled),
         log_loss_gain=negated(loss),
-        photo_only_gain=bootstrap.difference(
-            THREE_WAY, sample, photo, constant(sample.truth)
-        ),
-        over_text=bootstrap.difference(THREE_WAY, sample, both, alone),
+        photo_only_gain=difference(THREE_WAY, sample, photo, constant(sample.truth)),
+        over_text=difference(THREE_WAY, sample, both, alone),
+        over_text_log_loss=negated(difference(LOG_LOSS, sample, both, alone)),
     )
 
 
@@ -158,11 +158,4 @@ def latency(
         taken.append(1000 * (clock() - began))
     return Latency(
         len(taken), float(np.percentile(taken, 50)), float(np.percentile(taken, 95))
-    )
-
-
-def negated(estimate: Estimate) -> Estimate:
-    """The same difference read the other way round."""
-    return Estimate(
-        -estimate.value, estimate.n, -estimate.high, -estimate.low, estimate.data_sha256
     )

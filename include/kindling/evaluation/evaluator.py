@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kindling.evaluation.bootstrap import Bootstrap
 from kindling.evaluation.controls import (
     Conflict,
     Fuse,
@@ -15,7 +14,11 @@ from kindling.evaluation.controls import (
     photo_control,
     random_guess,
 )
-from kindling.evaluation.metrics import (
+from kindling.evaluation.niche import GroupFinding, niche_findings
+from kindling.evaluation.slices import SliceFigure, figures, slices
+from kindling.evaluation.temperature import temperature_cost
+from kindling.measure.estimates import difference, estimate
+from kindling.measure.metrics import (
     ACCURACY,
     BRIER,
     LOG_LOSS,
@@ -28,8 +31,7 @@ from kindling.evaluation.metrics import (
     confusion,
     reliability,
 )
-from kindling.evaluation.sample import Sample
-from kindling.evaluation.slices import SliceFigure, figures, slices
+from kindling.measure.sample import Sample
 from kindling.records import SENTIMENTS, Estimate, Example
 
 GATED = (THREE_WAY, POLARITY)
@@ -79,6 +81,14 @@ class Evaluation:
     photo: PhotoControl | None
     conflict: Conflict | None
     slices: Sequence[SliceFigure]
+    #: Sentiment -> rows.
+    class_rows: Mapping[str, int]
+    #: Log-loss that one temperature would save: what wrong confidence costs.
+    temperature_cost: Estimate
+    #: Whether the run has a niche at all.
+    niche_asked: bool
+    #: The niche and its categories against the champion, on the first night against the baseline.
+    niche: Sequence[GroupFinding]
     #: Confident mistakes, the most confident first.
     worst: Sequence[Mistake]
 
@@ -87,50 +97,25 @@ def evaluate(
     examples: Sequence[Example],
     niche: Sequence[str],
     answers: Answers,
-    resamples: int,
     seed: int,
 ) -> Evaluation:
     """All figures of one holdout. DataError when it is empty or has no polar row."""
-    sample, bootstrap, rng = (
-        Sample.of(examples),
-        Bootstrap(resamples, seed),
-        np.random.default_rng(seed),
-    )
+    sample, rng = Sample.of(examples), np.random.default_rng(seed)
     systems = {
         "candidate": answers.candidate,
         "baseline": answers.baseline,
         "constant": constant(sample.truth),
         "random": random_guess(sample.truth, rng),
     } | ({} if answers.champion is None else {"champion": answers.champion})
-    photo, clash = _photo_figures(sample, answers, bootstrap, rng)
+    photo, clash = _photo_figures(sample, answers, rng)
     return Evaluation(
         rows=len(sample),
         products=len(np.unique(sample.products)),
         photos=len(answers.pictured),
         data_sha256=sample.sha256,
-        systems={
-            name: _system(name, sample, said, bootstrap)
-            for name, said in systems.items()
-        },
-        classes={
-            label: {
-                metric.name.removeprefix(f"{label}_"): bootstrap.estimate(
-                    metric, sample, answers.candidate
-                )
-                for metric in class_metrics(label, at)
-            }
-            for at, label in enumerate(SENTIMENTS)
-        },
-        differences={
-            name: {
-                metric.name: bootstrap.difference(
-                    metric, sample, answers.candidate, said
-                )
-                for metric in GATED
-            }
-            for name, said in systems.items()
-            if name != "candidate"
-        },
+        systems={name: _system(name, sample, said) for name, said in systems.items()},
+        classes=_classes(sample, answers.candidate),
+        differences=_differences(sample, systems),
         confusions={
             name: confusion(sample.truth, systems[name]).tolist()
             for name in ("candidate", "baseline")
@@ -144,26 +129,67 @@ def evaluate(
             answers.candidate,
             answers.baseline,
             answers.champion,
-            bootstrap,
         ),
+        class_rows=dict(
+            zip(
+                SENTIMENTS, np.bincount(sample.truth, minlength=3).tolist(), strict=True
+            )
+        ),
+        temperature_cost=temperature_cost(sample, answers.candidate),
+        niche_asked=bool(niche),
+        niche=_niche(examples, niche, sample, answers),
         worst=_worst(sample.truth, answers.candidate),
     )
 
 
-def _system(
-    name: str, sample: Sample, said: np.ndarray, bootstrap: Bootstrap
-) -> dict[str, Estimate]:
+def _classes(sample: Sample, said: np.ndarray) -> dict[str, dict[str, Estimate]]:
+    return {
+        label: {
+            metric.name.removeprefix(f"{label}_"): estimate(metric, sample, said)
+            for metric in class_metrics(label, at)
+        }
+        for at, label in enumerate(SENTIMENTS)
+    }
+
+
+def _differences(
+    sample: Sample, systems: Mapping[str, np.ndarray]
+) -> dict[str, dict[str, Estimate]]:
+    ours = systems["candidate"]
+    return {
+        name: {
+            metric.name: difference(metric, sample, ours, theirs)
+            for metric in (*GATED, LOG_LOSS)
+        }
+        for name, theirs in systems.items()
+        if name != "candidate"
+    }
+
+
+def _niche(
+    examples: Sequence[Example],
+    niche: Sequence[str],
+    sample: Sample,
+    answers: Answers,
+) -> list[GroupFinding]:
+    """Against the champion; on the first night against the baseline."""
+    categories = np.array([example.category for example in examples])
+    reference = answers.baseline if answers.champion is None else answers.champion
+    return niche_findings(sample, categories, niche, answers.candidate, reference)
+
+
+def _system(name: str, sample: Sample, said: np.ndarray) -> dict[str, Estimate]:
     metrics = [*GATED, ACCURACY]
     if name in (
         "candidate",
         "champion",
     ):  # The others' probabilities claim no calibration.
         metrics += [LOG_LOSS, BRIER, calibration_error(calibration_edges(said))]
-    return {metric.name: bootstrap.estimate(metric, sample, said) for metric in metrics}
+    return {metric.name: estimate(metric, sample, said) for metric in metrics}
 
 
 def _photo_figures(
-    sample: Sample, answers: Answers, bootstrap: Bootstrap, rng: np.random.Generator
+    sample: Sample, answers: Answers, rng: np.random.Generator
 ) -> tuple[PhotoControl | None, Conflict | None]:
     if answers.image_logits is None or not len(answers.pictured):
         return None, None
@@ -171,7 +197,7 @@ def _photo_figures(
     text = answers.text_logits[answers.pictured]
     return (
         photo_control(
-            sample.where(mask), text, answers.image_logits, answers.fuse, bootstrap, rng
+            sample.where(mask), text, answers.image_logits, answers.fuse, rng
         ),
         conflict(
             sample.truth[answers.pictured],

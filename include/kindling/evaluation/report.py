@@ -8,6 +8,8 @@ import jinja2
 
 from kindling.evaluation.controls import Latency
 from kindling.evaluation.evaluator import Evaluation
+from kindling.measure.intervals import METHOD
+from kindling.measure.metrics import GATED, HEADLINES, PROBABILITY
 from kindling.records import (
     SENTIMENTS,
     SPLITS,
@@ -22,17 +24,8 @@ CLIP = 360
 CUES = 10
 MIN_EFFECT = 0.01
 BANDS = ("accept", "review", "discard")
-TITLES = {
-    "polarity_macro_f1": (
-        "Polarity macro-F1",
-        "1-2 stars against 4-5, P(negative) against P(positive)",
-    ),
-    "three_way_macro_f1": (
-        "Three-way macro-F1",
-        "negative, neutral, positive, weighted alike",
-    ),
-    "accuracy": ("Accuracy", "three-way; large where one class is"),
-}
+#: Every metric that the page may show, by name: its title and hint are the metric's own.
+METRICS = {one.name: one for one in (*HEADLINES, *GATED, *PROBABILITY)}
 SYSTEMS = {
     "candidate": "this model",
     "champion": "champion",
@@ -55,7 +48,6 @@ class Provenance:
     champion_version: str | None
     text_model: str
     torch: str
-    resamples: int
 
 
 @dataclass(frozen=True)
@@ -102,7 +94,10 @@ def render(
         evaluation=evaluation,
         provenance=provenance,
         sentiments=SENTIMENTS,
-        titles=TITLES,
+        metrics=METRICS,
+        headlines=HEADLINES,
+        gated=GATED,
+        probability=PROBABILITY,
         system_names=SYSTEMS,
         latencies=latencies,
         pipeline=pipeline,
@@ -115,6 +110,7 @@ def render(
         curve=_curve(evaluation),
         errors=_errors(evaluation, golden),
         axis=_axis,
+        interval_method=METHOD,
     )
 
 
@@ -135,15 +131,19 @@ def _label_rows(
 
 
 def _challenge(reports: Mapping[str, StageReport]) -> dict[str, Any]:
-    found = {
-        name: _figure(reports, "challenge", name)
-        for name in ("auc", "cues", "auc_without")
+    """What told the synthetic rows apart; a stored report holds an Estimate as its dict."""
+    auc = _figure(reports, "challenge", "auc")
+    cues = _figure(reports, "challenge", "cues") or ()
+    without = _figure(reports, "challenge", "auc_without") or {}
+    return {
+        "auc": _estimate(auc) if auc else None,
+        "cues": [cue for cue in cues if cue["effect"] >= MIN_EFFECT][:CUES],
+        "auc_without": {name: _estimate(one) for name, one in without.items()},
     }
-    return found | {
-        "cues": [cue for cue in found["cues"] or () if cue["effect"] >= MIN_EFFECT][
-            :CUES
-        ]
-    }
+
+
+def _estimate(stored: Estimate | Mapping[str, Any]) -> Estimate:
+    return stored if isinstance(stored, Estimate) else Estimate(**stored)
 
 
 def _implementation(pipeline: Sequence[StageReport]) -> list[tuple[str, str, str]]:

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.pipeline import Pipeline
 
 from kindling.errors import DataError
 from kindling.labelling.votes import codes
+from kindling.measure.plain_model import plain_model
 from kindling.records import SENTIMENTS, Sentiment
 
 _FLOOR = 1e-6
@@ -85,20 +85,7 @@ def _fit(texts: Sequence[str], truth: np.ndarray, seed: int) -> Pipeline:
             "the model's vote needs two sentiments, each in several products"
         )
     # No class weights: the pooling rule wants probabilities under the training prior.
-    return Pipeline(
-        [
-            (
-                "tfidf",
-                TfidfVectorizer(
-                    ngram_range=(1, 2),
-                    min_df=2,
-                    sublinear_tf=True,
-                    strip_accents="unicode",
-                ),
-            ),
-            ("classifier", LogisticRegression(C=3.0, max_iter=500, random_state=seed)),
-        ]
-    ).fit(texts, truth)
+    return plain_model(seed, balanced=False).fit(texts, truth)
 
 
 def _calibrator(raw: np.ndarray, truth: np.ndarray) -> LogisticRegression:

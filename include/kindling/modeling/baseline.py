@@ -8,7 +8,8 @@ import numpy as np
 from safetensors.numpy import load_file, save_file
 from scipy.special import softmax
 from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import LogisticRegression
+
+from kindling.measure.plain_model import plain_model, word_features
 
 #: Where it lies within a model folder.
 FOLDER = "baseline"
@@ -34,11 +35,10 @@ class Baseline:
     def fit(
         cls, texts: Sequence[str], labels: np.ndarray, weights: np.ndarray
     ) -> "Baseline":
-        vectorizer = _vectorizer(min_df=2)
-        features = vectorizer.fit_transform(texts)
-        regression = LogisticRegression(class_weight="balanced", max_iter=1000)
-        regression.fit(features, labels, sample_weight=weights)
-        return cls(vectorizer, regression.coef_, regression.intercept_)
+        model = plain_model(seed=0, balanced=True)
+        model.fit(texts, labels, classifier__sample_weight=weights)
+        regression = model["classifier"]
+        return cls(model["tfidf"], regression.coef_, regression.intercept_)
 
     def probabilities(self, texts: Sequence[str]) -> np.ndarray:
         """float64 [n, 3]; photos are not read."""
@@ -66,12 +66,8 @@ class Baseline:
     @classmethod
     def load(cls, folder: Path) -> "Baseline":
         numbers = load_file(folder / WEIGHTS)
-        vectorizer = _vectorizer(
-            vocabulary=json.loads((folder / VOCABULARY).read_text(encoding="utf-8"))
+        vectorizer = word_features(
+            json.loads((folder / VOCABULARY).read_text(encoding="utf-8"))
         )
         vectorizer.idf_ = numbers["idf"]
         return cls(vectorizer, numbers["coefficients"], numbers["intercepts"])
-
-
-def _vectorizer(**settings: object) -> TfidfVectorizer:
-    return TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, **settings)

@@ -21,7 +21,7 @@ from kindling.pictures import PictureError, read_picture
 
 WIDTHS = (24, 48, 96)
 #: Of channels: Wu and He 2018, "Group Normalization". A batch holds few things, each in every condition, and its
-#: statistics say little of other photos: see "What held the image tower back" in docs/experiments.md.
+#: statistics say little of other photos: see docs/experiments/2026-11-21-image-tower.md.
 GROUPS = 8
 #: Pixels a side of one place of the damage map.
 PLACE = 4

@@ -24,7 +24,7 @@ from playwright.async_api import (
 
 from kindling.scraping.fetch import Fetched, FetchError
 from kindling.scraping.mapping import ScriptRules
-from kindling.scraping.urls import same_origin
+from kindling.scraping.urls import same_site
 
 log = logging.getLogger(__name__)
 
@@ -204,7 +204,7 @@ class Chromium:
             )
         headers = dict(response.headers)
         await self._settle(page, url)
-        if not same_origin(page.url, self._origin):
+        if not same_site(page.url, self._origin):
             raise FetchError(url, "off_origin", f"its script leads to {page.url[:200]}")
         body = (await page.content()).encode("utf-8", "replace")
         if len(body) > self._options.max_bytes:

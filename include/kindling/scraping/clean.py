@@ -1,13 +1,15 @@
-"""Text as it may be stored: no markup left over, no control characters, no address or number of a person.
+"""Text as it may be stored: no markup left over, no control characters, one line.
 
-The raw page keeps what was there; only what leaves it is cleaned.
+The raw page keeps what was there; only what leaves it is cleaned. `personal_data` masks what is people's own.
 """
 
 import html
 import re
 import unicodedata
-from collections import Counter
-from dataclasses import dataclass
+
+from kindling.scraping.personal_data import Masked, luhn, mask_personal_data
+
+__all__ = ["Masked", "luhn", "mask_personal_data", "normalise"]
 
 #: Escaping is undone this often at most: text escaped deeper than that is an attack, not an accident.
 _MAX_DEPTH = 6
@@ -16,8 +18,26 @@ _AMPERSANDS = re.compile(r"&(?:amp;|#38;|#x26;)+", re.IGNORECASE)
 _ENTITY = re.compile(
     r"&(?:#\d{1,7}|#x[0-9a-f]{1,6}|[a-z][a-z0-9]{1,31});", re.IGNORECASE
 )
-_TAG = re.compile(
-    r"</?(?:br|p|b|i|u|em|strong|span|div|ul|ol|li)(?:\s[^<>]*)?/?>", re.IGNORECASE
+#: Elements of HTML; a name in angle brackets that is none of them is a reviewer's own.
+_INLINE = (
+    "a|abbr|acronym|b|bdi|bdo|big|cite|code|del|dfn|em|font|i|ins|kbd|mark|q|s|samp|small|"
+    "span|strike|strong|sub|sup|tt|u|var|wbr|label|time|data"
+)
+_BLOCK = (
+    "address|area|article|aside|audio|base|blockquote|body|br|button|canvas|caption|center|"
+    "col|colgroup|dd|details|dialog|dir|div|dl|dt|embed|fieldset|figcaption|figure|footer|"
+    "form|frame|frameset|h[1-6]|head|header|hr|html|iframe|img|image|input|legend|li|link|"
+    "main|map|menu|meta|nav|noscript|object|ol|optgroup|option|p|param|picture|pre|script|"
+    "section|select|source|style|summary|svg|path|table|tbody|td|template|textarea|tfoot|th|"
+    "thead|title|tr|track|ul|video"
+)
+_ATTRIBUTES = r"(?:[\s/](?:[^<>\"']|\"[^\"]{0,500}\"|'[^']{0,500}'|[\"'])*)?"
+_INLINE_TAG = re.compile(rf"</?(?:{_INLINE}){_ATTRIBUTES}>", re.IGNORECASE)
+_BLOCK_TAG = re.compile(rf"</?(?:{_BLOCK}){_ATTRIBUTES}>|<!--[^<>]{{0,500}}-->", re.I)
+#: Not the tags alone: what is between them is code.
+_CODE = re.compile(
+    r"<(script|style)\b[^<>]*>[^<]{0,5000}(?:<(?!/?\1)[^<]{0,5000}){0,50}</\1\s*>",
+    re.IGNORECASE,
 )
 # Zero-width spaces, direction overrides, soft hyphens and byte-order marks; the joiners that emoji and
 # Persian need stay.
@@ -29,26 +49,6 @@ _UNSTORABLE = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ud800-\udfff]")
 # Marks piled onto a letter; sorting them takes quadratic time.
 _PILED = re.compile("([\u0300-\u036f]{4})[\u0300-\u036f]+")
 
-_EMAIL = re.compile(r"[\w.+-]{1,64}@(?:[\w-]{1,63}\.){1,8}[a-z]{2,24}", re.IGNORECASE)
-_CARD = re.compile(r"(?<![\d.,-])\d(?:[ -]?\d){12,18}(?![\d]|[.,]\d)")
-_PHONE = re.compile(
-    r"(?<![\w.,/-])(?:"
-    r"\+\d{1,3}(?:[ .()/-]{0,2}\d){7,12}"  # international
-    r"|\(\d{3}\)[ .-]?\d{3}[ .-]?\d{4}"  # (555) 010-1234
-    r"|(?:1[ .-])?[2-9]\d{2}[ .-][2-9]\d{2}[ .-]\d{4}"  # 555-210-1234
-    r"|[2-9]\d{2}[2-9]\d{6}"  # 5552101234
-    r"|0\d{1,4}[ /-]\d{3,4}[ -]?\d{3,5}"  # 030 1234567
-    r")(?![\w/-]|[.,]\d)"
-)
-
-
-@dataclass(frozen=True)
-class Masked:
-    """A text without personal data, and how many of each kind were masked."""
-
-    text: str
-    counts: Counter[str]
-
 
 def normalise(text: str) -> str:
     """One line of visible text: entities and left-over tags undone, NFC, white space collapsed."""
@@ -57,9 +57,10 @@ def normalise(text: str) -> str:
         text = _ENTITY.sub(
             lambda match: html.unescape(match[0]), _AMPERSANDS.sub("&", text)
         )
-        text = _PILED.sub(
-            r"\1", _UNSTORABLE.sub("", _INVISIBLE.sub("", _TAG.sub(" ", text)))
-        )
+        text = _UNSTORABLE.sub("", _INVISIBLE.sub("", text))
+        if "<" in text:
+            text = _without_tags(text)
+        text = _PILED.sub(r"\1", text)
         # Inside the loop: composing can make an entity or a tag whole.
         text = unicodedata.normalize("NFC", text)
         if text == before:
@@ -67,23 +68,7 @@ def normalise(text: str) -> str:
     return " ".join(text.split())
 
 
-def mask_personal_data(text: str) -> Masked:
-    """E-mail addresses, payment cards (13-19 digits that pass Luhn) and phone numbers, each as `[kind]`."""
-    counts: Counter[str] = Counter()
-    for kind, pattern in (("email", _EMAIL), ("card", _CARD), ("phone", _PHONE)):
-
-        def replace(match: re.Match[str], kind: str = kind) -> str:
-            if kind == "card" and not luhn(match[0]):
-                return match[0]
-            counts[kind] += 1
-            return f"[{kind}]"
-
-        text = pattern.sub(replace, text)
-    return Masked(text, counts)
-
-
-def luhn(number: str) -> bool:
-    """Whether the digits pass the checksum of ISO/IEC 7812."""
-    digits = [int(digit) for digit in number if digit.isdigit()]
-    doubled = [sum(divmod(2 * digit, 10)) for digit in digits[-2::-2]]
-    return (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0
+def _without_tags(text: str) -> str:
+    if "</" in text:
+        text = _CODE.sub(" ", text)
+    return _BLOCK_TAG.sub(" ", _INLINE_TAG.sub("", text))

@@ -8,15 +8,18 @@ import asyncio
 import hashlib
 import logging
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from kindling.errors import DataError, TransientError
 from kindling.records import Rejection
 from kindling.scraping import opt_out, sitemap
 from kindling.scraping.fetch import Fetched, FetchError
+from kindling.scraping.induction import Verdict
+from kindling.scraping.reading import MAX_SAMPLES, SavedPage
 from kindling.scraping.site import Crawl, CrawledPage, LayoutVerdict, Site
+from kindling.scraping.urls import absolute, page_key, same_site
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +28,8 @@ _HTML = ("text/html", "application/xhtml+xml")
 _PROBES = 3
 #: Next pages followed from one listing or product; a list that never ends is a trap.
 _MAX_CHAIN = 1_000
+#: Sitemaps read for one shop.
+_MAX_SITEMAPS = 50
 #: Pages between two lines of progress.
 _TELL_EVERY = 200
 
@@ -41,21 +46,26 @@ async def crawl(site: Site) -> Crawl:
     """All reachable pages; TransientError when the start is out of reach, DataError when it is disallowed."""
     if not site.robots.available:
         raise TransientError(
-            f"{site.start_url}: robots.txt cannot be had ({site.robots.why}), so nothing may be fetched "
+            f"{site.start_url}: robots.txt does not answer ({site.robots.why}), so nothing may be fetched "
             "(RFC 9309); check that the shop runs, and try again"
         )
     if not site.robots.allowed(site.start_url):
         raise DataError(
             f"{site.start_url}: robots.txt disallows it; choose another shop, or ask its owner"
         )
+    if refusal := site.robots.ai_opt_out(site.start_url):
+        raise DataError(
+            f"{site.start_url}: the shop refuses use of its pages for AI training ({refusal}); "
+            "choose another shop, or ask its owner"
+        )
     work = _Work(site)
-    frontier = [
-        site.start_url,
-        *(url for url in await _sitemap_pages(site) if url != site.start_url),
-    ]
-    work.known.update(frontier)
+    frontier = work.new([site.start_url, *await _sitemap_pages(site)])
     while frontier:
-        frontier = await work.level(frontier) or await work.draw_lossy()
+        frontier = (
+            await work.level(frontier)
+            or await work.draw_lossy()
+            or await work.learn_structure()
+        )
     return work.result()
 
 
@@ -65,14 +75,26 @@ class _Work:
     def __init__(self, site: Site) -> None:
         self._site = site
         self._renderer = site.renderer
-        self.known: set[str] = set()
+        #: Keys of pages, for one page has several addresses.
+        self._known: set[str] = set()
         self._pages: dict[str, CrawledPage] = {}
         self._rejections: dict[str, Rejection] = {}
         self._unreached: set[str] = set()
         self._chains: dict[str, _Chain] = defaultdict(_Chain)
         self._judged: set[str] = set()
         self._verdicts: list[LayoutVerdict] = []
+        self._learnt: Verdict | None = None
         self._attempted = self._outages = self._left = self._told = 0
+
+    def new(self, urls: Iterable[str]) -> list[str]:
+        """Those of the addresses whose page is not known yet, in their order; they are known from now on."""
+        found: list[str] = []
+        for url in urls:
+            key = page_key(url)
+            if key not in self._known:
+                self._known.add(key)
+                found.append(url)
+        return found
 
     async def level(self, urls: list[str]) -> list[str]:
         """Fetch these addresses; returns those that their pages newly lead to."""
@@ -102,6 +124,39 @@ class _Work:
             drawn += await self._draw_layout(layout, urls)
         return self._leads(drawn)
 
+    async def learn_structure(self) -> list[str]:
+        """Look once for rules in the structure of pages without reviews; returns where these newly lead to.
+
+        Pages that have what the rules need are read again from the store, not fetched again.
+        """
+        load = self._site.load
+        pages = sorted(self._pages.items())
+        bare = [url for url, page in pages if not page.extraction.reviews]
+        if load is None or self._learnt is not None or len(bare) < 2:
+            return []
+        with_reviews = [url for url, page in pages if page.extraction.reviews]
+        chosen = [*_spread(bare, MAX_SAMPLES), *_spread(with_reviews, MAX_SAMPLES // 2)]
+        samples = [await self._saved(self._pages[url], load) for url in chosen]
+        self._learnt = await self._site.reader.learn(samples)
+        if self._learnt.rules is None:
+            log.info("no rules in the pages' structure: %s", self._learnt.why)
+            return []
+        log.info("rules in the pages' structure: items are %s", self._learnt.rules.item)
+        read: list[str] = []
+        for url in bare:
+            page = self._pages[url]
+            saved = await self._saved(page, load)
+            found = await self._site.reader.read(saved.body, url, saved.content_type)
+            if found.reviews:
+                self._pages[url] = replace(page, extraction=found)
+                read.append(url)
+        return self._leads(read)
+
+    @staticmethod
+    async def _saved(page: CrawledPage, load: Callable[[str], bytes]) -> SavedPage:
+        body = await asyncio.to_thread(load, page.uri)
+        return SavedPage(page.url, page.url, body, page.content_type)
+
     def result(self) -> Crawl:
         pages = tuple(page for _, page in sorted(self._pages.items()))
         return Crawl(
@@ -112,9 +167,13 @@ class _Work:
             attempted=self._attempted,
             outages=self._outages,
             left=self._left,
+            learnt=self._learnt,
         )
 
     async def _fetch(self, url: str) -> None:
+        if refusal := self._site.robots.ai_opt_out(url):
+            self._reject(url, "ai_opt_out", refusal)
+            return
         try:
             fetched = await self._site.fetcher.get(url, self._site.robots, _HTML)
         except FetchError as error:
@@ -139,7 +198,14 @@ class _Work:
         uri = await asyncio.to_thread(self._site.store, fetched.body)
         digest = hashlib.sha256(fetched.body).hexdigest()
         self._pages[url] = CrawledPage(
-            url, fetched.status, digest, uri, fetcher, fetched.fetched_at, found
+            url,
+            fetched.status,
+            digest,
+            uri,
+            fetcher,
+            fetched.fetched_at,
+            found,
+            fetched.content_type,
         )
         for number, problem in enumerate(found.problems):
             self._reject(f"{url}#{number}", "parse_error", problem)
@@ -223,19 +289,18 @@ class _Work:
         for url in sorted(urls):
             found = self._pages[url].extraction
             for other in found.links.others:
-                if other not in self.known and not self._site.robots.allowed(other):
-                    self.known.add(other)
+                if not self._site.robots.allowed(other) and self.new([other]):
                     self._reject(other, "robots_disallowed", f"linked from {url}")
             following = (
                 [found.links.next] if found.links.next and self._goes_on(url) else []
             )
-            for target in (*found.links.listings, *found.links.products, *following):
-                if target not in self.known:
-                    self.known.add(target)
-                    if self._site.robots.allowed(target):
-                        new.append(target)
-                    else:
-                        self._reject(target, "robots_disallowed", f"linked from {url}")
+            for target in self.new(
+                (*found.links.listings, *found.links.products, *following)
+            ):
+                if self._site.robots.allowed(target):
+                    new.append(target)
+                else:
+                    self._reject(target, "robots_disallowed", f"linked from {url}")
         return new
 
     def _goes_on(self, url: str) -> bool:
@@ -249,7 +314,7 @@ class _Work:
         chain.length += 1
         self._chains[found.links.next] = chain
         leads = any(
-            one not in self.known
+            page_key(one) not in self._known
             for one in (*found.links.listings, *found.links.products)
         )
         return chain.length <= _MAX_CHAIN and bool(brought or leads or found.lossy)
@@ -258,20 +323,47 @@ class _Work:
         self._rejections[row_id] = Rejection(row_id, reason, detail[:500])
 
 
+def _spread(urls: list[str], most: int) -> list[str]:
+    """At most so many of them, evenly from the whole list."""
+    step = max(1, len(urls) // most)
+    return urls[::step][:most]
+
+
 async def _sitemap_pages(site: Site) -> list[str]:
-    """Pages that the shop's sitemaps name, as far as its own rules let them be fetched."""
-    waiting, done, pages = list(site.robots.sitemaps), set[str](), list[str]()
-    while waiting and len(done) < 50:
+    """Pages of the shop that its sitemaps name, as far as its own rules let them be fetched.
+
+    Sitemaps that robots.txt names may lie on other hosts (sitemaps.org, cross submits); where it names
+    none, the usual place is tried.
+    """
+    named = site.robots.sitemaps
+    usual = absolute(site.start_url, "/sitemap.xml")
+    waiting, done, pages = list(named or [usual]), set[str](), list[str]()
+    while waiting and len(done) < _MAX_SITEMAPS:
         url = waiting.pop(0)
         if url in done:
             continue
         done.add(url)
         try:
-            answer = await site.fetcher.get(url, site.robots)
+            answer = await site.fetcher.get(
+                url, site.robots, elsewhere=True, max_bytes=sitemap.MAX_BYTES
+            )
         except FetchError as error:
-            log.warning("sitemap left out: %s", error)
+            if named:
+                log.warning("sitemap left out: %s", error)
             continue
-        found, more = sitemap.locations(answer.body, answer.url)
-        pages += (one for one in found if site.robots.allowed(one))
-        waiting += more
+        found, more = await asyncio.to_thread(
+            sitemap.locations, answer.body, answer.url
+        )
+        if not found and not more:
+            log.warning("%s: holds no address of the shop", url)
+        pages += (
+            one
+            for one in found
+            if same_site(one, site.start_url) and site.robots.allowed(one)
+        )
+        waiting += (
+            one
+            for one in more
+            if same_site(one, site.start_url) or same_site(one, answer.url)
+        )
     return list(dict.fromkeys(pages))

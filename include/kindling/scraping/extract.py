@@ -3,29 +3,35 @@
 Everything on a page is data. Nothing here runs, follows or obeys what the text says.
 """
 
-import re
 from collections import Counter
 
 from selectolax.lexbor import LexborHTMLParser
-from w3lib.encoding import html_to_unicode
 from w3lib.html import get_base_url
 
-from kindling.scraping import opt_out, rules, schema_org, structured
-from kindling.scraping.findings import Extraction, FoundProduct, FoundReview, Links
+from kindling.scraping import (
+    discovery,
+    embedded,
+    items,
+    opt_out,
+    rules,
+    schema_org,
+    structured,
+)
+from kindling.scraping.document import MAX_DEPTH, decoded, parsable, too_deep
+from kindling.scraping.findings import (
+    Extraction,
+    FoundProduct,
+    FoundReview,
+    Links,
+    Method,
+)
 from kindling.scraping.mapping import Mapping
 from kindling.scraping.rating import stars
 from kindling.scraping.signs import layout_of, signs_of_reviews
-from kindling.scraping.urls import last_segment, same_origin
+from kindling.scraping.structured import Node
+from kindling.scraping.text import shown_text
+from kindling.scraping.urls import last_segment, same_site
 
-# Elements that HTML closes by itself do not pile up.
-_TAG = re.compile(r"<(/?)([a-z][a-z0-9-]*)", re.IGNORECASE)
-_SELF_CLOSED = frozenset((
-    "p", "li", "dt", "dd", "option", "optgroup", "tr", "td", "th", "thead", "tbody", "tfoot", "area", "base",
-    "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr", "html",
-    "body", "head", "path", "rect", "circle", "use", "polygon", "line", "ellipse", "polyline", "stop",
-))  # fmt: skip
-#: A parser's time grows with tags times depth; the deepest of 61 real product pages has 170.
-_MAX_DEPTH = 512
 _RATING_TOLERANCE = 0.11
 _SAME_START = 60
 
@@ -34,21 +40,20 @@ def extract(
     body: bytes, url: str, mapping: Mapping, content_type: str = ""
 ) -> Extraction:
     """Product, reviews, photos and links of a page; damage is recorded in `problems`, never raised."""
-    html = html_to_unicode(content_type or None, body)[1]
-    if _too_deep(html):
+    html, problems = decoded(body, content_type)
+    if too_deep(html):
         return Extraction(
             None,
             (),
             Links(),
-            problems=(f"elements nested deeper than {_MAX_DEPTH}, not parsed",),
+            problems=(f"elements nested deeper than {MAX_DEPTH}, not parsed",),
         )
+    html = parsable(html)
     tree = LexborHTMLParser(html)
-    problems: list[str] = []
     base = _base_url(html, url)
     layout, refusal = layout_of(tree), opt_out.in_page(tree)
     count, mean = rules.stated(tree, mapping)
     product, found = _structured(tree, html, base, problems)
-    # Before the rules are applied: they take scripts and noscript out of the elements that they read.
     visible_product = rules.products(tree, mapping, base)
     signs = signs_of_reviews(
         tree, product or visible_product, _stated(product, count), mapping
@@ -62,13 +67,14 @@ def extract(
     return Extraction(
         product=full,
         reviews=tuple(reviews),
-        links=rules.links(tree, mapping.links, base),
+        links=_links(tree, mapping, base),
         problems=tuple(problems),
         checked=checked,
         conflicts=conflicts,
         signs=() if reviews else signs,
         layout=layout,
         opt_out=refusal,
+        language=_language(tree),
     )
 
 
@@ -76,30 +82,44 @@ def _structured(
     tree: LexborHTMLParser, html: str, url: str, problems: list[str]
 ) -> tuple[FoundProduct | None, list[FoundReview]]:
     product, found = schema_org.read(structured.json_ld(tree, problems), url, "json-ld")
-    other, more = schema_org.read(
-        structured.microdata(html, url, problems), url, "microdata"
+    syntaxes: tuple[tuple[Method, list[Node]], ...] = (
+        ("microdata", items.microdata(tree, html, url, problems)),
+        ("rdfa", items.rdfa(tree, html, url, problems)),
     )
-    return product or other, _joined(found, more)
+    for method, nodes in syntaxes:
+        if nodes:
+            other, more = schema_org.read(nodes, url, method)
+            product, found = product or other, _joined(found, more)
+    return product, _joined(found, embedded.reviews(tree, url))
 
 
 def _joined(first: list[FoundReview], second: list[FoundReview]) -> list[FoundReview]:
     """All of the first, and those of the second that it does not have, counted: two may read the same."""
+    if not first or not second:
+        return first or second
     ids = {review.review_id for review in first} - {""}
     if ids & {review.review_id for review in second}:
         return [*first, *(review for review in second if review.review_id not in ids)]
-    texts = Counter(_fold(review) for review in first)
+    texts = Counter(_fold(review.body or review.title) for review in first)
     joined = list(first)
     for review in second:
-        if texts[_fold(review)] <= 0:
+        # By the body alone: one syntax may leave the title out, or write it before the body.
+        start = _fold(review.body or review.title)
+        if texts[start] <= 0:
             joined.append(review)
-        texts[_fold(review)] -= 1
+        texts[start] -= 1
     return joined
 
 
-def _fold(review: FoundReview) -> str:
-    return "".join(
-        char for char in f"{review.title}{review.body}".lower() if char.isalnum()
-    )[:_SAME_START]
+def _fold(text: str) -> str:
+    return "".join(char for char in text.lower() if char.isalnum())[:_SAME_START]
+
+
+def _links(tree: LexborHTMLParser, mapping: Mapping, base: str) -> Links:
+    """By the mapping's rules; by structure where it has none for products and listings."""
+    if mapping.links.product or mapping.links.listing:
+        return rules.links(tree, mapping.links, base)
+    return discovery.links(tree, base)
 
 
 def _complete(
@@ -116,17 +136,16 @@ def _complete(
             return None
         heading = tree.css_first("h1") or tree.css_first("title")
         product = FoundProduct(
-            last_segment(url), rules.shown_text(heading) if heading else ""
+            last_segment(url), shown_text(heading) if heading else ""
         )
     return rules.with_page_fields(product, tree, mapping, base)
 
 
 def _stated(product: FoundProduct | None, visible: int | None) -> int | None:
-    return (
-        product.stated_reviews
-        if product and product.stated_reviews is not None
-        else visible
-    )
+    if product is None:
+        return visible
+    stated = (product.stated_reviews, visible, product.stated_ratings)
+    return next((count for count in stated if count is not None), None)
 
 
 def _cross_check(
@@ -160,20 +179,16 @@ def _cross_check(
     return len(pairs), conflicts
 
 
+def _language(tree: LexborHTMLParser) -> str:
+    root = tree.root
+    tag = (root.attributes.get("lang") or "").strip() if root is not None else ""
+    return tag if len(tag) <= 35 else ""
+
+
 def _base_url(html: str, url: str) -> str:
     """The page's own <base>, where it stays on the shop's origin."""
     try:
         base = get_base_url(html, url)
     except ValueError:
         return url
-    return base if same_origin(base, url) else url
-
-
-def _too_deep(html: str) -> bool:
-    depth = 0
-    for closing, tag in _TAG.findall(html):
-        if tag.lower() not in _SELF_CLOSED:
-            depth = max(0, depth - 1) if closing else depth + 1
-            if depth > _MAX_DEPTH:
-                return True
-    return False
+    return base if same_site(base, url) else url

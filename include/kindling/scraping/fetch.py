@@ -1,83 +1,38 @@
-"""Pages over HTTP: politely paced, retried where that can help, and never off the shop's origin."""
+"""Pages over HTTP: politely paced, retried where that can help, and never off the shop's own site."""
 
 import asyncio
 import random
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Literal
+from urllib.parse import urlsplit
 
 import httpx
 
+from kindling.scraping.decoding import ACCEPTED, BadEncoding, Body, TooLarge
+from kindling.scraping.fetch_error import KINDS, FetchError, Kind
+from kindling.scraping.pace import Pace, Sleep
+from kindling.scraping.public import Resolve, is_address, is_public, resolve
 from kindling.scraping.robots import AGENT, Robots, from_response
-from kindling.scraping.urls import absolute, same_origin
+from kindling.scraping.urls import absolute, origin_of, same_site
 
-Kind = Literal[
-    "blocked",
-    "not_found",
-    "http_error",
-    "server_error",
-    "network",
-    "empty",
-    "too_large",
-    "off_origin",
-    "robots",
-    "wrong_type",
-    "browser",
-    "browser_needed",
+__all__ = [
+    "FetchError",
+    "Fetched",
+    "Fetcher",
+    "Kind",
+    "Pace",
+    "Policy",
+    "Sleep",
+    "open_fetcher",
 ]
-Sleep = Callable[[float], Awaitable[None]]
 
 _RETRIED = frozenset({429, 500, 502, 503, 504})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MAX_REDIRECTS = 5
-_KINDS: Mapping[int, Kind] = {
-    401: "blocked",
-    403: "blocked",
-    407: "blocked",
-    429: "blocked",
-    451: "blocked",
-    404: "not_found",
-    410: "not_found",
-}
-#: Where no HTTP status says it better.
-_REASONS: Mapping[Kind, str] = {
-    "blocked": "blocked",
-    "not_found": "not_found",
-    "http_error": "http_error",
-    "server_error": "server_error",
-    "network": "network_error",
-    "empty": "empty_page",
-    "too_large": "page_too_large",
-    "robots": "robots_disallowed",
-    "off_origin": "redirect_off_origin",
-    "wrong_type": "not_html",
-    "browser": "browser_failed",
-    "browser_needed": "browser_needed",
-}
-
-
-class FetchError(Exception):
-    """A page that was not got; `kind` says whose fault it is, `status` is the last HTTP status, if any."""
-
-    def __init__(
-        self, url: str, kind: Kind, detail: str, status: int | None = None
-    ) -> None:
-        super().__init__(f"{url}: {detail}")
-        self.url, self.kind, self.detail, self.status = url, kind, detail, status
-
-    @property
-    def reason(self) -> str:
-        """The rejection reason."""
-        return f"http_error:{self.status}" if self.status else _REASONS[self.kind]
-
-    @property
-    def outage(self) -> bool:
-        """Whether the same request may succeed later."""
-        return self.kind in ("network", "server_error")
+_WELL_KNOWN = "/.well-known/tdmrep.json"
 
 
 @dataclass(frozen=True)
@@ -92,6 +47,7 @@ class Policy:
     #: Neither back-off nor Retry-After makes a request wait longer.
     max_wait_s: float = 30.0
     connect_s: float = 10.0
+    #: One request from its start to the last byte; the wait for a turn is not in it.
     total_s: float = 60.0
     max_bytes: int = 5 * 1024 * 1024
 
@@ -102,7 +58,7 @@ class Fetched:
 
     url: str
     status: int
-    #: Names in lower case.
+    #: Names in lower case; several headers of one name are lines of one value.
     headers: Mapping[str, str]
     body: bytes
     fetched_at: datetime
@@ -112,31 +68,12 @@ class Fetched:
         return self.headers.get("content-type", "")
 
 
-class Pace:
-    """Turns for one host, `delay_s` apart, shared by everything that asks it."""
-
-    def __init__(
-        self,
-        delay_s: float,
-        sleep: Sleep = asyncio.sleep,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self.delay_s = delay_s
-        self._sleep, self._clock, self._next = sleep, clock, 0.0
-
-    async def turn(self) -> None:
-        """Wait until the host may be asked again."""
-        if self.delay_s <= 0:
-            return
-        now = self._clock()
-        mine = max(now, self._next)
-        self._next = mine + self.delay_s
-        if mine > now:
-            await self._sleep(mine - now)
-
-
 class Fetcher:
-    """GETs on one origin over kept connections; made by `open_fetcher`."""
+    """GETs on one site over kept connections; made by `open_fetcher`.
+
+    Other hosts are asked only where the caller says `elsewhere`, for what the shop itself points to, and
+    only at public addresses.
+    """
 
     def __init__(
         self,
@@ -147,117 +84,200 @@ class Fetcher:
         rng: random.Random,
         sleep: Sleep = asyncio.sleep,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        resolver: Resolve = resolve,
     ) -> None:
         self.origin, self.policy, self.pace = origin, policy, pace
         self._client, self._rng, self._sleep, self._now = client, rng, sleep, now
         self._slots = asyncio.Semaphore(policy.concurrency)
+        self._resolve = resolver
+        self._hosts: dict[str, asyncio.Task[Robots]] = {}
+        self._paces: dict[str, Pace] = {}
         self.requests = 0
 
     async def get(
-        self, url: str, robots: Robots | None, types: tuple[str, ...] = ()
+        self,
+        url: str,
+        robots: Robots | None,
+        types: tuple[str, ...] = (),
+        elsewhere: bool = False,
+        max_bytes: int | None = None,
     ) -> Fetched:
-        """The answer after redirects and retries, or FetchError; `types` are prefixes of media types."""
+        """The answer after redirects and retries, or FetchError; `types` are prefixes of media types.
+
+        `elsewhere` allows public hosts besides the shop's; `max_bytes` is the policy's by default.
+        """
+        want = _Want(url, robots, types, elsewhere, max_bytes or self.policy.max_bytes)
         for attempt in range(self.policy.retries + 1):
             try:
-                async with self._slots, asyncio.timeout(self.policy.total_s):
-                    return await self._follow(url, robots, types)
+                async with self._slots:
+                    return await self._follow(want)
             except _Again as again:
                 error, wait = again.error, again.wait_s
-            except TimeoutError:
-                error, wait = (
-                    FetchError(
-                        url, "network", f"no answer within {self.policy.total_s:g} s"
-                    ),
-                    None,
-                )
             except httpx.InvalidURL as failure:
                 raise FetchError(
                     url, "http_error", f"not an address: {failure}"
                 ) from None
             except httpx.HTTPError as failure:
-                error, wait = (
-                    FetchError(url, "network", f"{type(failure).__name__}: {failure}"),
-                    None,
-                )
+                detail = f"{type(failure).__name__}: {failure}"
+                error, wait = FetchError(url, "network", detail), None
             if attempt < self.policy.retries:
                 await self._sleep(self._wait(attempt, wait))
         raise error
 
     async def robots(self) -> Robots:
-        """The origin's robots.txt; whatever cannot be had counts as RFC 9309 says."""
+        """The site's rules for crawling and for AI use; what does not answer counts as RFC 9309 says."""
         try:
-            answer = await self.get(absolute(self.origin, "/robots.txt"), None)
+            well_known = await self.get(absolute(self.origin, _WELL_KNOWN), None)
+            tdmrep = well_known.body
+        except FetchError:
+            tdmrep = b""
+        return await self._robots_at(self.origin, tdmrep)
+
+    async def robots_elsewhere(self, url: str) -> Robots:
+        """The rules of another host, asked once."""
+        parts = urlsplit(url)
+        host = f"{parts.scheme}://{parts.netloc}"
+        if host not in self._hosts:
+            self._hosts[host] = asyncio.ensure_future(self._robots_at(host, b""))
+        return await asyncio.shield(self._hosts[host])
+
+    async def _robots_at(self, origin: str, tdmrep: bytes) -> Robots:
+        try:
+            # RFC 9309, 2.3.1.2: redirects are followed, to other authorities too.
+            address = absolute(origin, "/robots.txt")
+            answer = await self.get(address, None, elsewhere=True)
         except FetchError as error:
-            return from_response(
-                200 if error.kind == "empty" else error.status, why=error.detail
-            )
-        return from_response(answer.status, answer.body)
+            status = 200 if error.kind == "empty" else error.status
+            return from_response(status, why=error.detail, tdmrep=tdmrep)
+        return from_response(answer.status, answer.body, tdmrep=tdmrep)
 
     def _wait(self, attempt: int, asked_s: float | None) -> float:
-        backoff = self.policy.backoff_s * 2**attempt * (1 + self._rng.random())
+        backoff: float = self.policy.backoff_s * 2**attempt * (1 + self._rng.random())
         return min(self.policy.max_wait_s, max(backoff, asked_s or 0.0))
 
-    async def _follow(
-        self, url: str, robots: Robots | None, types: tuple[str, ...]
-    ) -> Fetched:
-        at = url
+    async def _follow(self, want: "_Want") -> Fetched:
+        at = want.url
         for _ in range(_MAX_REDIRECTS + 1):
-            if not same_origin(at, self.origin):
-                raise FetchError(
-                    url, "off_origin", f"leads to {at[:200]}, off the shop's origin"
-                )
-            if robots is not None and not robots.allowed(at):
-                raise FetchError(url, "robots", f"robots.txt disallows {at[:200]}")
-            await self.pace.turn()
+            address, headers, extensions = await self._target(at, want)
+            # Outside the time limit: a slow shop's turns are no fault of its answers.
+            await self._pace_of(at).turn()
             self.requests += 1
-            async with self._client.stream("GET", at) as response:
-                if response.status_code not in _REDIRECTS:
-                    return await self._read(url, at, response, types)
-                target = absolute(at, response.headers.get("location", ""))
+            try:
+                async with asyncio.timeout(self.policy.total_s):
+                    request = self._client.build_request(
+                        "GET", address, headers=headers, extensions=extensions
+                    )
+                    response = await self._client.send(request, stream=True)
+                    try:
+                        if response.status_code not in _REDIRECTS:
+                            return await self._read(want, at, response)
+                        location = response.headers.get("location", "")
+                    finally:
+                        await response.aclose()
+            except TimeoutError:
+                detail = f"no answer within {self.policy.total_s:g} s"
+                raise _Again(FetchError(want.url, "network", detail), None) from None
+            target = absolute(at, location)
             if not target:
                 raise FetchError(
-                    url,
+                    want.url,
                     "off_origin",
                     "redirect without a usable Location",
                     response.status_code,
                 )
             at = target
         raise FetchError(
-            url,
+            want.url,
             "http_error",
             f"more than {_MAX_REDIRECTS} redirects",
             response.status_code,
         )
 
-    async def _read(
-        self, url: str, at: str, response: httpx.Response, types: tuple[str, ...]
-    ) -> Fetched:
-        status = response.status_code
-        if not 200 <= status < 300:
-            kind: Kind = (
-                "server_error" if status >= 500 else _KINDS.get(status, "http_error")
+    async def _target(
+        self, at: str, want: "_Want"
+    ) -> tuple[str, dict[str, str], dict[str, str]]:
+        """Where to send the request for an address: as it is on the shop's site, pinned to an IP elsewhere."""
+        if same_site(at, self.origin):
+            if want.robots is not None and not want.robots.allowed(at):
+                raise FetchError(want.url, "robots", f"robots.txt disallows {at[:200]}")
+            return at, {}, {}
+        origin = origin_of(at)
+        if not want.elsewhere or origin is None:
+            raise FetchError(
+                want.url, "off_origin", f"leads to {at[:200]}, off the shop's site"
             )
-            error = FetchError(url, kind, f"HTTP {status}", status)
-            if status in _RETRIED:
-                raise _Again(
-                    error, self._retry_after(response.headers.get("retry-after", ""))
-                )
-            raise error
-        content_type = response.headers.get("content-type", "")
-        if types and not content_type.lower().startswith(types):
-            raise FetchError(url, "wrong_type", f"media type {content_type[:80]!r}")
-        body = bytearray()
-        # Counted after decompression, so that a small bomb cannot become a large page.
-        async for chunk in response.aiter_bytes():
-            body += chunk
-            if len(body) > self.policy.max_bytes:
-                raise FetchError(
-                    url, "too_large", f"more than {self.policy.max_bytes} bytes"
-                )
-        if not body.strip():
+        _, host, port = origin
+        address = await self._public_address(want.url, host, port)
+        if want.robots is not None:
+            rules = await self._rules_elsewhere(at)
+            if not rules.allowed(at):
+                raise FetchError(want.url, "robots", f"robots.txt disallows {at[:200]}")
+        netloc = f"[{address}]" if ":" in address else address
+        pinned = urlsplit(at)._replace(netloc=f"{netloc}:{port}").geturl()
+        return pinned, {"Host": urlsplit(at).netloc}, {"sni_hostname": host}
+
+    async def _rules_elsewhere(self, at: str) -> Robots:
+        # The slot is given back meanwhile: asking for the rules needs one itself.
+        self._slots.release()
+        try:
+            return await self.robots_elsewhere(at)
+        finally:
+            await self._slots.acquire()
+
+    async def _public_address(self, url: str, host: str, port: int) -> str:
+        """The host's first address, where all of them are public; checked here, and the one connected to."""
+        try:
+            addresses = [host] if is_address(host) else await self._resolve(host, port)
+        except (OSError, UnicodeError) as error:
+            raise FetchError(url, "network", f"{host}: {error}") from None
+        private = [one for one in addresses if not is_public(one)]
+        if private or not addresses:
+            raise FetchError(
+                url, "off_origin", f"leads to {host}, which is no public address"
+            )
+        return addresses[0]
+
+    def _pace_of(self, at: str) -> Pace:
+        if same_site(at, self.origin):
+            return self.pace
+        host = urlsplit(at).netloc
+        return self._paces.setdefault(host, Pace(self.policy.delay_s, self._sleep))
+
+    async def _read(self, want: "_Want", at: str, response: httpx.Response) -> Fetched:
+        status, url = response.status_code, want.url
+        if not 200 <= status < 300:
+            raise self._refusal(url, response)
+        content_type = response.headers.get("content-type", "").strip()
+        # An answer that names no type may be any; the reader finds out.
+        if want.types and content_type:
+            if not content_type.lower().startswith(want.types):
+                raise FetchError(url, "wrong_type", f"media type {content_type[:80]!r}")
+        try:
+            body = Body(response.headers.get("content-encoding", ""), want.max_bytes)
+        except BadEncoding as error:
+            raise FetchError(url, "encoding", str(error)) from None
+        try:
+            async for chunk in response.stream:  # type: ignore[union-attr]
+                body.add(chunk)
+        except TooLarge:
+            raise FetchError(
+                url, "too_large", f"more than {want.max_bytes} bytes"
+            ) from None
+        except BadEncoding as error:
+            raise _Again(
+                FetchError(url, "network", f"damaged: {error}"), None
+            ) from None
+        if not body.content.strip():
             raise FetchError(url, "empty", f"HTTP {status} without content")
-        headers = {name.lower(): value for name, value in response.headers.items()}
-        return Fetched(at, status, headers, bytes(body), self._now())
+        return Fetched(at, status, _headers(response), bytes(body.content), self._now())
+
+    def _refusal(self, url: str, response: httpx.Response) -> Exception:
+        status = response.status_code
+        kind = "server_error" if status >= 500 else KINDS.get(status, "http_error")
+        error = FetchError(url, kind, f"HTTP {status}", status)
+        if status not in _RETRIED:
+            return error
+        return _Again(error, self._retry_after(response.headers.get("retry-after", "")))
 
     def _retry_after(self, value: str) -> float | None:
         """Seconds from a Retry-After header, which is a number or a date."""
@@ -273,12 +293,31 @@ class Fetcher:
             return None
 
 
+@dataclass(frozen=True)
+class _Want:
+    """What a caller asked for, the same over all redirects and tries."""
+
+    url: str
+    robots: Robots | None
+    types: tuple[str, ...]
+    elsewhere: bool
+    max_bytes: int
+
+
 class _Again(Exception):
     """An answer that asks to come back later."""
 
     def __init__(self, error: FetchError, wait_s: float | None) -> None:
         super().__init__(str(error))
         self.error, self.wait_s = error, wait_s
+
+
+def _headers(response: httpx.Response) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    for name, value in response.headers.multi_items():
+        name = name.lower()
+        headers[name] = f"{headers[name]}\n{value}" if name in headers else value
+    return headers
 
 
 @asynccontextmanager
@@ -288,6 +327,7 @@ async def open_fetcher(
     seed: int,
     transport: httpx.AsyncBaseTransport | None = None,
     sleep: Sleep = asyncio.sleep,
+    resolver: Resolve = resolve,
 ) -> AsyncIterator[Fetcher]:
     """A fetcher with a connection pool of its own; `seed` spreads the retries."""
     limits = httpx.Limits(
@@ -303,6 +343,7 @@ async def open_fetcher(
             "User-Agent": f"{AGENT}/0.1",
             "Accept-Language": "en",
             "Accept": "*/*",
+            "Accept-Encoding": ACCEPTED,
         },
     ) as client:
         yield Fetcher(
@@ -312,4 +353,5 @@ async def open_fetcher(
             Pace(policy.delay_s, sleep),
             random.Random(seed),
             sleep,
+            resolver=resolver,
         )

@@ -1,9 +1,11 @@
 """What was found on one page, as the page has it: uncleaned, unscaled, unjudged."""
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Literal
 
-Method = Literal["json-ld", "microdata", "css"]
+#: "file": not a page at all, but a row of a table.
+Method = Literal["json-ld", "microdata", "rdfa", "embedded", "css", "induced", "file"]
 
 
 @dataclass(frozen=True)
@@ -14,6 +16,8 @@ class FoundReview:
     method: Method
     title: str = ""
     review_id: str = ""
+    #: The address that the id is a part of, where it is the fragment of one: "…/p/1?page=2#review-3".
+    address: str = ""
     #: As stated, on the scale from `worst` to `best`; None where none could be read.
     rating: float | None = None
     best: float | None = None
@@ -35,6 +39,8 @@ class FoundProduct:
     photo_urls: tuple[str, ...] = ()
     stated_reviews: int | None = None
     stated_rating: float | None = None
+    #: How many ratings there are, with or without a text.
+    stated_ratings: int | None = None
 
 
 @dataclass(frozen=True)
@@ -65,12 +71,16 @@ class Extraction:
     layout: str = ""
     #: The page's own words against use for AI training; empty where it has none.
     opt_out: str = ""
+    #: The language tag that the page declares, such as "de" or "en-GB"; empty where it has none.
+    language: str = ""
 
     @property
     def method(self) -> Method | None:
         """How most of the reviews were read."""
-        methods = [review.method for review in self.reviews]
-        return max(sorted(set(methods)), key=methods.count) if methods else None
+        counts = Counter[Method](review.method for review in self.reviews)
+        if not counts:
+            return None
+        return max(sorted(counts.items()), key=lambda counted: counted[1])[0]
 
     @property
     def photos(self) -> tuple[str, ...]:

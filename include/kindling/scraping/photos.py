@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from kindling.pictures import PictureError, inspect_picture
 from kindling.records import Rejection
 from kindling.scraping.fetch import Fetcher, FetchError
+from kindling.scraping.opt_out import in_headers
 from kindling.scraping.robots import Robots
-from kindling.scraping.urls import same_origin
 
 _SUFFIXES = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp"}
 
@@ -60,11 +60,11 @@ async def download(
 async def _one(
     url: str, fetcher: Fetcher, robots: Robots, store: Callable[[bytes, str], str]
 ) -> StoredPhoto | Rejection:
-    if not same_origin(url, fetcher.origin):
-        # A page may name any address, private ones too: only the shop itself is asked.
-        return Rejection(url, "photo_broken", "off the shop's origin, not fetched")
     try:
-        fetched = await fetcher.get(url, robots, ("image/",))
+        # Shops keep photos on hosts of their own. The page names the address, so only public ones count.
+        fetched = await fetcher.get(url, robots, ("image/",), elsewhere=True)
+        if refusal := in_headers(fetched.headers):
+            return Rejection(url, "ai_opt_out", refusal)
         return await asyncio.to_thread(_store, fetched.body, url, store)
     except FetchError as error:
         reason = "robots_disallowed" if error.kind == "robots" else "photo_broken"

@@ -1,29 +1,39 @@
-"""Reads pages in a process of its own, with a time limit.
+"""Reads pages in a process of its own, with a limit on its processor time.
 
 Parsers take quadratic time on some documents, and native code can crash: such a page costs its budget and a
-new process, not the run. Beside that, reading uses one core while fetching uses another.
+new process, not the run. Beside that, reading uses one core while fetching uses another. The budget is in
+CPU seconds, for on a busy machine a page is no worse for having waited.
 """
 
 import asyncio
 import multiprocessing
 import signal
+from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Self
 
+import msgspec
+
 from kindling.errors import KindlingError
 from kindling.scraping.extract import extract
 from kindling.scraping.findings import Extraction, Links
-from kindling.scraping.mapping import Mapping
+from kindling.scraping.induction import Verdict
+from kindling.scraping.mapping import Mapping, ReviewRules
+from kindling.scraping.reading import SavedPage, learn_from, with_rules
 
 # Not fork: the process that starts this one has threads.
 _SPAWN = multiprocessing.get_context("spawn")
-_READY = "ready"
-_START_S = 60.0
+_READY = b"ready"
+#: Seconds on the wall clock. A process that does nothing for so long hangs, however busy the machine is.
+_IDLE_S = 600.0
+# What the process that parses hostile pages sends is decoded as findings and nothing else; no pickle.
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER = msgspec.msgpack.Decoder(Extraction)
 
 
 class Reader:
-    """`extract` behind a pipe; one page at a time, `budget_s` seconds each."""
+    """`extract` behind a pipe; one page at a time, `budget_s` CPU seconds each."""
 
     def __init__(self, mapping: Mapping, budget_s: float = 20.0) -> None:
         self._mapping, self._budget_s = mapping, budget_s
@@ -47,17 +57,53 @@ class Reader:
         async with self._turn:
             return await asyncio.to_thread(self._ask, body, url, content_type)
 
+    async def learn(self, pages: Sequence[SavedPage]) -> Verdict:
+        """Rules that the pages' structure gives, used from now on where there are some."""
+        async with self._turn:
+            verdict = await asyncio.to_thread(self._ask_to_learn, tuple(pages))
+            if verdict.rules is not None:
+                self._mapping = with_rules(self._mapping, verdict.rules)
+                # The next page starts a process that knows them.
+                self._stop()
+            return verdict
+
+    def _ask_to_learn(self, pages: tuple[SavedPage, ...]) -> Verdict:
+        answer = self._exchange((pages, len(pages) * self._budget_s))
+        if isinstance(answer, str):
+            return Verdict(None, answer)
+        learnt = _LEARNT_DECODER.decode(answer)
+        rules = ReviewRules.model_validate_json(learnt.rules) if learnt.rules else None
+        return Verdict(rules, learnt.why, learnt.evidence)
+
     def _ask(self, body: bytes, url: str, content_type: str) -> Extraction:
+        page = SavedPage(url, url, body, content_type)
+        answer = self._exchange((page, self._budget_s))
+        if isinstance(answer, str):
+            return Extraction(None, (), Links(), problems=(answer,))
+        return _DECODER.decode(answer)
+
+    def _exchange(
+        self, question: tuple[SavedPage | tuple[SavedPage, ...], float]
+    ) -> bytes | str:
+        """The process's answer, or in words why there is none."""
         pipe = self._pipe or self._start()
         try:
-            pipe.send((body, url, content_type))
-            if pipe.poll(self._budget_s):
-                return pipe.recv()
-            problem = f"not read within {self._budget_s:g} s"
+            pipe.send(question)
+            if pipe.poll(_IDLE_S):
+                return pipe.recv_bytes()
+            problem = f"no answer within {_IDLE_S:g} s"
         except (EOFError, ConnectionError):
-            problem = "the parser's process died"
+            problem = self._cause_of_death()
         self._stop()
-        return Extraction(None, (), Links(), problems=(problem,))
+        return problem
+
+    def _cause_of_death(self) -> str:
+        process = self._process
+        if process is not None:
+            process.join(10.0)
+            if process.exitcode == -signal.SIGPROF:
+                return f"not read within {self._budget_s:g} s of CPU time"
+        return "the parser's process died"
 
     def _start(self) -> Connection:
         self._pipe, theirs = _SPAWN.Pipe()
@@ -67,16 +113,16 @@ class Reader:
         self._process.start()
         theirs.close()
         # A process that never comes up is no page's fault.
-        if not self._pipe.poll(_START_S) or not self._greeted():
+        if not self._pipe.poll(_IDLE_S) or not self._greeted():
             self._stop()
             raise KindlingError(
-                f"the page reader's process does not start within {_START_S:g} s"
+                f"the page reader's process died at its start, or did nothing for {_IDLE_S:g} s"
             )
         return self._pipe
 
     def _greeted(self) -> bool:
         try:
-            return self._pipe is not None and self._pipe.recv() == _READY
+            return self._pipe is not None and self._pipe.recv_bytes() == _READY
         except (EOFError, ConnectionError):
             return False
 
@@ -89,14 +135,38 @@ class Reader:
         self._process = self._pipe = None
 
 
+class _Learnt(msgspec.Struct):
+    """A verdict on its way between processes; `rules` is the JSON of ReviewRules, or empty."""
+
+    rules: str
+    why: str
+    evidence: dict[str, float]
+
+
+_LEARNT_DECODER = msgspec.msgpack.Decoder(_Learnt)
+
+
 def _serve(pipe: Connection, mapping: Mapping) -> None:
     """Answer until the other side is gone."""
     # Ctrl-C goes to the whole group; the parent decides what becomes of this process.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    pipe.send(_READY)
+    pipe.send_bytes(_READY)
     while True:
         try:
-            body, url, content_type = pipe.recv()
+            pages, budget_s = pipe.recv()
         except EOFError:
             return
-        pipe.send(extract(body, url, mapping, content_type))
+        # The kernel ends the process when its CPU time is used up, inside native code too.
+        signal.setitimer(signal.ITIMER_PROF, budget_s)
+        answer = _answer(pages, mapping)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        pipe.send_bytes(answer)
+
+
+def _answer(pages: SavedPage | tuple[SavedPage, ...], mapping: Mapping) -> bytes:
+    if isinstance(pages, SavedPage):
+        found = extract(pages.body, pages.url, mapping, pages.content_type)
+        return _ENCODER.encode(found)
+    verdict = learn_from(pages, mapping)
+    rules = verdict.rules.model_dump_json() if verdict.rules else ""
+    return _ENCODER.encode(_Learnt(rules, verdict.why, verdict.evidence))

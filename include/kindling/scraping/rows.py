@@ -1,14 +1,18 @@
 """Findings of all pages as records: one product an id, one review an id, the rest with the reason why not."""
 
-import hashlib
+import datetime
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from kindling.ports.source import UNCATEGORISED
 from kindling.records import Photo, Product, Rejection, Review
 from kindling.scraping.clean import mask_personal_data, normalise
+from kindling.scraping.dates import iso_date
 from kindling.scraping.findings import FoundProduct, FoundReview
+from kindling.scraping.identity import Candidate, settle
+from kindling.scraping.language import language_of
 from kindling.scraping.photos import StoredPhoto
 from kindling.scraping.rating import stars
 from kindling.scraping.site import CrawledPage
@@ -16,11 +20,30 @@ from kindling.scraping.site import CrawledPage
 _WORD = re.compile(r"\w")
 #: Characters; nobody writes a longer review, and cleaning one costs.
 _MAX_TEXT = 20_000
+_MAX_ID = 200
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a review was found, a page or a row of a file."""
+
+    #: Names it in a rejection, such as "https://shop.example/p/1#3" or "reviews.csv:17".
+    row_id: str
+    product_id: str
+    #: Empty where the source names none.
+    category: str = ""
+    source_url: str = ""
+    page_sha256: str = ""
+    #: A language tag, for the order of day and month; empty where it is not known.
+    language: str = ""
+    #: When it was fetched, for "3 days ago".
+    seen: datetime.date | None = None
+    photo_id: str | None = None
 
 
 @dataclass(frozen=True)
 class Rows:
-    """What the scrape hands on. `found` counts reviews as they stood on the pages."""
+    """What the scrape hands on. `found` counts reviews as they were on the pages."""
 
     products: tuple[Product, ...]
     photos: tuple[Photo, ...]
@@ -28,109 +51,113 @@ class Rows:
     rejections: tuple[Rejection, ...]
     found: int
     masked: Counter[str]
+    #: Reviews by language (ISO 639-1); the empty key is for texts too short to tell.
+    languages: Counter[str]
 
 
-def join(pages: Sequence[CrawledPage], photos: Mapping[str, StoredPhoto]) -> Rows:
-    """Records in the order of their keys, whatever the order of the pages."""
+def join(
+    pages: Sequence[CrawledPage], photos: Mapping[str, StoredPhoto], source: str = ""
+) -> Rows:
+    """Records in the order of their keys, whatever the order of the pages.
+
+    `source` goes before every review's id, for runs that read more than one. DataError where what the
+    pages give for ids of reviews are none.
+    """
     ordered = sorted(pages, key=lambda page: page.url)
     products: dict[str, Product] = {}
-    reviews: dict[str, Review] = {}
+    candidates: list[Candidate] = []
     rejections: list[Rejection] = []
     masked: Counter[str] = Counter()
-    found = 0
     for page in ordered:
         product = page.extraction.product
         if product is not None:
             # The address without a page number sorts first.
             products.setdefault(_id(product), _product(product, page.url))
         for number, stated in enumerate(page.extraction.reviews):
-            found += 1
-            result = _review(stated, product, page, number, photos, masked)
-            if isinstance(result, Review) and result.review_id in reviews:
-                result = Rejection(
-                    f"{page.url}#{number}",
-                    "duplicate_id",
-                    f"review {result.review_id} is there already",
-                )
+            place = _place(page, number, photos.get(stated.photo_url))
+            result = review_of(stated, place, masked)
             if isinstance(result, Review):
-                reviews[result.review_id] = result
+                address = stated.address
+                candidates.append(Candidate(result, place.row_id, address))
             else:
                 rejections.append(result)
+    reviews, duplicates = settle(candidates, source)
     return Rows(
         products=tuple(products[key] for key in sorted(products)),
         photos=_photos(ordered, photos),
-        reviews=tuple(reviews[key] for key in sorted(reviews)),
-        rejections=tuple(rejections),
-        found=found,
+        reviews=tuple(sorted(reviews, key=lambda review: review.review_id)),
+        rejections=(*rejections, *duplicates),
+        found=len(candidates) + len(rejections),
         masked=masked,
+        languages=Counter(language_of(review.text) for review in reviews),
     )
 
 
-def _id(product: FoundProduct) -> str:
-    return normalise(product.product_id)[:200]
-
-
-def _product(product: FoundProduct, url: str) -> Product:
-    return Product(
-        _id(product), normalise(product.name), normalise(product.category), url
-    )
-
-
-def _review(
-    stated: FoundReview,
-    product: FoundProduct | None,
-    page: CrawledPage,
-    number: int,
-    photos: Mapping[str, StoredPhoto],
-    masked: Counter[str],
+def review_of(
+    stated: FoundReview, place: Place, masked: Counter[str]
 ) -> Review | Rejection:
-    product_id = _id(product) if product else ""
+    """The review as a record, with the source's own id or none; a rejection where it is not usable.
+
+    Text is cleaned and personal data in it masked (and counted in `masked`), stars are scaled to 1-5, the
+    date is ISO or empty. The name of who wrote it is not kept.
+    """
     if len(stated.title) + len(stated.body) > _MAX_TEXT:
-        return Rejection(
-            f"{page.url}#{number}", "text_too_long", f"{len(stated.body)} characters"
-        )
+        detail = f"{len(stated.body)} characters, at most {_MAX_TEXT} are taken"
+        return Rejection(place.row_id, "text_too_long", detail)
     title, body = normalise(stated.title), normalise(stated.body)
-    review_id = normalise(stated.review_id)[:200] or _content_id(
-        product_id, title, body
-    )
-    row_id = f"{page.url}#{number}"
+    review_id = normalise(stated.review_id)[:_MAX_ID]
     if not _WORD.search(title + body):
-        return Rejection(row_id, "empty_text", f"review {review_id}")
+        return Rejection(place.row_id, "empty_text", f"review {review_id}")
     if stated.rating is None:
-        return Rejection(row_id, "no_rating", f"review {review_id}")
+        return Rejection(place.row_id, "no_rating", f"review {review_id}")
     rating = stars(stated.rating, stated.best, stated.worst)
     if rating is None:
         scale = f"{stated.worst or 1:g} to {stated.best or 5:g}"
-        return Rejection(
-            row_id,
-            "rating_out_of_range",
-            f"review {review_id}: {stated.rating:g} on a scale from {scale}",
-        )
-    photo = photos.get(stated.photo_url)
-    clean = [
-        mask_personal_data(text) for text in (title, body, normalise(stated.author))
-    ]
+        detail = f"review {review_id}: {stated.rating:g} on a scale from {scale}"
+        return Rejection(place.row_id, "rating_out_of_range", detail)
+    clean = [mask_personal_data(text) for text in (title, body)]
     masked.update(sum((one.counts for one in clean), Counter[str]()))
     return Review(
         review_id=review_id,
-        product_id=product_id,
-        category=normalise(product.category) if product else "",
+        product_id=place.product_id,
+        category=normalise(place.category) or UNCATEGORISED,
         title=clean[0].text,
         body=clean[1].text,
         rating=rating,
         origin="scraped",
-        photo_id=photo.photo_id if photo else None,
-        source_url=page.url,
-        page_sha256=page.sha256,
+        photo_id=place.photo_id,
+        source_url=place.source_url,
+        page_sha256=place.page_sha256,
         extractor=stated.extractor,
-        author=clean[2].text,
-        published=normalise(stated.published),
+        published=iso_date(stated.published, place.language, place.seen),
     )
 
 
-def _content_id(product_id: str, title: str, body: str) -> str:
-    """An id for reviews whose site gives none: the same text on the same product is the same review."""
-    return hashlib.sha256(f"{product_id}\n{title}\n{body}".encode()).hexdigest()[:16]
+def _place(page: CrawledPage, number: int, photo: StoredPhoto | None) -> Place:
+    product = page.extraction.product
+    return Place(
+        row_id=f"{page.url}#{number}",
+        product_id=_id(product) if product else "",
+        category=product.category if product else "",
+        source_url=page.url,
+        page_sha256=page.sha256,
+        language=page.extraction.language,
+        seen=page.fetched_at.date(),
+        photo_id=photo.photo_id if photo else None,
+    )
+
+
+def _id(product: FoundProduct) -> str:
+    return normalise(product.product_id)[:_MAX_ID]
+
+
+def _product(product: FoundProduct, url: str) -> Product:
+    return Product(
+        _id(product),
+        normalise(product.name),
+        normalise(product.category) or UNCATEGORISED,
+        url,
+    )
 
 
 def _photos(

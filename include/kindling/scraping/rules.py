@@ -7,11 +7,13 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from kindling.scraping.findings import FoundProduct, FoundReview, Links
 from kindling.scraping.mapping import LinkRules, Mapping, ReviewRules, Rule
-from kindling.scraping.rating import parse_rating
-from kindling.scraping.urls import absolute, same_origin
+from kindling.scraping.rating import Rating, parse_rating
+from kindling.scraping.rating_element import verified_rating
+from kindling.scraping.text import shown_text
+from kindling.scraping.urls import absolute, same_site
 
-_NOT_SHOWN = "script, style, template, noscript"
-_BREAKS = "br, p, div, li, ul, ol, h1, h2, h3, h4, h5, h6, tr, td, blockquote, section"
+#: The name of a layout that was found by its structure.
+INDUCED = "induced"
 
 
 def products(tree: LexborHTMLParser, mapping: Mapping, url: str) -> FoundProduct | None:
@@ -101,21 +103,11 @@ def value_of(item: LexborNode, rule: Rule | None) -> str:
     return value.strip()
 
 
-def shown_text(node: LexborNode) -> str:
-    """The element's words: markup inside a word does not split it, a line break or block does."""
-    for hidden in node.css(_NOT_SHOWN):
-        hidden.decompose()
-    for edge in node.css(_BREAKS):
-        if edge.mem_id != node.mem_id:
-            edge.insert_before(" ")
-            edge.insert_after(" ")
-    return " ".join(node.text().split())
-
-
 def _review(
     item: LexborNode, rules: ReviewRules, mapping: Mapping, url: str
 ) -> FoundReview:
-    rating = parse_rating(value_of(item, rules.rating))
+    rating = _rating(item, rules)
+    induced = rules.name == INDUCED
     return FoundReview(
         review_id=value_of(item, rules.review_id),
         title=value_of(item, rules.title),
@@ -125,9 +117,17 @@ def _review(
         author=value_of(item, rules.author),
         published=value_of(item, rules.published),
         photo_url=next(iter(_all(item, rules.photo, url)), ""),
-        method="css",
+        method="induced" if induced else "css",
         extractor=f"css:{mapping.label}/{rules.name}",
     )
+
+
+def _rating(item: LexborNode, rules: ReviewRules) -> Rating | None:
+    """What the rule's element states; a rule that nobody has looked at needs two witnesses."""
+    if rules.name != INDUCED:
+        return parse_rating(value_of(item, rules.rating))
+    node = next(iter(_found(item, rules.rating)), None)
+    return verified_rating(node, item) if node is not None else None
 
 
 def _page_value(tree: LexborHTMLParser, rule: Rule | None) -> str:
@@ -157,4 +157,4 @@ def _targets(tree: LexborHTMLParser, selector: str, url: str) -> tuple[str, ...]
     found = (
         absolute(url, node.attributes.get("href") or "") for node in tree.css(selector)
     )
-    return tuple(dict.fromkeys(one for one in found if one and same_origin(one, url)))
+    return tuple(dict.fromkeys(one for one in found if one and same_site(one, url)))

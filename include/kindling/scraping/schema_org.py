@@ -1,309 +1,255 @@
 """Products and reviews in schema.org nodes, however a site nests, lists or cross-references them."""
 
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 from kindling.scraping.findings import FoundProduct, FoundReview, Method
-from kindling.scraping.rating import Rating, parse_rating
+from kindling.scraping.schema_types import (
+    OTHERS,
+    has_type,
+    is_product,
+    listed,
+    types,
+)
+from kindling.scraping.schema_values import (
+    addresses,
+    count,
+    first_text,
+    identifier,
+    rating,
+    text,
+    worst,
+)
+from kindling.scraping.schema_walk import Families, Placed, reviews_of, walk
 from kindling.scraping.structured import Node
 from kindling.scraping.urls import absolute, last_segment
 
-_PRODUCT_TYPES = {
-    "Product",
-    "ProductGroup",
-    "ProductModel",
-    "IndividualProduct",
-    "SomeProducts",
-}
-_REVIEW_TYPES = {"Review", "UserReview"}
-_IDENTIFIERS = ("sku", "productID", "mpn", "gtin", "gtin13", "gtin12", "gtin8")
-_BODIES = ("reviewBody", "description", "text")
-_TITLES = ("name", "headline")
-_DATES = ("datePublished", "dateCreated")
-
-
-@dataclass(frozen=True)
-class _Placed:
-    """A node, and the innermost product node around it."""
-
-    node: Node
-    owner: Node | None
+#: A group's id first: its variants share their reviews.
+_IDENTIFIERS = (
+    "productGroupID",
+    "inProductGroupWithID",
+    "sku",
+    "productID",
+    "identifier",
+    "mpn",
+    "gtin",
+    "gtin14",
+    "gtin13",
+    "gtin12",
+    "gtin8",
+    "isbn",
+    "asin",
+)
+_BODIES = ("reviewBody", "description", "text", "articleBody", "body")
+_TITLES = ("name", "headline", "title")
+_DATES = ("datePublished", "dateCreated", "uploadDate", "dateModified")
+_WORD = re.compile(r"\w+")
 
 
 def read(
     nodes: list[Node], url: str, method: Method
 ) -> tuple[FoundProduct | None, list[FoundReview]]:
     """The page's main product, and its reviews in document order; reviews of other things are left out."""
-    placed = list(_walk(nodes))
-    known = {
-        node["@id"]: node
-        for node in (one.node for one in placed)
-        if isinstance(node.get("@id"), str) and len(node) > 1
-    }
-    main = _main_product([one for one in placed if _is(one.node, _PRODUCT_TYPES)], url)
-    reviews = [
-        _review(one.node, url, method)
-        for one in placed
-        if _is(one.node, _REVIEW_TYPES)
-        and len(one.node) > 2
-        and _concerns(one, main, known)
-    ]
-    return (_product(main, placed, known, url) if main else None), reviews
+    placed = list(walk(nodes))
+    families = Families(placed)
+    main = _main_product(
+        [one for one in placed if is_product(one.node) and not one.is_variant], url
+    )
+    concerning = [one for one in reviews_of(placed) if _concerns(one, main, families)]
+    reviews = [_review(one.node, url, method) for one in _once_a_family(concerning)]
+    return (_product(main, placed, families, url) if main else None), reviews
 
 
-def _walk(roots: list[Node]) -> Iterator[_Placed]:
-    """Every node once, in document order. No recursion: pages nest as deep as they like."""
-    stack: list[tuple[Any, Node | None, str]] = [
-        (root, None, "") for root in reversed(roots)
-    ]
-    seen: set[int] = set()
-    while stack:
-        value, owner, key = stack.pop()
-        if isinstance(value, list):
-            stack.extend((one, owner, key) for one in reversed(value))
-        elif isinstance(value, dict) and id(value) not in seen:
-            seen.add(id(value))
-            # Some sites leave the type of what stands under `review` out.
-            if (
-                key in ("review", "reviews")
-                and not _types(value)
-                and "@id" not in value
-            ):
-                value = {**value, "@type": "Review"}
-            yield _Placed(value, owner)
-            # Variants' reviews are the product's own.
-            inner = (
-                value
-                if _is(value, _PRODUCT_TYPES) and key not in ("hasVariant", "model")
-                else owner
-            )
-            stack.extend((one, inner, name) for name, one in reversed(value.items()))
-
-
-def _types(node: Node) -> set[str]:
-    return {str(one).rsplit("/", 1)[-1] for one in _listed(node.get("@type"))}
-
-
-def _is(node: Node, types: set[str]) -> bool:
-    return bool(_types(node) & types)
-
-
-def _listed(value: Any) -> list[Any]:
-    return [] if value is None else value if isinstance(value, list) else [value]
-
-
-def _main_product(products: list[_Placed], url: str) -> Node | None:
+def _main_product(products: list[Placed], url: str) -> Node | None:
     """The product that the page is about: by its address, else the one with reviews, else with an offer."""
     if not products:
         return None
 
-    def rank(one: _Placed) -> tuple[bool, bool, bool, bool]:
-        stated = [
-            _text(one.node.get(key)) for key in ("url", "@id", "mainEntityOfPage")
-        ]
-        addresses = {
-            absolute(url, address) for address in stated if not address.startswith("#")
-        }
+    def rank(one: Placed) -> tuple[bool, bool, bool, bool]:
+        stated = [text(one.node.get(key)) for key in ("url", "@id", "mainEntityOfPage")]
+        here = {absolute(url, one) for one in stated if not one.startswith("#")}
         return (
-            url in addresses,
+            url in here,
             "review" in one.node or "reviews" in one.node,
             one.owner is None,
-            "offers" in one.node or "aggregateRating" in one.node,
+            "offers" in one.node
+            or "aggregateRating" in one.node
+            or "hasVariant" in one.node,
         )
 
     # max() keeps the first of equals.
     return max(products, key=rank).node
 
 
-def _concerns(review: _Placed, main: Node | None, known: dict[str, Node]) -> bool:
-    subjects = [
-        known.get(one["@id"], one)
-        if isinstance(one, dict) and isinstance(one.get("@id"), str)
-        else one
-        for one in _listed(review.node.get("itemReviewed"))
-    ]
-    for subject in subjects:
-        if isinstance(subject, dict) and _types(subject):
-            return _is(subject, _PRODUCT_TYPES) and (
-                main is None or _same(subject, main)
+def _concerns(review: Placed, main: Node | None, families: Families) -> bool:
+    """Whether a review is of the main product.
+
+    What it says of its subject counts first, then what it is nested in. A subject of another type counts
+    for nothing where the review lies within the product, unless it is a shop, a person or the like.
+    """
+    if main is None:
+        return not any(
+            isinstance(subject, dict) and has_type(subject, OTHERS)
+            for subject in map(
+                families.resolved, listed(review.node.get("itemReviewed"))
             )
-    return review.owner is None or main is None or _same(review.owner, main)
+        )
+    within = review.owner is not None and families.same(review.owner, main)
+    for subject in map(families.resolved, listed(review.node.get("itemReviewed"))):
+        if not isinstance(subject, dict) or not types(subject):
+            continue
+        if has_type(subject, OTHERS):
+            return False
+        if families.same(subject, main) or _similar(subject, main):
+            return True
+        if is_product(subject):
+            return False
+        return within or (review.owner is None and not text(subject.get("name")))
+    return review.owner is None or within
 
 
-def _same(product: Node, other: Node) -> bool:
-    """One product may be described in several nodes."""
-    if product is other:
-        return True
-    return any(
-        _text(product.get(key)) and _text(product.get(key)) == _text(other.get(key))
-        for key in ("@id", "sku", "name")
+def _similar(subject: Node, main: Node) -> bool:
+    """Whether one name holds most words of the other: "Oak stool, red" and "Oak stool"."""
+    one, other = (
+        {word.lower() for word in _WORD.findall(text(node.get("name")))}
+        for node in (subject, main)
     )
+    shared = len(one & other)
+    return shared > 0 and shared >= 0.8 * min(len(one), len(other)) and shared >= 2
+
+
+def _once_a_family(reviews: list[Placed]) -> list[Placed]:
+    """The reviews without the copies that a product's variants repeat."""
+    kept: list[Placed] = []
+    counted: dict[int, Counter[tuple[str, ...]]] = {}
+    most: Counter[tuple[str, ...]] = Counter()
+    for one in reviews:
+        key = (
+            first_text(one.node, _BODIES),
+            first_text(one.node, _TITLES),
+            text(one.node.get("author")),
+            first_text(one.node, _DATES),
+        )
+        within = counted.setdefault(one.variant, Counter())
+        within[key] += 1
+        # Two buyers may write the same words; one variant's copy of another's are not two buyers.
+        if within[key] > most[key]:
+            most[key] = within[key]
+            kept.append(one)
+    return kept
 
 
 def _product(
-    main: Node, placed: list[_Placed], known: dict[str, Node], url: str
+    main: Node, placed: list[Placed], families: Families, url: str
 ) -> FoundProduct:
     twins = [
         main,
         *(
             one.node
             for one in placed
-            if _is(one.node, _PRODUCT_TYPES)
+            if is_product(one.node)
             and one.node is not main
-            and _same(one.node, main)
+            and families.same(one.node, main)
         ),
     ]
-    identifier = next(
-        (found for key in _IDENTIFIERS if (found := _text(main.get(key)))), ""
-    )
     aggregate = next(
         (
-            node["aggregateRating"]
+            found
             for node in twins
-            if isinstance(node.get("aggregateRating"), dict)
+            if isinstance(
+                found := families.resolved(_first(node.get("aggregateRating"))), dict
+            )
         ),
         {},
     )
-    aggregate = known.get(_text(aggregate.get("@id")), aggregate)
-    name = _text(main.get("name"))
+    name = text(main.get("name"))
     photos = (
         absolute(url, address)
         for node in twins
-        for address in _addresses(node.get("image"))
+        for address in addresses(node.get("image"))
     )
-    rating = _rating(aggregate)
+    mean = rating(aggregate)
     return FoundProduct(
-        product_id=identifier
-        or last_segment(_text(main.get("@id")))
+        product_id=_product_id(main, families)
+        or last_segment(text(main.get("@id")))
         or last_segment(url),
         name=name,
         category=_category(main) or _breadcrumb(placed, name),
         photo_urls=tuple(dict.fromkeys(photo for photo in photos if photo)),
-        stated_reviews=_count(aggregate.get("reviewCount")),
-        stated_rating=rating.value if rating else None,
+        stated_reviews=count(aggregate.get("reviewCount")),
+        stated_ratings=count(aggregate.get("ratingCount")),
+        stated_rating=mean.value if mean else None,
     )
+
+
+def _product_id(main: Node, families: Families) -> str:
+    group = families.resolved(_first(main.get("isVariantOf")))
+    if isinstance(group, dict) and (found := text(group.get("productGroupID"))):
+        return found
+    return identifier(main, _IDENTIFIERS)
+
+
+def _first(value: Any) -> Any:
+    return next(iter(listed(value)), None)
 
 
 def _review(node: Node, url: str, method: Method) -> FoundReview:
-    rating = _rating(node.get("reviewRating"))
-    scale = (
-        node.get("reviewRating") if isinstance(node.get("reviewRating"), dict) else {}
-    )
+    scale = node.get("reviewRating", node.get("rating"))
+    found = rating(scale)
     photos = (
         absolute(url, one)
-        for key in ("image", "associatedMedia")
-        for one in _addresses(node.get(key))
+        for key in ("image", "associatedMedia", "photo")
+        for one in addresses(node.get(key))
     )
-    worst = parse_rating(scale.get("worstRating"))
+    review_id, address = _review_id(node, url)
     return FoundReview(
-        review_id=_review_id(node),
-        title=_first(node, _TITLES),
-        body=_first(node, _BODIES),
-        rating=rating.value if rating else None,
-        best=rating.best if rating else None,
-        worst=worst.value if worst else None,
-        author=_text(node.get("author")),
-        published=_first(node, _DATES),
+        review_id=review_id,
+        address=address,
+        title=first_text(node, _TITLES),
+        body=first_text(node, _BODIES),
+        rating=found.value if found else None,
+        best=found.best if found else None,
+        worst=worst(scale),
+        author=text(node.get("author")),
+        published=first_text(node, _DATES),
         photo_url=next((photo for photo in photos if photo), ""),
         method=method,
         extractor=method,
     )
 
 
-def _review_id(node: Node) -> str:
-    identifier = node.get("identifier")
-    if isinstance(identifier, dict):
-        identifier = identifier.get("value")
-    address = _text(node.get("@id"))
-    if found := _text(identifier):
-        return found
+def _review_id(node: Node, url: str) -> tuple[str, str]:
+    """The site's id for the review, and the address that it holds for where it is part of one."""
+    if found := identifier(node, ("identifier",)):
+        return found, ""
+    stated = text(node.get("@id"))
     # Blank nodes (_:b0) are numbered anew on every rendering.
-    return "" if address.startswith("_:") else address.partition("#")[2] or address
-
-
-def _rating(node: Any) -> Rating | None:
-    node = next(iter(_listed(node)), None)
-    if not isinstance(node, dict):
-        return parse_rating(node)
-    found = parse_rating(_scalar(node.get("ratingValue", node.get("@value"))))
-    best = parse_rating(_scalar(node.get("bestRating")))
-    return Rating(found.value, best.value if best else found.best) if found else None
-
-
-def _scalar(value: Any) -> Any:
-    value = next(iter(_listed(value)), None)
-    return None if isinstance(value, dict) else value
-
-
-def _count(value: Any) -> int | None:
-    # "1.204" and "1,204" are grouped thousands; 31.0 is a number that a site wrote as a float.
-    digits = re.sub(r"\.0$|[^0-9]", "", _text(value))
-    return int(digits) if 0 < len(digits) < 10 else None
+    if not stated or stated.startswith("_:"):
+        return "", ""
+    address, _, fragment = stated.partition("#")
+    return fragment or stated, f"{absolute(url, address) or url}#{fragment}"
 
 
 def _category(product: Node) -> str:
-    return _text(product.get("category")).rsplit(">", 1)[-1].strip()
+    """The last step of the product's category; a taxonomy's number is none."""
+    steps = re.split(r"[>›»|]|\s/\s", text(product.get("category")))
+    steps = [step.strip() for step in steps if step.strip()]
+    return steps[-1] if steps and not steps[-1].isdigit() else ""
 
 
-def _breadcrumb(placed: Iterable[_Placed], product_name: str) -> str:
+def _breadcrumb(placed: Iterable[Placed], product_name: str) -> str:
     """The last step of the breadcrumb before the product itself; home alone is no category."""
-    for trail in (one.node for one in placed if _is(one.node, {"BreadcrumbList"})):
+    for trail in (one.node for one in placed if has_type(one.node, {"breadcrumblist"})):
         steps = [
             step
-            for step in _listed(trail.get("itemListElement"))
+            for step in listed(trail.get("itemListElement"))
             if isinstance(step, dict)
         ]
-        steps.sort(key=lambda step: _count(step.get("position")) or 0)
-        names = [_text(step.get("name")) or _text(step.get("item")) for step in steps]
+        steps.sort(key=lambda step: count(step.get("position")) or 0)
+        names = [text(step.get("name")) or text(step.get("item")) for step in steps]
         names = [name for name in names[1:] if name and name != product_name]
         if names:
             return names[-1]
     return ""
-
-
-def _first(node: Node, keys: Iterable[str]) -> str:
-    return next((found for key in keys if (found := _text(node.get(key)))), "")
-
-
-def _text(value: Any) -> str:
-    """The words in a string, number, node with a name or value, or the first of a list of such."""
-    for _ in range(8):
-        if isinstance(value, list):
-            value = next(iter(value), None)
-        elif isinstance(value, dict):
-            value = next(
-                (
-                    value[key]
-                    for key in ("@value", "name", "value", "text", "@id")
-                    if key in value
-                ),
-                None,
-            )
-        else:
-            break
-    if isinstance(value, str):
-        return value.strip()
-    return (
-        str(value)
-        if isinstance(value, int | float) and not isinstance(value, bool)
-        else ""
-    )
-
-
-def _addresses(value: Any) -> list[str]:
-    found: list[str] = []
-    for one in _listed(value):
-        if isinstance(one, dict):
-            one = next(
-                (
-                    one[key]
-                    for key in ("contentUrl", "url", "@id")
-                    if isinstance(one.get(key), str)
-                ),
-                "",
-            )
-        if isinstance(one, str) and one:
-            found.append(one)
-    return found

@@ -1,17 +1,28 @@
-"""Product addresses that a shop lists for crawlers."""
+"""Product addresses that a shop lists for crawlers, in every form that sitemaps have."""
+
+import re
+import zlib
 
 from lxml import etree
 
-from kindling.scraping.urls import absolute, same_origin
+from kindling.scraping.urls import absolute
 
+#: What one sitemap may hold, by sitemaps.org.
+MAX_BYTES = 50 * 1024 * 1024
 _MAX_URLS = 50_000
+_GZIP = b"\x1f\x8b"
+_TEXT_LINE = re.compile(r"https?://\S+", re.IGNORECASE)
 
 
 def locations(content: bytes, url: str) -> tuple[list[str], list[str]]:
-    """(pages, further sitemaps) on the sitemap's own origin; both empty where it is no XML.
+    """(pages, further sitemaps) that the file at `url` names, wherever they lie; both empty for other files.
 
+    XML (sitemap, index, RSS, Atom), plain text with an address a line, and either of them packed with gzip.
     Entities are not resolved and nothing is fetched: a sitemap is a list, whatever else it tries to be.
     """
+    content = _unpacked(content).removeprefix(b"\xef\xbb\xbf").strip()
+    if not content.startswith((b"<", b"\xff\xfe", b"\xfe\xff")):
+        return _addresses(_lines(content), url), []
     parser = etree.XMLParser(
         resolve_entities=False, no_network=True, recover=False, huge_tree=False
     )
@@ -19,6 +30,41 @@ def locations(content: bytes, url: str) -> tuple[list[str], list[str]]:
         root = etree.fromstring(content, parser)
     except etree.XMLSyntaxError:
         return [], []
-    found = [absolute(url, node.text or "") for node in root.iter("{*}loc")][:_MAX_URLS]
-    kept = list(dict.fromkeys(one for one in found if one and same_origin(one, url)))
-    return ([], kept) if etree.QName(root).localname == "sitemapindex" else (kept, [])
+    kind = etree.QName(root).localname
+    if kind == "sitemapindex":
+        return [], _addresses(_texts(root, "{*}sitemap/{*}loc"), url)
+    if kind in ("rss", "RDF"):
+        return _addresses(_texts(root, ".//{*}item/{*}link"), url), []
+    if kind == "feed":
+        links = [one.get("href", "") for one in root.iterfind("{*}entry/{*}link")]
+        return _addresses(links, url), []
+    # The `loc` of images and videos lies deeper and is no page.
+    return _addresses(_texts(root, "{*}url/{*}loc"), url), []
+
+
+def _addresses(found: list[str], url: str) -> list[str]:
+    addresses = (absolute(url, one) for one in found[:_MAX_URLS])
+    return list(dict.fromkeys(one for one in addresses if one))
+
+
+def _texts(root: etree._Element, path: str) -> list[str]:
+    return [one.text or "" for one in root.iterfind(path)]
+
+
+def _lines(content: bytes) -> list[str]:
+    text = content.decode("utf-8", "replace")
+    lines = [line.strip() for line in text.splitlines()]
+    addresses = [line for line in lines if _TEXT_LINE.fullmatch(line)]
+    # A text file of addresses holds nothing else.
+    filled = sum(bool(line) for line in lines)
+    return addresses if 2 * len(addresses) > filled else []
+
+
+def _unpacked(content: bytes) -> bytes:
+    """The file without its gzip wrapping, cut off at what a sitemap may hold; empty where it is damaged."""
+    if not content.startswith(_GZIP):
+        return content
+    try:
+        return zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(content, MAX_BYTES)
+    except zlib.error:
+        return b""

@@ -1,73 +1,152 @@
-"""JSON-LD and microdata of a page, brought to one shape: JSON-LD nodes.
+"""JSON-LD of a page, however its scripts are written, brought to one shape: nodes with schema.org's short names."""
 
-extruct does the reading. It gets each JSON-LD block by itself, so that a damaged one costs only itself, and
-microdata only where the page has some, for it parses the page a second time.
-"""
-
+import html
+import json
 import re
+from collections.abc import Iterator
 from typing import Any
 
-from extruct.jsonld import JsonLdExtractor
-from extruct.w3cmicrodata import MicrodataExtractor
-from lxml.etree import LxmlError
+import jstyleson
 from selectolax.lexbor import LexborHTMLParser
 
 Node = dict[str, Any]
 
-_JSON_LD = JsonLdExtractor()
-_MICRODATA = MicrodataExtractor()
-_MICRODATA_TYPE = re.compile(
-    r"itemtype\s*=\s*[\"']?[^\"'>]{0,200}schema\.org/(?:\w*Product\w*|Review)\b",
-    re.IGNORECASE,
+_JSON_LD = "application/ld+json"
+#: Marks that hide a script from old browsers: HTML comments, CDATA, and both behind a code comment.
+_WRAPPING = re.compile(
+    r"^\s*(?:(?://|/\*)?\s*(?:<!--|<!\[CDATA\[|\]\]>|-->)\s*(?:\*/)?\s*)+"
+    r"|(?:\s*(?://|/\*)?\s*(?:\]\]>|-->)\s*(?:\*/)?)+\s*$"
 )
-_XML_DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
+_QUOTED = re.compile(r"&(?:quot|#34|#x22);", re.IGNORECASE)
+#: Names that a context has to make schema.org's: "schema:name", "https://schema.org/name".
+_PREFIXED = re.compile(r'"(?:https?://(?:www\.)?schema\.org[/#]|\w+:)@?\w+"')
+_SCHEMA = re.compile(r"^https?://(?:www\.)?schema\.org[/#]+", re.IGNORECASE)
 
 
 def json_ld(tree: LexborHTMLParser, problems: list[str]) -> list[Node]:
     """The nodes of every block that can be read; a block that cannot is a problem with its position."""
     nodes: list[Node] = []
-    for position, script in enumerate(
-        tree.css('script[type="application/ld+json" i]'), start=1
-    ):
-        block = script.text()
-        try:
-            found = _JSON_LD.extract(
-                f'<script type="application/ld+json">{block}</script>'
-            )
-        except (ValueError, RecursionError, LxmlError) as error:
-            problems.append(f"json-ld block {position}: {_first_line(error)}")
+    position = 0
+    for script in tree.css("script[type]"):
+        kind = (script.attributes["type"] or "").strip().lower()
+        if not kind.startswith(_JSON_LD):
             continue
-        nodes.extend(node for node in found if isinstance(node, dict))
+        position += 1
+        try:
+            values = _values(script.text())
+        except (ValueError, RecursionError) as error:
+            problems.append(f"json-ld block {position}: {first_line(error)}")
+            continue
+        nodes.extend(_top(values))
     return nodes
 
 
-def microdata(html: str, url: str, problems: list[str]) -> list[Node]:
-    """The page's items as JSON-LD nodes; empty where the page has no product or review in microdata."""
-    if not _MICRODATA_TYPE.search(html):
+def first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]
+
+
+def _top(values: list[Any]) -> Iterator[Node]:
+    for value in values:
+        for one in value if isinstance(value, list) else [value]:
+            if isinstance(one, dict):
+                yield one
+
+
+def _values(block: str) -> list[Any]:
+    """The JSON values in a block: mostly one, several where a site strings them together.
+
+    Tried as it is first, then without what should not be in it: comments, trailing commas and semicolons,
+    entities in place of quotation marks.
+    """
+    block = block.strip().removeprefix("\ufeff")
+    if not block:
         return []
     try:
-        items = _MICRODATA.extract(_XML_DECLARATION.sub("", html), base_url=url)
-        return [_node(item) for item in items]
-    except (ValueError, RecursionError, LxmlError) as error:
-        problems.append(f"microdata: {_first_line(error)}")
-        return []
+        values = [json.loads(block, strict=False)]
+    except ValueError:
+        values = _mended(block)
+    if _PREFIXED.search(block):
+        values = [_shortened(value) for value in values]
+    # JSON in a JSON string: written twice by a template.
+    return [
+        json.loads(value, strict=False)
+        if isinstance(value, str) and value.lstrip().startswith(("{", "["))
+        else value
+        for value in values
+    ]
 
 
-def _node(item: Any) -> Any:
-    """An extruct item as a JSON-LD node."""
-    if isinstance(item, list):
-        return [_node(one) for one in item]
-    if not isinstance(item, dict):
-        return item
-    node: Node = {"@type": item.get("type", [])}
-    if "id" in item:
-        node["@id"] = item["id"]
-    if "value" in item:
-        node["@value"] = item["value"]
-    return node | {
-        name: _node(value) for name, value in item.get("properties", {}).items()
-    }
+def _mended(block: str) -> list[Any]:
+    block = _WRAPPING.sub("", block).strip()
+    if _QUOTED.search(block[:200]):
+        block = html.unescape(block)
+    block = block.rstrip("; \n\r\t")
+    try:
+        return _in_a_row(block)
+    except ValueError:
+        return _in_a_row(jstyleson.dispose(block))
 
 
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:200]
+def _in_a_row(block: str) -> list[Any]:
+    decoder = json.JSONDecoder(strict=False)
+    values, at = [], 0
+    while at < len(block):
+        value, at = decoder.raw_decode(block, at)
+        values.append(value)
+        while at < len(block) and block[at] in " \t\r\n,;":
+            at += 1
+    return values
+
+
+def _shortened(root: Any) -> Any:
+    """The value with schema.org's own names for keys and types, whatever prefix its context gives them."""
+    prefixes = {"schema"}
+    stack = [root]
+    while stack:
+        value = stack.pop()
+        if isinstance(value, list):
+            stack.extend(value)
+        elif isinstance(value, dict):
+            prefixes |= _context_prefixes(value.get("@context"))
+            stack.extend(value.values())
+    return _renamed(root, prefixes)
+
+
+def _context_prefixes(context: Any) -> set[str]:
+    found: set[str] = set()
+    for one in context if isinstance(context, list) else [context]:
+        if isinstance(one, dict):
+            found |= {
+                name
+                for name, meaning in one.items()
+                if isinstance(meaning, str) and _SCHEMA.sub("", meaning + "/") == ""
+            }
+    return found
+
+
+def _renamed(value: Any, prefixes: set[str], depth: int = 0) -> Any:
+    if depth > 100:
+        return value
+    if isinstance(value, list):
+        return [_renamed(one, prefixes, depth + 1) for one in value]
+    if not isinstance(value, dict):
+        return value
+    renamed: Node = {}
+    for key, one in value.items():
+        if key == "@context":
+            continue
+        if key == "@type":
+            renamed[key] = (
+                [_short(str(kind), prefixes) for kind in one]
+                if isinstance(one, list)
+                else _short(str(one), prefixes)
+            )
+        else:
+            renamed[_short(key, prefixes)] = _renamed(one, prefixes, depth + 1)
+    return renamed
+
+
+def _short(name: str, prefixes: set[str]) -> str:
+    name = _SCHEMA.sub("", name)
+    prefix, colon, rest = name.partition(":")
+    return rest if colon and prefix in prefixes else name

@@ -1,77 +1,64 @@
-"""The LitServe side: one worker that holds the model, and a few routes in front of it.
+"""The LitServe side: one worker that holds the model, and the routes in front of it.
 
 LitServe gives every LitAPI a worker process of its own. Two endpoints over one model would be two
 copies of it that could disagree on its version; so one LitAPI answers all routes, and a LitSpec
 (LitServe's way to several routes over one worker) reads requests and sends them there.
 """
 
-import asyncio
-import ctypes
 import logging
-import multiprocessing
-import os
-import signal
-import sys
 import time
-import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import litserve
-from fastapi import FastAPI, HTTPException, Request
-from fastapi.responses import JSONResponse
+from fastapi import Request
+from fastapi.responses import JSONResponse, Response, StreamingResponse
 from litserve.specs.base import LitSpec
-from litserve.utils import LitAPIStatus, ResponseBufferItem
-from starlette.exceptions import HTTPException as StarletteHTTPException
 
-from kindling.errors import DataError, KindlingError, TransientError
-from kindling.serving.intake import Analyze, Refused, Search, read_analyze, read_search
-
-if (
-    TYPE_CHECKING
-):  # The processes in front of the worker need none of the model's libraries.
-    from kindling.serving.predictor import Predictor
+from kindling.client.schemas import FeedbackRequest, Readiness
+from kindling.errors import KindlingError
+from kindling.serving import batch
+from kindling.serving.children import Failure, belong_to_parent
+from kindling.serving.desk import WorkerDesk
+from kindling.serving.feedback import FeedbackDesk, OpenStore
+from kindling.serving.figures import Figures
+from kindling.serving.intake import (
+    fetched,
+    read_json,
+    read_search,
+    read_wanted,
+    validated,
+)
+from kindling.serving.questions import Analyze
+from kindling.serving.refusals import Refused
+from kindling.serving.worker import ReviewLoop, Served
 
 TIMEOUT_S = 30.0
-#: Requests under way at most; the next is told to come back, so that a burst costs no memory without end.
-MAX_WAITING = 128
-PR_SET_PDEATHSIG = 1
+#: What `/ready` asks, at most once in READY_S seconds.
+CANARY = Analyze("The fabric is soft and the seams hold.", None, None, 0)
+READY_S = 2.0
 
-
-class Failure:
-    """Carries the error that kept the worker from starting to the process that started it."""
-
-    def __init__(self) -> None:
-        self._queue = multiprocessing.get_context("spawn").SimpleQueue()
-
-    def put(self, error: KindlingError) -> None:
-        self._queue.put(error)
-
-    def get(self) -> KindlingError | None:
-        return None if self._queue.empty() else self._queue.get()
+Opened = Callable[[], Served]
 
 
 @dataclass(frozen=True)
-class Versions:
-    """Asks for what serves now."""
+class Front:
+    """What the process in front of the worker is set up with."""
+
+    #: Hosts (or host:port) from which `image_url` may be fetched though they are private.
+    image_hosts: tuple[str, ...] = ()
+    #: Opens where feedback is kept; None where there is no such place.
+    open_standing: OpenStore | None = None
 
 
-Ask = Analyze | Search | Versions
-Opened = Callable[[], "Predictor"]
+class ReviewAPI(litserve.LitAPI):  # type: ignore[misc]
+    """The worker. `open_served` is called once in it, and returns what serves from then on."""
 
-
-class ReviewAPI(litserve.LitAPI):
-    """The worker. `open_predictor` is called once in it, and returns what gives the predictor of the moment."""
-
-    def __init__(
-        self, spec: LitSpec, open_predictor: Callable[[], Opened], failure: Failure
-    ) -> None:
-        super().__init__(max_batch_size=1, spec=spec)
-        self._open_predictor = open_predictor
-        self._failure = failure
-        self._current: Opened | None = None
+    def __init__(self, spec: LitSpec, open_served: Opened, failure: Failure) -> None:
+        super().__init__(max_batch_size=1, spec=spec, loop=ReviewLoop(TIMEOUT_S))
+        self._open_served, self._failure = open_served, failure
+        self.served: Served | None = None
 
     def setup(self, device: str) -> None:
         """Load and warm up; LitServe reports healthy only after this."""
@@ -80,137 +67,143 @@ class ReviewAPI(litserve.LitAPI):
             level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
         )
         try:
-            self._current = self._open_predictor()
+            self.served = self._open_served()
         except KindlingError as error:
             self._failure.put(error)
             raise
 
-    def decode_request(self, request: Ask) -> Ask:
+    def health(self) -> bool:
+        """Asked in the process in front: whether a worker beats."""
+        return bool(self.spec.loaded)
+
+    def decode_request(self, request: Any) -> Any:
         return request
 
-    def predict(self, x: Ask) -> dict[str, Any]:
-        predictor = self._current()  # type: ignore[misc]
-        try:
-            if isinstance(x, Analyze):
-                return predictor.analyze(x)
-            return predictor.find(x) if isinstance(x, Search) else predictor.versions()
-        except DataError as error:
-            raise Refused(422, "unreadable", str(error)) from error
-        except TransientError as error:
-            raise Refused(503, "unavailable", str(error)) from error
+    def predict(self, x: Any) -> Any:
+        raise NotImplementedError("ReviewLoop answers; LitServe only wants the method")
 
-    def encode_response(self, output: dict[str, Any]) -> dict[str, Any]:
+    def encode_response(self, output: Any) -> Any:
         return output
 
 
-class ReviewRoutes(LitSpec):
-    """Reads requests in the API process, hands them to the worker, and waits without blocking."""
+class ReviewRoutes(LitSpec):  # type: ignore[misc]
+    """Reads requests in the process in front, and answers with what the worker says."""
 
-    def __init__(self, image_hosts: tuple[str, ...]) -> None:
+    def __init__(self, front: Front, figures: Figures) -> None:
         super().__init__()
         self.api_path = "/analyze"
-        self._image_hosts = image_hosts
+        self._front, self._figures = front, figures
+        self._feedback: FeedbackDesk
+        self._desk: WorkerDesk
+        self._ready: tuple[float, Readiness] = (0.0, Readiness(ready=False))
+
+    def __getstate__(self) -> dict[str, Any]:
+        # The worker is given a copy; it has no use for what holds locks and threads.
+        dropped = {"_figures", "_feedback", "_desk", "response_buffer"}
+        state: dict[str, Any] = super().__getstate__()
+        return {name: value for name, value in state.items() if name not in dropped}
 
     def pre_setup(self, lit_api: litserve.LitAPI) -> None:
-        self.add_endpoint("/analyze", self.analyze, ["POST"])
-        self.add_endpoint("/search_similar", self.search_similar, ["POST"])
-        self.add_endpoint("/models", self.models, ["GET"])
+        for path, endpoint, method in (
+            ("/analyze", self.analyze, "POST"),
+            ("/analyze/batch", self.analyze_batch, "POST"),
+            ("/search_similar", self.search_similar, "POST"),
+            ("/feedback", self.feedback, "POST"),
+            ("/models", self.models, "GET"),
+            ("/ready", self.ready, "GET"),
+            ("/stats", self.stats, "GET"),
+            ("/metrics", self.metrics, "GET"),
+        ):
+            self.add_endpoint(path, endpoint, [method])
 
-    async def analyze(self, request: Request) -> JSONResponse:
+    @property
+    def loaded(self) -> bool:
+        """Whether a model answers."""
+        desk = self.__dict__.get("_desk")
+        return desk is not None and desk.watch.state is not None
+
+    async def run(self) -> None:
+        """In the process that answers, from its start to its end: follow the worker."""
+        self._feedback = FeedbackDesk(self._front.open_standing)
+        self._desk = WorkerDesk(
+            self.response_buffer, self.request_queue, self.response_queue_id, TIMEOUT_S
+        )
+        self._desk.show(self._figures)
+        await self._desk.watch.run()
+
+    async def analyze(self, request: Request) -> Response:
         """Sentiment of a review from its text, a photo, or both, with similar reviews beside it."""
-        return await self._timed(partial(read_analyze, request, self._image_hosts))
-
-    async def search_similar(self, request: Request) -> JSONResponse:
-        """Reviews closest to a text, with filters on product, category, sentiment and rating."""
-        return await self._timed(partial(read_search, request))
-
-    async def models(self) -> JSONResponse:
-        """Versions of model and index that serve now."""
-        return JSONResponse(await self._ask(Versions()))
-
-    async def _timed(self, read: Callable[[], Awaitable[Ask]]) -> JSONResponse:
         started = time.perf_counter()
-        answer = await self._ask(await read())
-        return JSONResponse(
-            {
-                **answer,
-                "processing_time_ms": round(1000 * (time.perf_counter() - started), 2),
-            }
+        asked = await fetched(await read_wanted(request), self._front.image_hosts)
+        return _timed(await self._desk.analyze(asked), started)
+
+    async def analyze_batch(self, request: Request) -> Response:
+        """Many reviews in one body: NDJSON in and out, in order, errors beside their row."""
+        lines = await batch.read_lines(request)
+        batch.charge(lines, getattr(request.state, "allowance", None))
+        return StreamingResponse(
+            batch.answers(lines, self._row), media_type=batch.MEDIA_TYPES[0]
         )
 
-    async def _ask(self, question: Ask) -> dict[str, Any]:
-        if len(self.response_buffer) >= MAX_WAITING:
-            raise Refused(
-                503,
-                "busy",
-                f"{MAX_WAITING} requests are under way; try again in a second",
-            )
-        key = uuid.uuid4()
-        item = self.response_buffer[key] = ResponseBufferItem(event=asyncio.Event())
+    async def search_similar(self, request: Request) -> Response:
+        """Reviews closest to a text, with filters on product, category, sentiment and rating."""
+        started = time.perf_counter()
+        asked = await read_search(request)
+        return _timed(await self._desk.search(asked), started)
+
+    async def feedback(self, request: Request) -> Response:
+        """What a person says is right; kept for later training."""
+        body = await read_json(request, "application/json")
+        verdict = validated(FeedbackRequest, body, strict=True)
+        return JSONResponse(
+            await self._feedback.keep(verdict, request.state.request_id)
+        )
+
+    async def models(self) -> Response:
+        """Versions of model and index that serve now, and what the aliases name."""
+        return JSONResponse(self._desk.state()["versions"])
+
+    async def ready(self) -> Response:
+        """Whether a request would be answered: one was asked just now."""
+        at, readiness = self._ready
+        if time.monotonic() - at > READY_S:
+            readiness = await self._tried()
+            self._ready = (time.monotonic(), readiness)
+        return JSONResponse(readiness.model_dump(), 200 if readiness.ready else 503)
+
+    async def stats(self) -> Response:
+        """Counts and times since the start."""
+        return JSONResponse(self._figures.stats() | self._desk.stats())
+
+    async def metrics(self) -> Response:
+        """The same in Prometheus' text format."""
+        return Response(
+            self._figures.exposition(), media_type="text/plain; version=0.0.4"
+        )
+
+    async def _row(self, asked: Any) -> dict[str, Any]:
+        started = time.perf_counter()
+        complete = await fetched(asked, self._front.image_hosts)
+        answer = await self._desk.analyze(complete)
+        return answer | {"processing_time_ms": _milliseconds(started)}
+
+    async def _tried(self) -> Readiness:
         try:
-            self.request_queue.put_nowait(
-                (self.response_queue_id, key, time.monotonic(), question)
-            )
-            await asyncio.wait_for(item.event.wait(), TIMEOUT_S)
-        except TimeoutError:
-            raise Refused(504, "timeout", f"no answer within {TIMEOUT_S:g} s") from None
-        finally:
-            del self.response_buffer[key]
-        answer, status = item.response
-        if status != LitAPIStatus.OK:
-            raise (
-                answer
-                if isinstance(answer, HTTPException)
-                else Refused(500, "internal", "the worker failed")
-            )
-        return answer
+            answer = await self._desk.ask(CANARY)
+            search = self._desk.state()["search"]
+        except Refused as refused:
+            return Readiness(ready=False, reason=str(refused.detail["code"]))  # type: ignore[index]
+        return Readiness(
+            ready=True,
+            model_version=answer["model_version"],
+            index_version=answer["index_version"],
+            search=search,
+        )
 
 
-def belong_to_parent() -> None:
-    """In a child of the server: end only when the server says so, and never outlive it.
-
-    Ctrl-C goes to every process of a terminal's group; the children must still give the last answers,
-    so they leave the group. And Linux kills them when the server dies, however it dies.
-    """
-    os.setpgid(0, 0)
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+def _timed(answer: dict[str, Any], started: float) -> Response:
+    return JSONResponse(answer | {"processing_time_ms": _milliseconds(started)})
 
 
-def one_error_shape(app: FastAPI) -> None:
-    """Every error answers `{"error": {"code", "message"}}`, those of the framework too."""
-    app.add_exception_handler(StarletteHTTPException, _refusal)
-    app.add_exception_handler(Exception, _failure)
-
-
-async def _refusal(request: Request, error: Any) -> JSONResponse:
-    codes = {
-        404: "not_found",
-        405: "method_not_allowed",
-        413: "body_too_large",
-        400: "bad_request",
-    }
-    problem = (
-        error.detail
-        if isinstance(error.detail, dict)
-        else {
-            "code": codes.get(error.status_code, "error"),
-            "message": str(error.detail),
-        }
-    )
-    headers = dict(error.headers or {}) | (
-        {"Retry-After": "1"} if error.status_code == 503 else {}
-    )
-    return JSONResponse({"error": problem}, error.status_code, headers)
-
-
-async def _failure(request: Request, error: Exception) -> JSONResponse:
-    return JSONResponse(
-        {
-            "error": {
-                "code": "internal",
-                "message": "the server failed; its log says why",
-            }
-        },
-        500,
-    )
+def _milliseconds(started: float) -> float:
+    return round(1000 * (time.perf_counter() - started), 2)

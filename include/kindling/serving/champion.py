@@ -3,23 +3,26 @@
 import logging
 import tempfile
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 
-from kindling.errors import DataError
+from kindling.errors import DataError, KindlingError
 from kindling.modeling.model import SentimentModel
 from kindling.modeling.text_tower import Embedder
 from kindling.ports.index import IndexAlias, KeywordIndex, VectorIndex
 from kindling.ports.registry import ModelRegistry
-from kindling.serving.intake import Analyze
+from kindling.serving.neighbours import THREADS, Found, Neighbours
 from kindling.serving.predictor import Predictor
+from kindling.serving.questions import Analyze
 from kindling.serving.search import ReviewSearch
 
 LOOK_EVERY_S = 10.0
+WARM = Analyze("The fabric is soft and the seams hold.", None, None, 3)
 
 
 class Needs(Protocol):
@@ -52,16 +55,23 @@ class Champion:
         torch.set_num_threads(deps.threads)
         self._deps, self._look_every_s = deps, look_every_s
         self._stop = threading.Event()
-        champion, index = deps.registry.champion(), deps.alias.current()
+        self._searches = ThreadPoolExecutor(THREADS, thread_name_prefix="search")
+        champion, index = deps.registry.champion(), self._index()
         if champion is None:
             raise DataError(
                 "no champion to serve yet: run the pipeline until a model passes its gate"
             )
         if index is None:
             log.warning(
-                "no index serves yet: answers come without similar reviews until the index stage has run"
+                "no index serves yet: answers come without similar reviews until one does"
             )
         self._encoder = Embedder(deps.text_model)
+        #: What the aliases named at the last look that could read them, and when that was.
+        self._named: tuple[str, str | None, float] = (
+            champion.version,
+            index,
+            time.monotonic(),
+        )
         self.predictor = Predictor(
             **self._model(champion.version),
             search=self._search(index) if index else None,
@@ -69,16 +79,29 @@ class Champion:
         _warm(self.predictor)
         log.info("serving %s", self.predictor.versions())
 
+    def named(self) -> dict[str, Any]:
+        """Fields of ServedVersions about the aliases."""
+        champion, index, at = self._named
+        serving = self.predictor
+        search = serving.search.version if serving.search else None
+        return {
+            "champion_alias": champion,
+            "index_alias": index,
+            "in_step": (champion, index) == (serving.model_version, search),
+            "looked_s_ago": round(time.monotonic() - at, 1),
+        }
+
     def look(self) -> bool:
         """Take up what the aliases name now; whether anything changed. A failure leaves the predictor as it was."""
         serving = self.predictor
         champion, index = self._deps.registry.champion(), self._deps.alias.current()
+        search = serving.search.version if serving.search else None
+        model = champion.version if champion else serving.model_version
+        self._named = (model, index or search, time.monotonic())
         coming = serving
-        if champion is not None and champion.version != serving.model_version:
-            coming = replace(coming, **self._model(champion.version))
-        if index is not None and index != (
-            serving.search.version if serving.search else None
-        ):
+        if model != serving.model_version:
+            coming = replace(coming, **self._model(model))
+        if index is not None and index != search:
             coming = replace(coming, search=self._search(index))
         if coming is serving:
             return False
@@ -94,7 +117,15 @@ class Champion:
     def close(self) -> None:
         self._stop.set()
 
-    def _model(self, version: str) -> dict[str, object]:
+    def _index(self) -> str | None:
+        """The alias at the start; None where its store is away, which is no reason not to serve."""
+        try:
+            return self._deps.alias.current()
+        except KindlingError as error:
+            log.error("the index alias cannot be read: %s", error)
+            return None
+
+    def _model(self, version: str) -> dict[str, Any]:
         with tempfile.TemporaryDirectory(prefix="kindling-champion-") as folder:
             model = SentimentModel.load(
                 self._deps.registry.download(version, Path(folder))
@@ -106,14 +137,15 @@ class Champion:
             "calibrated": model.fusion.text_temperature != 1.0,
         }
 
-    def _search(self, version: str) -> ReviewSearch:
-        return ReviewSearch(
+    def _search(self, version: str) -> Neighbours:
+        search = ReviewSearch(
             self._deps.keywords,
             self._deps.vectors,
             self._deps.alias,
             self._encoder,
             version,
         )
+        return Neighbours(search, self._searches)
 
     def _watch(self) -> None:
         with ThreadPoolExecutor(1, thread_name_prefix="champion-look") as looks:
@@ -130,4 +162,8 @@ class Champion:
 
 def _warm(predictor: Predictor) -> None:
     """One answer before it counts: loads what loads late, and a model that cannot answer never serves."""
-    predictor.analyze(Analyze("The fabric is soft and the seams hold.", None, None, 3))
+    [verdict] = predictor.verdicts([WARM])
+    if isinstance(verdict, DataError):
+        raise verdict
+    predictor.answer(WARM, verdict, Found())
+    predictor.queries([WARM.text])

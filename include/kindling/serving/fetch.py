@@ -1,27 +1,24 @@
 """Fetches an image by URL without becoming a way into the network that the server stands in."""
 
 import asyncio
-import ipaddress
 import socket
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import httpcore
 import httpx
 
 from kindling.errors import KindlingError
+from kindling.serving.addresses import PORTS, is_public
 
 TIMEOUT_S = 5.0
 MAX_BYTES = 5_000_000
 MAX_REDIRECTS = 3
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
-#: IPv6 ranges that carry an IPv4 address inside: global by themselves, whatever they lead to.
-TRANSLATED = tuple(
-    map(
-        ipaddress.ip_network,
-        ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32"),
-    )
-)
+#: Lookups of names have threads of their own: a resolver that hangs costs other requests none.
+LOOKUPS = ThreadPoolExecutor(4, thread_name_prefix="lookup")
 
 
 class NotFetched(KindlingError):
@@ -43,13 +40,23 @@ class PublicOnly(httpcore.AsyncNetworkBackend):
     async def connect_tcp(
         self, host: str, port: int, *arguments: Any, **options: Any
     ) -> httpcore.AsyncNetworkStream:
-        addresses = await _resolve(host, port)
-        if not {host.lower(), f"{host.lower()}:{port}"} & self._allowed:
-            refused = [address for address in addresses if not is_public(address)]
-            if refused or not addresses:
-                raise NotFetched(
-                    f"image_url leads to {host}, which is not a public address"
-                )
+        addresses = await _addresses(host, port)
+        named = f"{host.lower()}:{port}" in self._allowed
+        if not named and host.lower() not in self._allowed:
+            if not all(map(is_public, addresses)):
+                addresses = []
+        if not addresses:
+            # The same words whether the name exists or not: the answer would map the
+            # network that the server stands in.
+            raise NotFetched(
+                f"image_url could not be fetched: {host} is not a public address "
+                "that has an answer"
+            )
+        if not named and port not in PORTS:
+            raise NotFetched(
+                f"image_url names port {port}; "
+                f"allowed: {', '.join(map(str, sorted(PORTS)))}"
+            )
         return await self._network.connect_tcp(
             addresses[0], port, *arguments, **options
         )
@@ -61,17 +68,6 @@ class PublicOnly(httpcore.AsyncNetworkBackend):
 
     async def sleep(self, seconds: float) -> None:
         await self._network.sleep(seconds)
-
-
-def is_public(address: str) -> bool:
-    """Whether an IP address is one that anybody on the internet could reach."""
-    parsed = ipaddress.ip_address(address.split("%")[0])
-    inner = getattr(parsed, "ipv4_mapped", None)
-    if inner is not None:
-        parsed = inner
-    if parsed.version == 6 and any(parsed in network for network in TRANSLATED):
-        return False
-    return parsed.is_global and not parsed.is_multicast and not parsed.is_reserved
 
 
 async def fetch_image(url: str, allowed_hosts: Iterable[str] = ()) -> bytes:
@@ -137,11 +133,18 @@ async def _body(response: httpcore.Response) -> bytes:
     return bytes(content)
 
 
+async def _addresses(host: str, port: int) -> list[str]:
+    """Addresses of the host; none where the name cannot be asked for or has no answer."""
+    try:
+        return await _resolve(host, port)
+    except (OSError, UnicodeError):
+        return []
+
+
 async def _resolve(host: str, port: int) -> list[str]:
     """Addresses of the host, IPv4 first: a machine without a route for IPv6 may still resolve it."""
-    found = await asyncio.get_running_loop().getaddrinfo(
-        host, port, type=socket.SOCK_STREAM
-    )
+    look_up = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+    found = await asyncio.get_running_loop().run_in_executor(LOOKUPS, look_up)
     return sorted(
         (str(entry[4][0]) for entry in found), key=lambda address: ":" in address
     )

@@ -1,20 +1,20 @@
-"""From text and image to the answer: the model decides, similar reviews stand beside it."""
+"""From text and image to the answer: the model decides, similar reviews are shown beside it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 
-from kindling.errors import DataError, KindlingError, TransientError
+from kindling.client.schemas import ServedVersions
+from kindling.errors import DataError
 from kindling.records import SENTIMENTS
-from kindling.serving.intake import Analyze, Search
-from kindling.serving.schemas import ServedVersions, SimilarReview
-from kindling.serving.search import ReviewSearch
+from kindling.retrieval.rerank import Query
+from kindling.serving.neighbours import WORDS, Found, Neighbours
+from kindling.serving.questions import Analyze
 from kindling.serving.summary import summarise
 
 NO_IMAGE = "no image was given"
-NO_INDEX = "no index serves yet"
 NOT_LOOKED_AT = "this model reads no images"
 
 
@@ -26,9 +26,16 @@ class Prediction(Protocol):
 
 
 class SentimentClassifier(Protocol):
-    def predict(
-        self, texts: Sequence[str | None], images: Sequence[bytes | None]
-    ) -> Prediction: ...
+    predict: Callable[[Sequence[str | None], Sequence[bytes | None]], Prediction]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One row of a prediction."""
+
+    #: In the order of SENTIMENTS.
+    probabilities: tuple[float, ...]
+    modality: str
 
 
 @dataclass(frozen=True)
@@ -39,66 +46,85 @@ class Predictor:
     model_version: str
     calibrated: bool
     #: None until an index was ever built.
-    search: ReviewSearch | None
+    search: Neighbours | None
 
-    def analyze(self, request: Analyze) -> dict[str, Any]:
-        """The fields of AnalyzeAnswer but the time; DataError when the model can read nothing of the request."""
-        prediction = self.model.predict([request.text], [request.image])
-        probabilities, modality = prediction.probabilities[0], prediction.modality[0]
-        best = int(probabilities.argmax())
-        reviews, search_reason = self._similar(request)
-        image_used = "image" in modality
+    def verdicts(self, requests: Sequence[Analyze]) -> list[Verdict | DataError]:
+        """One verdict a request in one pass; what the model cannot read is told of its row."""
+        try:
+            return self._pass(requests)
+        except DataError as error:
+            if len(requests) == 1:
+                return [error]
+        return [one for request in requests for one in self.verdicts([request])]
+
+    def queries(self, texts: Sequence[str | None]) -> list[Query | None]:
+        """Each text embedded; None where there is no text or nothing is searched now."""
+        wanted = [text for text in texts if text is not None]
+        if self.search is None or self.search.code or not wanted:
+            return [None] * len(texts)
+        embedded = iter(self.search.embed(wanted))
+        return [None if text is None else next(embedded) for text in texts]
+
+    def not_searched(self, request: Analyze) -> Found:
+        """The answer's search where none is made."""
+        if not request.top_k:
+            return Found()
+        if request.text is None:
+            return Found(code="no_text")
+        return Found(code="no_index" if self.search is None else "search_unavailable")
+
+    def answer(
+        self, request: Analyze, verdict: Verdict, found: Found
+    ) -> dict[str, Any]:
+        """The fields of AnalyzeAnswer but the time."""
+        best = max(range(len(SENTIMENTS)), key=verdict.probabilities.__getitem__)
+        image_used = "image" in verdict.modality
+        missing = NO_IMAGE if request.image is None else NOT_LOOKED_AT
         return {
             "sentiment": SENTIMENTS[best],
-            "confidence": round(float(probabilities[best]), 4),
+            "confidence": round(verdict.probabilities[best], 4),
             "probabilities": {
-                name: round(float(p), 4)
-                for name, p in zip(SENTIMENTS, probabilities, strict=True)
+                name: round(p, 4)
+                for name, p in zip(SENTIMENTS, verdict.probabilities, strict=True)
             },
             "calibrated": self.calibrated,
-            "modality": modality,
+            "modality": verdict.modality,
             "image_used": image_used,
-            "image_reason": None
-            if image_used
-            else request.image_reason
-            or (NO_IMAGE if request.image is None else NOT_LOOKED_AT),
+            "image_reason": None if image_used else request.image_reason or missing,
             "model_version": self.model_version,
             "index_version": self.search.version if self.search else None,
-            "similar_reviews": [review.model_dump() for review in reviews],
-            "search_reason": search_reason,
-            "summary": summarise(reviews).model_dump(),
+            "similar_reviews": [review.model_dump() for review in found.reviews],
+            "search_code": found.code,
+            "search_reason": WORDS[found.code] if found.code else None,
+            "summary": summarise(found.reviews).model_dump(),
         }
 
-    def find(self, request: Search) -> dict[str, Any]:
-        """The fields of SearchAnswer but the time; TransientError where nothing can be searched now."""
-        if self.search is None:
-            raise TransientError(NO_INDEX)
-        try:
-            reviews = self.search.similar(request.text, request.top_k, request.filters)
-        except DataError as error:  # A version dropped under it: the next look at the alias finds another.
-            raise TransientError(f"the search failed: {error}") from error
+    def results(self, found: Found) -> dict[str, Any]:
+        """The fields of SearchAnswer but the time."""
+        assert self.search is not None
         return {
-            "results": [review.model_dump() for review in reviews],
+            "results": [review.model_dump() for review in found.reviews],
+            "search_code": found.code,
             "index_version": self.search.version,
             "fusion": self.search.fusion,
         }
 
     def versions(self) -> dict[str, Any]:
+        """The fields of ServedVersions that are the predictor's own."""
         return ServedVersions(
             model_version=self.model_version,
             index_version=self.search.version if self.search else None,
             fusion=self.search.fusion if self.search else None,
+            calibrated=self.calibrated,
+            in_step=True,
         ).model_dump()
 
-    def _similar(self, request: Analyze) -> tuple[list[SimilarReview], str | None]:
-        """Similar reviews, or why there was no search: the sentiment does not wait for one."""
-        if request.text is None:
-            return [], "there is no text to search by"
-        if self.search is None:
-            return [], NO_INDEX
-        try:
-            return self.search.similar(
-                request.text, request.top_k
-            ) if request.top_k else [], None
-        except KindlingError as error:
-            return [], f"the search failed: {error}"
+    def _pass(self, requests: Sequence[Analyze]) -> list[Verdict | DataError]:
+        prediction = self.model.predict(
+            [one.text for one in requests], [one.image for one in requests]
+        )
+        rows = np.asarray(prediction.probabilities, dtype=float).tolist()
+        return [
+            Verdict(tuple(row), modality)
+            for row, modality in zip(rows, prediction.modality, strict=True)
+        ]

@@ -1,37 +1,39 @@
 """Starts LitServe with the champion, and ends it with nothing left behind."""
 
+import ipaddress
 import logging
-import multiprocessing
 import os
 import signal
 import socket
 import sys
 import threading
 import time
-from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import litserve
 from litserve.utils import WorkerSetupStatus
 
-from kindling import wiring
-from kindling.errors import ConfigurationError
-from kindling.serving.api import (
-    TIMEOUT_S,
-    Failure,
-    Opened,
-    ReviewAPI,
-    ReviewRoutes,
-    belong_to_parent,
-    one_error_shape,
-)
+from kindling.errors import ConfigurationError, KindlingError
+from kindling.serving.api import TIMEOUT_S, Front, Opened, ReviewAPI, ReviewRoutes
+from kindling.serving.children import Failure, belong_to_parent, end_children
+from kindling.serving.connections import KEEP_ALIVE_S, BoundedConnection
 from kindling.serving.documentation import document
+from kindling.serving.errors_shown import one_error_shape
+from kindling.serving.figures import Figures
+from kindling.serving.gateway import Gateway, Rules
+from kindling.serving.keys import KeyRing
+from kindling.serving.worker import Served
 from kindling.settings import Settings
 
 #: What LitServe itself accepts.
 HOSTS = ("127.0.0.1", "0.0.0.0", "::")
 MAX_BODY_BYTES = 15_000_000
+#: Seconds between two looks whether the worker lives.
+MONITOR_S = 0.25
+#: Seconds before a worker that cannot load is tried again, doubled up to the second.
+RETRY_S, RETRY_MOST_S = 1.0, 30.0
 
 log = logging.getLogger(__name__)
 
@@ -40,12 +42,16 @@ class Ended(Exception):
     """The server was told to end before it was up."""
 
 
-class Server(litserve.LitServer):
+class Server(litserve.LitServer):  # type: ignore[misc]
     """LitServe that ends in order: by itself it answers SIGTERM by leaving its children behind."""
 
     ending = False
     #: Both ends of what wakes the thread that waits for a signal; open as long as the server is.
     wake_up: tuple[socket.socket, socket.socket] | None = None
+    #: Whether the first worker could not be set up: then no later one is tried.
+    start_failed = False
+    _loaded_once = False
+    _retry_s = RETRY_S
 
     def end(self) -> None:
         """From any thread: give the answers under way, then stop."""
@@ -55,61 +61,82 @@ class Server(litserve.LitServer):
         self.ending = True
 
     def verify_worker_status(self) -> None:
-        """Wait for the worker, but no longer than it is wanted."""
-        while (
-            not self.ending
-            and WorkerSetupStatus.STARTING in self.workers_setup_status.values()
-        ):
-            time.sleep(0.05)
+        """Do not wait: `/health` says "not ready" while the model loads, instead of nothing."""
+        # Told to end before there was an event that could be set.
         if self.ending:
             raise Ended
-        super().verify_worker_status()
 
     def launch_single_inference_worker(
         self, lit_api: litserve.LitAPI, worker_id: int
     ) -> Any:
-        """Replace a worker that died; one that the server has just ended is not to be replaced."""
+        """Replace a worker that died; not one that was ended, nor one that never could start."""
+        failed = WorkerSetupStatus.ERROR in self.workers_setup_status.values()
+        if failed and not self._loaded_once:
+            self.start_failed = True
+            self.end()
         if self.ending:
             sys.exit()  # Ends the thread that watches the workers.
+        self._loaded_once = True
+        if failed:
+            time.sleep(self._retry_s)
+        self._retry_s = min(2 * self._retry_s, RETRY_MOST_S) if failed else RETRY_S
         return super().launch_single_inference_worker(lit_api, worker_id)
 
 
 def serve(settings: Settings, host: str, port: int) -> int:
     """Answer requests with the champion until SIGTERM or SIGINT; returns the exit code.
 
-    DataError (exit 3) without a champion, ConfigurationError where the address cannot be had.
+    DataError (exit 3) without a champion, ConfigurationError where the address is taken or
+    keys are needed and there are none.
     """
-    return run(partial(open_champion, settings), settings.image_hosts, host, port)
+    rules = rules_for(settings, host)
+    front = Front(image_hosts=settings.image_hosts)
+    return run(partial(open_champion, settings), front, rules, host, port)
 
 
-def open_champion(settings: Settings) -> Opened:
+def rules_for(settings: Settings, host: str) -> Rules:
+    """Keys and an access log wherever others can reach the server, unless the settings say no."""
+    beyond = not ipaddress.ip_address(host).is_loopback
+    if settings.api_access == "open" or (settings.api_access == "auto" and not beyond):
+        return Rules(log=beyond)
+    if not settings.api_keys:
+        raise ConfigurationError(
+            f"serving at {host} needs keys: `python -m kindling key --file KEYS` makes one, "
+            "KINDLING_API_KEYS=KEYS names the file. Behind a gateway that checks them: "
+            "KINDLING_API_ACCESS=open"
+        )
+    return Rules(KeyRing(Path(settings.api_keys)), log=True)
+
+
+def open_champion(settings: Settings) -> Served:
     """In the worker: the champion, loaded, warm, and watched."""
     # Here and not above: the processes in front of the worker need none of the model's libraries.
+    from kindling import wiring
     from kindling.serving.champion import NEEDS, Champion
 
     champion = Champion(wiring.ports(settings, NEEDS))
     champion.watch()
-    return lambda: champion.predictor
+    return champion
 
 
-def run(
-    open_predictor: Callable[[], Opened],
-    image_hosts: tuple[str, ...],
-    host: str,
-    port: int,
-) -> int:
-    """Serve whatever `open_predictor` (a picklable function) opens in the worker process."""
+def run(open_served: Opened, front: Front, rules: Rules, host: str, port: int) -> int:
+    """Serve whatever `open_served` (a picklable function) opens in the worker process."""
     _check_address(host, port)
-    failure = Failure()
+    failure, figures = Failure(), Figures()
+    routes = ReviewRoutes(front, figures)
     server = Server(
-        ReviewAPI(ReviewRoutes(image_hosts), open_predictor, failure),
+        ReviewAPI(routes, open_served, failure),
         accelerator="cpu",
         timeout=TIMEOUT_S,
         max_payload_size=MAX_BODY_BYTES,
         restart_workers=True,
     )
+    server.monitor_internal = MONITOR_S
     one_error_shape(server.app)
     document(server.app)
+    server.app.add_middleware(
+        Gateway, rules=rules, figures=figures, background=routes.run
+    )
     _end_on_signals(server)
     try:
         server.run(
@@ -118,16 +145,19 @@ def run(
             log_level="warning",
             access_log=False,
             generate_client_file=False,
+            http=BoundedConnection,
+            ws="none",
+            timeout_keep_alive=KEEP_ALIVE_S,
+            server_header=False,
         )
-    except RuntimeError:
-        error = failure.get()
-        if error is None:
-            raise
-        raise error from None
     except Ended:
         log.info("told to end before it was up")
     finally:
-        _end_children()
+        end_children()
+    if server.start_failed:
+        raise failure.get() or KindlingError(
+            "the worker could not be set up; the log above says why"
+        )
     return 0
 
 
@@ -172,12 +202,3 @@ def _as_forked_child() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)
     belong_to_parent()
-
-
-def _end_children() -> None:
-    """What LitServe leaves when a start fails: without this the interpreter would wait for them for ever."""
-    for child in multiprocessing.active_children():
-        child.terminate()
-        child.join(5)
-        if child.is_alive():
-            child.kill()

@@ -53,8 +53,9 @@ class Options(BaseModel):
     browser_tabs: int = Field(2, ge=1, le=8)
     #: Seconds that one page may take in the browser.
     browser_page_s: float = Field(20.0, gt=0)
-    #: CSS rules for layouts without structured data: a file of `mappings/`, or a path.
-    css_rules: str = "bundled_shop.yaml"
+    #: CSS rules for layouts without structured data: a file of `mappings/`, or a path. Empty:
+    #: those of the bundled shop, or for a shop of the user's own those that many shops share.
+    css_rules: str = ""
     #: Share of pages that may stay without an answer (5xx, network) before it is called an outage.
     max_failed_share: float = Field(0.2, ge=0, le=1)
 
@@ -117,7 +118,7 @@ class Shop:
         if origin_of(self.url) is None:
             given = "url" if self.options.url else "KINDLING_SHOP_URL"
             raise ConfigurationError(f"{given}={self.url!r} is not an http(s) address")
-        collected = asyncio.run(self._collect(load(self.options.css_rules)))
+        collected = asyncio.run(self._collect(load(self._rules_file())))
         self._check_outage(collected.crawl)
         rows = join(collected.crawl.pages, collected.photos)
         if not rows.reviews:
@@ -139,6 +140,10 @@ class Shop:
                 "browser": collected.browser,
             },
         )
+
+    def _rules_file(self) -> str:
+        shared = "public_shops.yaml" if self.options.url else "bundled_shop.yaml"
+        return self.options.css_rules or shared
 
     async def _collect(self, rules: "CssRules") -> _Collected:
         from kindling.scraping.crawl import crawl
@@ -272,8 +277,9 @@ def _figures(collected: _Collected, rows: "Rows") -> dict[str, Any]:
         "cross_checks": sum(page.extraction.checked for page in pages),
         "cross_check_conflicts": sum(len(page.extraction.conflicts) for page in pages),
         "personal_data_masked": {
-            kind: rows.masked[kind] for kind in ("email", "phone", "card")
+            kind: rows.masked[kind] for kind in ("email", "phone", "card", "iban")
         },
+        "languages": dict(rows.languages.most_common()),
         "robots_disallowed": reasons["robots_disallowed"],
         "ai_opt_outs": reasons["ai_opt_out"],
         "products_not_reached": len(collected.crawl.unreached),

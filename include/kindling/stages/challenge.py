@@ -18,9 +18,10 @@ from kindling.challenge.admission import (
 from kindling.challenge.comparison import Comparison, fold, match
 from kindling.challenge.discriminator import Separability
 from kindling.challenge.diversity import diversity
-from kindling.challenge.intervals import data_hash, share
 from kindling.challenge.memorisation import copying
 from kindling.challenge.sentiment import Utility, adherence, utility
+from kindling.measure.data_hash import data_hash
+from kindling.measure.estimates import share
 from kindling.recipe import ChallengeConfig
 from kindling.records import (
     ChallengeVerdict,
@@ -240,7 +241,6 @@ def _utility(
         rows.validation,
         context.niche,
         config.weight,
-        config.bootstrap,
         context.seed,
     )
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -16,7 +16,9 @@ from kindling.catalog import STAGE_NAMES
 from kindling.errors import DataError
 from kindling.evaluation.controls import Latency, latency
 from kindling.evaluation.evaluator import Answers, Evaluation, evaluate
+from kindling.evaluation.figures import EvaluationFigures
 from kindling.evaluation.report import Coverage, Provenance, render
+from kindling.measure.intervals import METHOD as INTERVALS
 from kindling.modeling.baseline import FOLDER, Baseline
 from kindling.modeling.model import SentimentModel
 from kindling.observe.lineage import code_sha256
@@ -63,7 +65,7 @@ def run(config: EvaluateConfig, context: Context, needs: Needs) -> Outcome:
     champion = needs.registry.champion()
     other = champion if champion and champion.version != candidate.version else None
     measured = _measure(golden, candidate, other, config, context, needs)
-    figures = _figures(measured, candidate, other)
+    figures = _handed_on(measured, candidate, other).to_dict()
     needs.registry.log_metrics(
         candidate.version,
         {
@@ -102,9 +104,20 @@ def run(config: EvaluateConfig, context: Context, needs: Needs) -> Outcome:
             ),
         },
         implementation={
-            "intervals": "percentile bootstrap over products",
+            "intervals": INTERVALS,
             "registry": needs.registry.name,
         },
+    )
+
+
+def _handed_on(
+    measured: _Measured, candidate: ModelVersion, champion: ModelVersion | None
+) -> EvaluationFigures:
+    return EvaluationFigures.of(
+        measured.evaluation,
+        candidate.version,
+        champion.version if champion else None,
+        measured.latencies,
     )
 
 
@@ -127,7 +140,6 @@ def _provenance(
         champion_version=champion.version if champion else None,
         text_model=measured.text_model,
         torch=torch.__version__,
-        resamples=config.bootstrap,
     )
 
 
@@ -160,10 +172,7 @@ def _measure(
             photos,
             _champion(champion, texts, photos, Path(folder), needs),
         )
-    log.info("bootstrap of %d resamples", config.bootstrap)
-    evaluation = evaluate(
-        golden, context.niche, answers, config.bootstrap, context.seed
-    )
+    evaluation = evaluate(golden, context.niche, answers, context.seed)
     return _Measured(evaluation, _latencies(model, texts, photos), model.text_model)
 
 
@@ -229,42 +238,6 @@ def _latencies(
         for name, some in requests.items()
         if some
     }
-
-
-def _figures(
-    measured: _Measured, candidate: ModelVersion, champion: ModelVersion | None
-) -> dict[str, Any]:
-    """What the gate and the summary read; the slices stand in figures.json."""
-    found = measured.evaluation
-    figures: dict[str, Any] = {
-        "candidate_version": candidate.version,
-        "champion_version": champion.version if champion else None,
-        "golden_rows": found.rows,
-        "golden_products": found.products,
-        "golden_photos": found.photos,
-        "data_sha256": found.data_sha256,
-        **found.systems["candidate"],
-    }
-    for name in ("baseline", "champion"):
-        figures |= {
-            f"{name}_{metric}": figure
-            for metric, figure in found.systems.get(name, {}).items()
-        }
-    for name, by_metric in found.differences.items():
-        figures |= {
-            f"{metric}_minus_{name}": figure for metric, figure in by_metric.items()
-        }
-    if found.photo:
-        figures |= {
-            f"photo_{name}": figure for name, figure in vars(found.photo).items()
-        }
-    figures["worse_slices"] = [
-        f"{one.group}: {one.name}" for one in found.slices if one.worse
-    ]
-    figures |= {
-        f"latency_ms_{name}": asdict(one) for name, one in measured.latencies.items()
-    }
-    return figures
 
 
 def _pipeline(view: RunView) -> list[StageReport]:

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from kindling.errors import DataError
+from kindling.measure.estimates import resampled
 from kindling.modeling.text_tower import Embedder
 from kindling.observe.lineage import sha256_of
 from kindling.ports.index import (
@@ -198,11 +199,7 @@ def _checked(
         [_first_half(documents[at].text) for at in sorted(sample)]
     )
     values = np.array([_recall(needs.vectors, version, query) for query in queries])
-    means = values[rng.integers(0, len(values), (RESAMPLES, len(values)))].mean(axis=1)
-    low, high = np.quantile(means, [0.025, 0.975])
-    recall = Estimate(
-        float(values.mean()), len(values), float(low), float(high), sha256_of(version)
-    )
+    recall = resampled(np.mean, [values], RESAMPLES, sha256_of(version), context.seed)
     log.info("recall@%d of %s: %s", NEIGHBOURS, version, recall)
     if recall.value < config.min_recall:
         raise DataError(

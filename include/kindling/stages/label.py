@@ -9,7 +9,15 @@ from typing import Any, Protocol
 import numpy as np
 
 from kindling.errors import DataError
-from kindling.labelling import measures, model, votes
+from kindling.labelling import model, votes
+from kindling.measure.estimates import estimate
+from kindling.measure.metrics import (
+    ACCURACY,
+    THREE_WAY,
+    calibration_edges,
+    calibration_error,
+)
+from kindling.measure.sample import Sample
 from kindling.quality.checks import check
 from kindling.recipe import LabelConfig
 from kindling.records import (
@@ -85,8 +93,7 @@ def run(config: LabelConfig, context: Context, needs: Needs) -> Outcome:
         rows_out=sum(label.band == "accept" for label in labels),
         records=labels,
         rejections=[*failed, *_waiting(labels)],
-        figures=_figures(config, train, votes.codes(stars), found, context.seed)
-        | {"bands": bands},
+        figures=_figures(config, train, found) | {"bands": bands},
         implementation={
             "voters": "stars; out-of-fold TF-IDF + logistic regression, Dirichlet-calibrated",
             "pooling": "product rule",
@@ -183,24 +190,19 @@ def _totals(counts: Mapping[str, Mapping[str, int]]) -> str:
 def _figures(
     config: LabelConfig,
     train: Sequence[Review],
-    stars: np.ndarray,
     found: model.OutOfFold,
-    seed: int,
 ) -> dict[str, Any]:
-    data = measures.data_hash([(row.review_id, row.text) for row in train])
-    rest = ([row.product_id for row in train], data, seed)
+    sample = Sample.of_reviews(train)
+    calibration = calibration_error(calibration_edges(found.votes))
+    calibration_raw = calibration_error(calibration_edges(found.raw))
     return {
         "accept": config.accept,
         "discard": config.discard,
         "star_reliability": config.star_reliability,
         "intent_reliability": config.intent_reliability,
         "folds": found.folds,
-        "model_macro_f1": measures.macro_f1(stars, found.votes, *rest),
-        "star_model_agreement": measures.agreement(stars, found.votes, *rest),
-        "model_calibration_error": measures.calibration_error(
-            stars, found.votes, *rest
-        ),
-        "model_calibration_error_raw": measures.calibration_error(
-            stars, found.raw, *rest
-        ),
+        "model_macro_f1": estimate(THREE_WAY, sample, found.votes),
+        "star_model_agreement": estimate(ACCURACY, sample, found.votes),
+        "model_calibration_error": estimate(calibration, sample, found.votes),
+        "model_calibration_error_raw": estimate(calibration_raw, sample, found.raw),
     }

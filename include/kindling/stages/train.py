@@ -15,9 +15,9 @@ import numpy as np
 import torch
 
 from kindling.errors import DataError
-from kindling.evaluation.bootstrap import Bootstrap
-from kindling.evaluation.metrics import POLARITY, THREE_WAY, Metric
-from kindling.evaluation.sample import Sample
+from kindling.measure.estimates import estimate
+from kindling.measure.metrics import POLARITY, THREE_WAY, Metric
+from kindling.measure.sample import Sample
 from kindling.modeling.baseline import FOLDER, Baseline
 from kindling.modeling.rows import Rows, as_rows
 from kindling.modeling.trainer import Hyperparameters, Trained, train
@@ -28,8 +28,6 @@ from kindling.recipe import TrainConfig
 from kindling.records import CONDITIONS, Estimate, Example, Study
 from kindling.stages.contract import Context, Outcome
 from kindling.stages.view import RunView
-
-BOOTSTRAP = 300
 
 log = logging.getLogger(__name__)
 
@@ -75,9 +73,7 @@ def run(config: TrainConfig, context: Context, needs: Needs) -> Outcome:
     trained = train(
         rows, validation, _hyperparameters(config), needs.text_model, work, context.seed
     )
-    figures = _validation(
-        Sample.of(held_out), validation, baseline, trained, context.seed
-    )
+    figures = _validation(Sample.of(held_out), validation, baseline, trained)
     version = _register(config, context, needs, baseline, trained, figures)
     shutil.rmtree(work)
     return Outcome(
@@ -159,10 +155,9 @@ def _work_folder(
 
 
 def _validation(
-    sample: Sample, rows: Rows, baseline: Baseline, trained: Trained, seed: int
+    sample: Sample, rows: Rows, baseline: Baseline, trained: Trained
 ) -> dict[str, Estimate]:
     """Validation figures; temperature and fusion were fitted on these rows, so they are a little too good."""
-    bootstrap = Bootstrap(BOOTSTRAP, seed)
     answers = {
         "validation": _answers(trained, rows),
         "validation_baseline": baseline.probabilities(rows.texts),
@@ -171,7 +166,7 @@ def _validation(
         (POLARITY,) if POLARITY.counts(sample.truth).any() else ()
     )
     return {
-        f"{name}_{metric.name}": bootstrap.estimate(metric, sample, probabilities)
+        f"{name}_{metric.name}": estimate(metric, sample, probabilities)
         for name, probabilities in answers.items()
         for metric in metrics
     }
@@ -206,7 +201,7 @@ def _register(
                 "seed": context.seed,
                 "recipe": context.recipe.name,
             },
-            {name: estimate.value for name, estimate in figures.items()},
+            {name: figure.value for name, figure in figures.items()},
         )
     log.info("registered version %s at %s", version.version, version.uri)
     return version

@@ -5,12 +5,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from kindling.measure.copying import words_of
 from kindling.records import Review
 
 Position = Literal["title", "opening", "middle", "closing"]
 Number = Literal["singular", "plural"]
 
-WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 _BOUNDARY = re.compile(r"(?<=[.!?])\s+|(?<=[.!?][\"')\]])\s+|\n+")
 #: Abbreviations after which a full stop ends no sentence.
 _ABBREVIATION = re.compile(
@@ -72,11 +72,6 @@ def lowered(sentence: str) -> str:
         if first.split("'")[0].isupper()
         else sentence[0].lower() + sentence[1:]
     )
-
-
-def words_of(text: str) -> tuple[str, ...]:
-    """Lower-cased words; an apostrophe inside a word belongs to it."""
-    return tuple(word.replace("’", "'") for word in WORD.findall(text.lower()))
 
 
 def fragments(

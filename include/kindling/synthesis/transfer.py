@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
-from kindling.synthesis.sentences import WORD, Fragment
+from kindling.measure.copying import WORD
+from kindling.synthesis.sentences import Fragment
 from kindling.synthesis.vocabulary import POINTING, Noun, Vocabulary
 
 _DETERMINERS = frozenset(

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from kindling.errors import DataError
+from kindling.evaluation.figures import EvaluationFigures
 from kindling.recipe import EvaluateConfig, PromoteConfig, Recipe, TrainConfig
 from kindling.records import (
     CONDITIONS,
@@ -166,15 +167,17 @@ def test_a_night_from_rows_to_champion(needs: Any) -> None:
         and trained.figures["rows"]["train/synthetic/negative"] > 0
     )
     assert set(needs.registry.params["1"]) >= {"epochs", "seed", "recipe"}
-    figure = evaluated.figures["three_way_macro_f1"]
+    figures = EvaluationFigures.from_dict(evaluated.figures)
+    figure = figures.systems["candidate"]["three_way_macro_f1"]
     assert (
         isinstance(figure, Estimate)
         and figure.n == evaluated.rows_in == 150
         and figure.value > 0.6
     )
     assert (
-        evaluated.figures["golden_photos"] > 30
-        and evaluated.figures["photo_log_loss_gain"].low > 0
+        figures.golden_photos > 30
+        and figures.photo is not None
+        and figures.photo.log_loss_gain.low > 0
     )
     assert needs.registry.metrics["1"]["golden_three_way_macro_f1"] == figure.value
     assert promoted.figures["promoted"], promoted.figures["reasons"]
@@ -210,7 +213,8 @@ def test_a_second_training_is_the_same_model_and_is_compared_with_the_first(
         needs.registry._root / version / "manifest.json" for version in ("1", "2")
     )
     assert old.read_bytes() == new.read_bytes()
-    difference = evaluated.figures["three_way_macro_f1_minus_champion"]
+    figures = EvaluationFigures.from_dict(evaluated.figures)
+    difference = figures.differences["champion"]["three_way_macro_f1"]
     assert (difference.value, difference.low, difference.high) == (0, 0, 0)
     assert promoted.figures["promoted"] and promoted.figures["previous_champion"] == "1"
 
@@ -298,4 +302,5 @@ def test_the_figures_are_those_of_the_served_model(needs: Any, tmp_path) -> None
             for said, one in zip(found.sentiments, golden, strict=True)
         ]
     )
-    assert evaluated.figures["accuracy"].value == pytest.approx(right)
+    figures = EvaluationFigures.from_dict(evaluated.figures)
+    assert figures.systems["candidate"]["accuracy"].value == pytest.approx(right)

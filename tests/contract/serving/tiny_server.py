@@ -117,7 +117,7 @@ def open_tiny(folder: Path, database_url: str) -> Any:
         LOOK_EVERY_S,
     )
     champion.watch()
-    return lambda: champion.predictor
+    return champion
 
 
 class Constant:
@@ -130,28 +130,55 @@ class Constant:
         )
 
 
-def open_instant() -> Any:
-    from kindling.serving.predictor import Predictor
+class Instant:
+    """A model that is one line, and no index."""
 
-    predictor = Predictor(Constant(), "0", False, None)
-    return lambda: predictor
+    def __init__(self) -> None:
+        from kindling.serving.predictor import Predictor
+
+        self.predictor = Predictor(Constant(), "0", False, None)
+
+    def named(self) -> dict[str, Any]:
+        return {}
+
+
+def open_standing(path: Path) -> Any:
+    """Facts in a file: what a feedback store does, without a table of its own."""
+    return FileFacts(path)
+
+
+class FileFacts:
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def put_once(self, topic: str, key: str, value: Any) -> Any:
+        lines = self._path.read_text().splitlines() if self._path.exists() else []
+        for line in lines:
+            if json.loads(line)["key"] == key:
+                return SimpleNamespace(**json.loads(line))
+        fact = {"topic": topic, "key": key, "value": dict(value)}
+        with self._path.open("a") as file:
+            file.write(json.dumps(fact) + "\n")
+        return SimpleNamespace(**fact)
 
 
 def main(kind: str, port: str, folder: str, database_url: str) -> int:
+    from kindling.serving.api import Front
+    from kindling.serving.gateway import Rules
+    from kindling.serving.keys import KeyRing
     from kindling.serving.server import run
 
     opener = (
-        open_instant
-        if kind == "instant"
-        else partial(open_tiny, Path(folder), database_url)
+        Instant if kind == "instant" else partial(open_tiny, Path(folder), database_url)
     )
+    keys = os.environ.get("TINY_KEYS", "")
+    front = Front(
+        tuple(os.environ.get("TINY_IMAGE_HOSTS", "").split(",")),
+        partial(open_standing, Path(folder) / "feedback.jsonl"),
+    )
+    rules = Rules(KeyRing(Path(keys)) if keys else None, log=bool(keys))
     try:
-        return run(
-            opener,
-            tuple(os.environ.get("TINY_IMAGE_HOSTS", "").split(",")),
-            "127.0.0.1",
-            int(port),
-        )
+        return run(opener, front, rules, "127.0.0.1", int(port))
     except KindlingError as error:
         print(error, file=sys.stderr)
         return error.exit_code

@@ -170,3 +170,36 @@ def test_server_that_does_not_answer_is_worth_a_retry(tmp_path: object) -> None:
     with pytest.raises(TransientError, match="does not answer") as raised:
         rows.read(Review, "r")
     assert raised.value.exit_code == 75
+
+
+def shard(index: int, of: int = 2, **changes: object) -> StageReport:
+    return report(shard=index, shards=of, **changes)
+
+
+def test_shards_commit_side_by_side_and_a_retry_touches_its_own_rows_only(
+    rows: RowStore,
+) -> None:
+    first, second = REVIEWS[:1], REVIEWS[1:]
+    rejected = [Rejection("x", "why"), Rejection("y", "why")]
+    committers = [
+        threading.Thread(target=rows.commit, args=(shard(0), first, rejected[:1])),
+        threading.Thread(target=rows.commit, args=(shard(1), second, rejected[1:])),
+    ]
+    for one in committers:
+        one.start()
+    for one in committers:
+        one.join()
+    assert {one.review_id for one in rows.read(Review, "r")} == {"a", "b", "B"}
+    assert [one.shard for one in rows.shard_reports("r", "scrape")] == [0, 1]
+    for _ in range(2):
+        rows.commit(shard(1), second[:1], rejected[1:])
+    assert {one.review_id for one in rows.read(Review, "r")} == {"a", "b"}
+    assert {one.row_id for one in rows.read(Rejection, "r")} == {"x", "y"}
+
+
+def test_a_stage_split_anew_keeps_no_row_of_the_old_split(rows: RowStore) -> None:
+    rows.commit(shard(0), REVIEWS[:1], [])
+    rows.commit(shard(1), REVIEWS[1:], [])
+    rows.commit(shard(0, of=1), REVIEWS[:2], [])
+    assert {one.review_id for one in rows.read(Review, "r")} == {"a", "b"}
+    assert [one.shards for one in rows.shard_reports("r", "scrape")] == [1]

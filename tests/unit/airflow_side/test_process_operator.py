@@ -243,7 +243,7 @@ def test_a_timeout_ends_the_stage(stand_in: StandIn, tmp_path: Path) -> None:
         raise AirflowTaskTimeout
 
     before = signal.signal(signal.SIGALRM, raises)
-    signal.setitimer(signal.ITIMER_REAL, 1.0)
+    signal.setitimer(signal.ITIMER_REAL, 4.0)  # The stage and its child are up by then.
     try:
         with pytest.raises(AirflowTaskTimeout):
             stand_in(_family(tmp_path, "import time") + "time.sleep(60)").execute({})

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kindling.challenge import intervals
 from kindling.challenge.admission import (
     Evidence,
     Limits,
@@ -17,9 +16,12 @@ from kindling.challenge.admission import (
 )
 from kindling.challenge.discriminator import Separability
 from kindling.challenge.diversity import Diversity, diversity
-from kindling.challenge.memorisation import Copying, copying, five_grams, overlap
+from kindling.challenge.memorisation import Copying, copying
 from kindling.challenge.sentiment import Adherence, Utility, adherence, utility
 from kindling.errors import DataError
+from kindling.measure.copying import five_grams, overlap
+from kindling.measure.data_hash import data_hash
+from kindling.measure.estimates import share
 from kindling.records import Estimate, sentiment_of
 
 LIMITS = Limits(
@@ -134,7 +136,7 @@ def test_synthetic_rows_help_where_real_ones_are_few_and_harm_where_their_labels
         reviews(300, 3, "syn-"),
     )
     honest = utility(
-        train, synthetic, intents(synthetic), validation, ("Skirts",), 1.0, 200, 0
+        train, synthetic, intents(synthetic), validation, ("Skirts",), 1.0, 0
     )
     assert honest.difference.low > 0 and honest.helps(0.02)
     assert honest.niche_difference.n == sum(
@@ -148,7 +150,6 @@ def test_synthetic_rows_help_where_real_ones_are_few_and_harm_where_their_labels
         validation,
         (),
         1.0,
-        200,
         0,
     )
     assert (
@@ -160,14 +161,14 @@ def test_synthetic_rows_help_where_real_ones_are_few_and_harm_where_their_labels
 
 def test_rows_that_change_nothing_may_stay(reviews):
     train, validation = reviews(60, 1), reviews(60, 2, "v")
-    same = utility(train, train[:3], intents(train[:3]), validation, (), 1.0, 100, 0)
+    same = utility(train, train[:3], intents(train[:3]), validation, (), 1.0, 0)
     assert same.difference.low <= 0 <= same.difference.high
 
 
 def test_one_sentiment_teaches_nothing(reviews):
     rows = [replace(row, rating=5) for row in reviews(30, 1)]
     with pytest.raises(DataError, match="positive"):
-        utility(rows, rows, intents(rows), rows, (), 1.0, 100, 0)
+        utility(rows, rows, intents(rows), rows, (), 1.0, 0)
 
 
 @pytest.mark.parametrize(
@@ -216,12 +217,12 @@ def test_findings_name_what_the_generator_did():
 
 @given(st.lists(st.booleans(), min_size=1, max_size=40))
 def test_a_share_lies_in_its_interval(hits):
-    found = intervals.share(np.array(hits), "0" * 64)
+    found = share(np.array(hits), "0" * 64)
     assert found.n == len(hits) and 0 <= found.low and found.high <= 1
     assert found.low - 1e-12 <= found.value <= found.high + 1e-12
 
 
 def test_the_data_hash_knows_rows_and_not_their_order():
     rows = [("a", "x"), ("b", "y")]
-    assert intervals.data_hash(rows) == intervals.data_hash(rows[::-1])
-    assert intervals.data_hash(rows) != intervals.data_hash([("a", "y"), ("b", "x")])
+    assert data_hash(rows) == data_hash(rows[::-1])
+    assert data_hash(rows) != data_hash([("a", "y"), ("b", "x")])

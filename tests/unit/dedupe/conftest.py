@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from kindling.dedupe.placement import Membership
 from kindling.recipe import DedupeConfig, Recipe
 from kindling.records import Photo, Review, StageReport
 from kindling.stages.contract import Context
 from kindling.stages.view import Unsplit
-from kindling.stores.memory import MemoryRows
+from kindling.stores.memory import MemoryRows, MemoryStanding
 
 NOUNS = [
     "kettle",
@@ -127,16 +128,36 @@ def photo(tmp_path: Path) -> Callable[..., Photo]:
 
 @pytest.fixture
 def run_dedupe() -> Callable[..., object]:
-    """Runs the stage over rows given as a list, with the configuration's fields as keywords."""
+    """Runs the stage over rows given as a list, with the configuration's fields as keywords.
+
+    With `known`, the splits of earlier nights, only its pure part.
+    """
+    from kindling.dedupe.photos import perceptual_hash
     from kindling.stages import dedupe
 
-    def go(rows: list, niche: tuple[str, ...] = (), **fields: object):
+    def go(
+        rows: list,
+        niche: tuple[str, ...] = (),
+        known: Membership | None = None,
+        standing: MemoryStanding | None = None,
+        night: str = "run",
+        **fields: object,
+    ):
         store = MemoryRows()
         store.commit(StageReport("scrape", "run", 0, 0), rows, [])
         config = DedupeConfig(**fields)
+        unsplit = Unsplit(store, "run")
+        if known is not None:
+            hashes = {
+                one.photo_id: perceptual_hash(one.photo_id, Path(one.uri).read_bytes())
+                for one in unsplit.photos()
+            }
+            scraped = dedupe.Scraped(unsplit.reviews(), unsplit.photos(), hashes)
+            return dedupe.decide(scraped, config, niche, known)
         needs = SimpleNamespace(
-            unsplit=Unsplit(store, "run"),
+            unsplit=unsplit,
             objects=SimpleNamespace(get=lambda uri: Path(uri).read_bytes()),
+            standing=MemoryStanding() if standing is None else standing,
         )
         recipe = Recipe(
             name="test",
@@ -144,6 +165,6 @@ def run_dedupe() -> Callable[..., object]:
             sources=({"kind": "shop", "catalogue": "bundled-smoke"},),
             dedupe=config,
         )
-        return dedupe.run(config, Context("run", recipe, niche, 10, 1), needs)
+        return dedupe.run(config, Context(night, recipe, niche, 10, 1), needs)
 
     return go

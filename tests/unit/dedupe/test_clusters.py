@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kindling.dedupe.clusters import Clustering, Rules, cluster
+from kindling.dedupe.clusters import Clustering, Rules, cluster, sign
+from kindling.dedupe.leaders import LeaderIndex
 from kindling.records import Review
 
 RULES = Rules()
@@ -185,3 +186,77 @@ def test_many_rows_in_little_time(
     assert clustering.clusters == 50
     assert len(kept(clustering)) == 1_500
     assert clustering.candidates_verified < 15_000
+
+
+def chain(steps: int) -> list[str]:
+    """Texts of which each is near the next, and the first far from the last."""
+    words = LONG.split()
+    texts = []
+    for step in range(steps):
+        changed = [f"word{place}" for place in range(2 * step)]
+        texts.append(" ".join([*changed, *words[2 * step :]]))
+    return texts
+
+
+def test_a_member_is_near_its_representative_not_near_a_chain(
+    review: Callable[..., Review],
+) -> None:
+    rows = [review(text, product=f"p{n}") for n, text in enumerate(chain(14))]
+    clustering = cluster(rows, RULES)
+    assert 2 < len(kept(clustering)) < len(rows)
+    assert all(one.similarity >= RULES.threshold for one in clustering.members)
+
+
+def test_boilerplate_is_not_verified_pair_by_pair(
+    review: Callable[..., Review], sentence: Callable[[int], str]
+) -> None:
+    """A template with one word of its own in each of 1,500 reviews."""
+    rows = [
+        review(LONG.replace("office", f"office{n}"), product=f"p{n}")
+        for n in range(1_500)
+    ]
+    clustering = cluster(rows, RULES)
+    assert clustering.clusters == 1
+    assert clustering.candidates_verified < 3 * len(rows)
+
+
+def test_chinese_copies_are_found(review: Callable[..., Review]) -> None:
+    text = (
+        "这个茶壶倒水时一点也不漏，保温一个小时没有问题，我姐姐给她的办公室也买了一个"
+    )
+    copy = text.replace("姐姐", "哥哥")
+    other = "收到的时候盒子已经破了，壶嘴第一个星期就断了，写信给商店也没有人回答我"
+    rows = [
+        review(text),
+        review(copy, product="p2"),
+        review(other, product="p3"),
+    ]
+    assert kept(cluster(rows, Rules(threshold=0.7))) in (
+        {rows[0].review_id, rows[2].review_id},
+        {rows[1].review_id, rows[2].review_id},
+    )
+
+
+@given(worlds(), st.lists(st.integers(0, 3), min_size=12, max_size=12))
+def test_incremental_equals_full_rebuild(rows: list[Review], seen: list[int]) -> None:
+    """Night by night against what stays so far, or all at once: the same places."""
+    nights = {row.review_id: night for row, night in zip(rows, seen, strict=False)}
+    full = cluster(rows, RULES, nights)
+    index = LeaderIndex.empty(RULES)
+    members, apart = [], []
+    for night in range(4):
+        batch = [row for row in rows if nights[row.review_id] == night]
+        signed = sign(batch, RULES)
+        step = cluster(batch, RULES, None, index.candidates(batch, signed), signed)
+        index = index.extended(step.leaders)
+        members += step.members
+        apart += step.apart
+    stands = {
+        one.representative for one in members if one.review_id != one.representative
+    }
+    same = {(one.review_id, one.representative, one.similarity) for one in members}
+    assert same == {
+        (one.review_id, one.representative, one.similarity) for one in full.members
+    }
+    assert set(apart) == set(full.apart)
+    assert stands <= {leader.review_id for leader in full.leaders}

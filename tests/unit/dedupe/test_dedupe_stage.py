@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from kindling.dedupe.leakage import check_text
+from kindling.dedupe.placement import Membership
 from kindling.errors import DataError
 from kindling.records import DedupeDecision, Photo, Review
 
@@ -55,7 +56,7 @@ def test_every_review_gets_one_decision_and_a_reason(
     assert [(one.row_id, one.reason) for one in outcome.rejections] == [
         ("zz", "exact_duplicate")
     ]
-    assert outcome.figures["split_rule"] == "hash"
+    assert outcome.figures["split_rule"] == "balanced"
     sizes = outcome.figures["split_sizes"]
     assert sum(sum(one.values()) for one in sizes.values()) == 600
     assert all(count for one in sizes.values() for count in one.values())
@@ -67,7 +68,8 @@ def test_split_is_frozen_when_rows_are_added(
     review: Callable[..., Review],
     sentence: Callable[[int], str],
 ) -> None:
-    before = splits(run_dedupe(catalogue))
+    first = run_dedupe(catalogue, known=Membership())
+    before = {one.review_id: one.split for one in first.decisions}
     new = [
         review(sentence(n), rating=1 + n % 5, product=f"q{n // 10:02d}")
         for n in range(2_000, 2_300)
@@ -76,8 +78,133 @@ def test_split_is_frozen_when_rows_are_added(
         review(sentence(n), rating=1 + n % 5, product=f"p{n % 60:02d}")
         for n in range(3_000, 3_200)
     ]
-    after = splits(run_dedupe([*catalogue, *new, *more]))
+    second = run_dedupe([*catalogue, *new, *more], known=first.membership)
+    after = {one.review_id: one.split for one in second.decisions}
     assert {one: after[one] for one in before} == before
+    share = second.figures["split_shares"]
+    assert share["golden"] == pytest.approx(0.15, abs=0.05)
+    third = run_dedupe([*catalogue, *more], known=second.membership)
+    assert {
+        one.review_id: one.split for one in third.decisions
+    }.items() <= after.items()
+
+
+def test_a_later_copy_takes_the_other_side_out(
+    catalogue: list[Review], run_dedupe: Callable
+) -> None:
+    """Whichever comes first stays; a golden row is neither lost nor learned from."""
+    first = run_dedupe(catalogue, known=Membership())
+    before = {one.review_id: one.split for one in first.decisions}
+    sides = {
+        split: next(
+            row
+            for row in catalogue
+            if before[row.review_id] == split and row.rating >= 4
+        )
+        for split in ("golden", "train")
+    }
+    for source, target in (("golden", "train"), ("train", "golden")):
+        product = sides[target].product_id
+        for rating in (5, 1):
+            text = sides[source].body + " and more words at its end"
+            copy = replace(
+                sides[source],
+                review_id="a-copy",
+                product_id=product,
+                body=text,
+                rating=rating,
+            )
+            second = run_dedupe([*catalogue, copy], known=first.membership)
+            decisions = {one.review_id: one for one in second.decisions}
+            assert {one: decisions[one].split for one in before} == before
+            assert decisions[sides[source].review_id].kept
+            assert not decisions["a-copy"].kept
+            opposite = {
+                "golden": "copy_across_golden",
+                "train": "copy_seen_in_training",
+            }
+            assert decisions["a-copy"].reason == (
+                "near_duplicate" if rating == 5 else opposite[source]
+            )
+
+
+def test_a_review_that_moves_keeps_its_side(
+    catalogue: list[Review], run_dedupe: Callable
+) -> None:
+    first = run_dedupe(catalogue, known=Membership())
+    before = {one.review_id: one.split for one in first.decisions}
+    product = {
+        split: next(r.product_id for r in catalogue if before[r.review_id] == split)
+        for split in ("golden", "train")
+    }
+    for source, target, reason in (
+        ("golden", "train", "unique"),
+        ("train", "golden", "moved_into_golden"),
+    ):
+        moved = next(r for r in catalogue if before[r.review_id] == source)
+        rows = [
+            replace(r, product_id=product[target]) if r is moved else r
+            for r in catalogue
+        ]
+        second = run_dedupe(rows, known=first.membership)
+        decision = next(
+            one for one in second.decisions if one.review_id == moved.review_id
+        )
+        assert (decision.split, decision.reason) == (source, reason)
+        assert decision.kept == (source == "golden")
+
+
+def test_a_golden_product_that_grows_does_not_take_golden_over(
+    catalogue: list[Review],
+    run_dedupe: Callable,
+    review: Callable[..., Review],
+    sentence: Callable[[int], str],
+) -> None:
+    first = run_dedupe(catalogue, known=Membership())
+    before = {one.review_id: one.split for one in first.decisions if one.kept}
+    golden = next(r.product_id for r in catalogue if before[r.review_id] == "golden")
+    many = [
+        review(sentence(n), rating=1 + n % 5, product=golden)
+        for n in range(5_000, 5_400)
+    ]
+    second = run_dedupe([*catalogue, *many], known=first.membership)
+    kept = {one.review_id: one.split for one in second.decisions if one.kept}
+    assert before.items() <= kept.items()
+    assert second.figures["rows_beyond_product_share"] > 300
+    assert second.figures["effective_products"]["golden"] >= 5
+
+
+def test_a_stock_sentence_ties_no_products(
+    catalogue: list[Review], run_dedupe: Callable, review: Callable[..., Review]
+) -> None:
+    phrase = "I received this product for free in exchange for my honest review"
+    rows = [
+        *catalogue,
+        *(review(phrase, rating=5, product=f"p{n:02d}") for n in range(60)),
+    ]
+    outcome = run_dedupe(rows)
+    assert outcome.figures["product_groups"] == 60
+    assert Counter(one.kept for one in outcome.records) == {True: 601, False: 59}
+
+
+def test_niche_is_in_every_split_or_the_figures_say_what_it_takes(
+    catalogue: list[Review], run_dedupe: Callable, review: Callable[..., Review]
+) -> None:
+    outcome = run_dedupe(catalogue, niche=("c1",))
+    assert outcome.figures["niche_lacks"] == []
+    assert all(outcome.figures["niche_rows"]["c1"].values())
+    rare = [
+        review(
+            f"number {n} of the rare kind has a story of its own {n}{n}{n}",
+            product=f"rare{n % 2}",
+            category="Rare",
+        )
+        for n in range(6)
+    ]
+    figures = run_dedupe([*catalogue, *rare], niche=("Rare",)).figures
+    (lack,) = figures["niche_lacks"]
+    assert "2 products in 2 separate groups" in lack
+    assert "scrape 1 more products of Rare" in lack
 
 
 def test_products_that_share_a_text_share_a_split(
@@ -125,7 +252,10 @@ def test_guard_names_a_planted_leak(
         row for row in catalogue if row.product_id == golden and row.rating >= 4
     )
     rows = [*catalogue, replace(source, review_id="zz", product_id=train, rating=1)]
-    monkeypatch.setattr("kindling.stages.dedupe._text_links", lambda *_: [])
+    monkeypatch.setattr("kindling.dedupe.night._text_links", lambda *_: [])
+    dropped = {one.review_id: one for one in run_dedupe(rows).records}["zz"]
+    assert (dropped.kept, dropped.reason) == (False, "copy_across_golden")
+    monkeypatch.setattr("kindling.dedupe.night.at_border", lambda *_: {})
     with pytest.raises(DataError, match="two sides of the golden border"):
         run_dedupe(rows)
 
@@ -150,19 +280,19 @@ def test_niche_keeps_its_seeds_only_in_train(
     catalogue: list[Review], run_dedupe: Callable
 ) -> None:
     category = {row.review_id: row.category for row in catalogue}
-    outcome = run_dedupe(catalogue, niche=("c1",), niche_seeds=7)
+    outcome = run_dedupe(catalogue, niche=("c1",), known=Membership(), niche_seeds=7)
     rows = Counter(
-        (category[one.review_id], one.split) for one in outcome.records if one.kept
+        (category[one.review_id], one.split) for one in outcome.decisions if one.kept
     )
     everything = Counter(
-        (category[one.review_id], one.split) for one in outcome.records
+        (category[one.review_id], one.split) for one in outcome.decisions
     )
     assert rows["c1", "train"] == 7
     assert {key: n for key, n in rows.items() if key != ("c1", "train")} == {
         key: n for key, n in everything.items() if key != ("c1", "train")
     }
     dropped = {
-        one.review_id for one in outcome.records if one.reason == "beyond_niche_seeds"
+        one.review_id for one in outcome.decisions if one.reason == "beyond_niche_seeds"
     }
     assert dropped == {
         one.row_id for one in outcome.rejections if one.reason == "beyond_niche_seeds"
@@ -170,9 +300,10 @@ def test_niche_keeps_its_seeds_only_in_train(
     again = run_dedupe(
         [row for row in catalogue if row.review_id not in dropped],
         niche=("c1",),
+        known=outcome.membership,
         niche_seeds=7,
     )
-    assert all(one.kept for one in again.records)
+    assert all(one.kept for one in again.decisions)
 
 
 @pytest.mark.parametrize("cap", [1.0, 0.001])
@@ -234,5 +365,8 @@ def test_empty_input_and_empty_split_are_errors(
     with pytest.raises(DataError, match="no scraped review"):
         run_dedupe([])
     rows = [review(f"number {n}", product=f"p{n}") for n in range(3)]
-    with pytest.raises(DataError, match="no review is left"):
-        run_dedupe(rows, small_catalogue=0, golden_share=0.001, validation_share=0.001)
+    known = Membership(products=dict.fromkeys(("p0", "p1", "p2"), "train"))
+    with pytest.raises(
+        DataError, match="no review is left for the split validation, golden"
+    ):
+        run_dedupe(rows, known=known)

@@ -1,8 +1,14 @@
 """Photos that were only saved anew are one picture; others are not."""
 
+import io
 from collections.abc import Callable
+from itertools import combinations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+from scipy.cluster.hierarchy import DisjointSet
 
 from kindling.dedupe.photos import perceptual_hash, photo_clusters, stock_photos
 from kindling.errors import DataError
@@ -47,3 +53,39 @@ def test_stock_photos_reach_through_their_cluster(photo: Callable[..., Photo]) -
         shown.photo_id,
         reviewer.photo_id,
     }
+
+
+def plain(colour: tuple[int, int, int], size: int = 96) -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", (size, size), colour).save(out, "JPEG", quality=80)
+    return out.getvalue()
+
+
+def test_plain_pictures_are_told_by_their_colour() -> None:
+    colours = [(250, 250, 250), (20, 20, 20), (200, 30, 30), (30, 30, 200)]
+    hashes = {str(one): perceptual_hash(str(one), plain(one)) for one in colours}
+    hashes["white, smaller"] = perceptual_hash("w", plain((250, 250, 250), 40))
+    clusters = photo_clusters(hashes, 4)
+    assert {one for one in clusters if len(one) > 1} == {
+        frozenset({str(colours[0]), "white, smaller"})
+    }
+
+
+@given(
+    st.lists(st.integers(0, 2**64 - 1), max_size=12),
+    st.lists(st.tuples(st.integers(0, 11), st.integers(0, 63)), max_size=20),
+    st.integers(0, 16),
+)
+def test_clusters_are_those_of_all_pairs(
+    hashes: list[int], flips: list[tuple[int, int]], distance: int
+) -> None:
+    for source, bit in flips:
+        if hashes:
+            hashes.append(hashes[source % len(hashes)] ^ (1 << bit))
+    named = {f"{n:02d}": value for n, value in enumerate(hashes)}
+    linked = DisjointSet(named)
+    for a, b in combinations(named, 2):
+        if (named[a] ^ named[b]).bit_count() <= distance:
+            linked.merge(a, b)
+    expected = {frozenset(one) for one in linked.subsets()}
+    assert set(photo_clusters(named, distance)) == expected

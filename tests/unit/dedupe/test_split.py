@@ -1,4 +1,4 @@
-"""Splits stay where they are, groups stay whole, and small catalogues fill every split."""
+"""Splits stay where they are, groups stay whole, and every split is filled from many products."""
 
 from collections import Counter
 
@@ -6,31 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kindling.dedupe.split import Shares, balanced, by_hash, join
+from kindling.dedupe.split import Shares, assign, balanced, effective_number, join
 from kindling.errors import DataError
 
 SHARES = Shares(golden=0.15, validation=0.12)
-FROZEN = {
-    "1078": "validation",
-    "862": "train",
-    "a": "golden",
-    "b": "train",
-    "c": "train",
-    "d": "train",
-}
-
-
-def test_hash_split_is_frozen() -> None:
-    """These very values: a change of salt or rule would move every golden row."""
-    points = {product: by_hash([product], SHARES) for product in FROZEN}
-    assert points == FROZEN
-
-
-def test_hash_split_follows_the_smallest_id_and_the_shares() -> None:
-    assert by_hash(["z", "1078", "9"], SHARES) == by_hash(["1078"], SHARES)
-    counts = Counter(by_hash([f"product-{n}"], SHARES) for n in range(4_000))
-    assert counts["golden"] / 4_000 == pytest.approx(0.15, abs=0.02)
-    assert counts["validation"] / 4_000 == pytest.approx(0.12, abs=0.02)
 
 
 @given(
@@ -82,3 +61,46 @@ def test_three_groups_of_unlike_size_still_fill_three_splits() -> None:
         "validation",
         "golden",
     }
+
+
+def test_known_products_stay_and_their_groups_with_them() -> None:
+    counts = {f"p{n:02d}": {"positive": 3} for n in range(20)}
+    groups = [["p00", "p01"], *([f"p{n:02d}"] for n in range(2, 20))]
+    frozen = {"p01": "golden", "p02": "train", "p03": "validation"}
+    splits = balanced(groups, counts, SHARES, frozen)
+    assert splits.items() >= {**frozen, "p00": "golden"}.items()
+
+
+def test_a_link_between_sides_is_refused() -> None:
+    frozen = {"a": "golden", "b": "train"}
+    joined = join([["a"], ["b"], ["c"]], [("a", "c"), ("c", "b")], frozen=frozen)
+    assert joined.groups == (("a", "c"), ("b",))
+    assert joined.refused == 1
+
+
+def test_golden_is_made_of_many_products_where_few_hold_most_rows() -> None:
+    sizes = [900, 700, 500, 300, 200, 100, *([30] * 20), *([5] * 100)]
+    counts = {f"p{n:03d}": {"positive": size} for n, size in enumerate(sizes)}
+    assigned = assign([[one] for one in counts], counts, SHARES)
+    golden = [
+        counts[one]["positive"]
+        for one, split in assigned.splits.items()
+        if split == "golden"
+    ]
+    assert sum(golden) / sum(sizes) == pytest.approx(0.15, abs=0.03)
+    assert effective_number(golden) >= 15
+    assert max(golden) <= 2 * assigned.caps["golden"] * sum(sizes)
+
+
+@given(
+    st.lists(st.integers(1, 60), min_size=3, max_size=40),
+    st.dictionaries(st.integers(0, 39), st.sampled_from(["train", "golden"])),
+)
+def test_assign_places_everybody_and_moves_nobody(
+    sizes: list[int], known: dict[int, str]
+) -> None:
+    counts = {f"p{n:02d}": {"positive": size} for n, size in enumerate(sizes)}
+    frozen = {f"p{n:02d}": split for n, split in known.items() if n < len(sizes)}
+    splits = assign([[one] for one in counts], counts, SHARES, frozen).splits
+    assert set(splits) == set(counts)
+    assert frozen.items() <= splits.items()

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from kindling.evaluation.sample import Sample
+from kindling.measure.sample import Sample
 from kindling.records import Example, sentiment_of
 
 

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from kindling.evaluation.bootstrap import Bootstrap
 from kindling.evaluation.controls import (
     conflict,
     constant,
@@ -14,10 +13,8 @@ from kindling.evaluation.controls import (
     photo_control,
     random_guess,
 )
-from kindling.evaluation.metrics import THREE_WAY
-from kindling.evaluation.sample import Sample
-
-BOOTSTRAP = Bootstrap(resamples=300, seed=0)
+from kindling.measure.metrics import THREE_WAY
+from kindling.measure.sample import Sample
 
 
 def fuse(weight: float):
@@ -50,7 +47,6 @@ def control(sample: Sample, weight: float, image_skill: float = 2.0):
         logits(sample.truth, 1.0, 1),
         logits(sample.truth, image_skill, 2),
         fuse(weight),
-        BOOTSTRAP,
         np.random.default_rng(5),
     )
 

@@ -1,5 +1,6 @@
 """One evaluation: slices, systems, mistakes, and a report that stands alone."""
 
+import json
 import re
 from dataclasses import replace
 
@@ -8,12 +9,14 @@ import pytest
 from scipy.special import softmax
 
 from kindling.errors import DataError
-from kindling.evaluation.bootstrap import Bootstrap
 from kindling.evaluation.controls import Latency
 from kindling.evaluation.evaluator import Answers, Evaluation, evaluate
+from kindling.evaluation.figures import EvaluationFigures
+from kindling.evaluation.gate import judge
 from kindling.evaluation.report import Coverage, Provenance, render
-from kindling.evaluation.sample import Sample
 from kindling.evaluation.slices import MIN_ROWS, figures, slices
+from kindling.evaluation.verdict import Evidence, Rules
+from kindling.measure.sample import Sample
 from kindling.records import Example, StageReport
 
 NOTE = "Photos and their conditions are drawn by this project."
@@ -29,7 +32,6 @@ PROVENANCE = Provenance(
     champion_version="2",
     text_model="MiniLM@53aa",
     torch="2.15",
-    resamples=200,
 )
 PIPELINE = [
     StageReport("scrape", "night-1", 10, 8, {"empty_text": 2}),
@@ -103,7 +105,7 @@ def answers(
 
 @pytest.fixture
 def evaluation(examples: list[Example]) -> Evaluation:
-    return evaluate(examples, ("Vases",), answers(examples), resamples=200, seed=0)
+    return evaluate(examples, ("Vases",), answers(examples), seed=0)
 
 
 @pytest.fixture
@@ -165,10 +167,7 @@ def test_every_system_meets_the_same_rows(evaluation: Evaluation) -> None:
 def test_equal_input_equal_evaluation(
     evaluation: Evaluation, examples: list[Example]
 ) -> None:
-    assert (
-        evaluate(examples, ("Vases",), answers(examples), resamples=200, seed=0)
-        == evaluation
-    )
+    assert evaluate(examples, ("Vases",), answers(examples), seed=0) == evaluation
 
 
 def test_mistakes_are_mistakes_most_confident_first(
@@ -187,7 +186,6 @@ def test_without_champion_and_photos(examples: list[Example]) -> None:
         examples,
         (),
         answers(examples, champion=False, photos=False),
-        resamples=200,
         seed=0,
     )
     assert (
@@ -210,7 +208,7 @@ def test_without_champion_and_photos(examples: list[Example]) -> None:
 def test_a_holdout_without_polar_rows_is_an_error(examples: list[Example]) -> None:
     neutral = [one for one in examples if one.sentiment == "neutral"]
     with pytest.raises(DataError, match="polarity"):
-        evaluate(neutral, (), answers(neutral), resamples=200, seed=0)
+        evaluate(neutral, (), answers(neutral), seed=0)
 
 
 def test_slices_are_large_enough_and_cover_their_groups(
@@ -227,16 +225,14 @@ def test_slices_are_large_enough_and_cover_their_groups(
 def test_a_slice_is_worse_only_when_shown(examples: list[Example], predict) -> None:
     sample, parts = Sample.of(examples), slices(examples, ["Vases"])
     champion = predict(sample.truth, 3.0)
-    equal = figures(parts, sample, champion, champion, champion, Bootstrap(300, 0))
+    equal = figures(parts, sample, champion, champion, champion)
     assert not any(one.worse for one in equal)
     candidate = champion.copy()
     vases = np.array([one.category == "Vases" for one in examples])
     candidate[vases] = predict(sample.truth, -2.0)[vases]
     worse = {
         one.name
-        for one in figures(
-            parts, sample, candidate, champion, champion, Bootstrap(300, 0)
-        )
+        for one in figures(parts, sample, candidate, champion, champion)
         if one.worse
     }
     assert "Vases" in worse and "Lamps" not in worse
@@ -264,7 +260,7 @@ def test_the_page_names_what_it_is_made_from(page: str, evaluation: Evaluation) 
         "demo, 7",
         "empty text",
         "MiniLM@53aa",
-        "200 resamples",
+        "delete-one-product jackknife",
     ):
         assert part in page
     figure = evaluation.systems["candidate"]["polarity_macro_f1"]
@@ -273,3 +269,52 @@ def test_the_page_names_what_it_is_made_from(page: str, evaluation: Evaluation) 
         and f"n={figure.n}" in page
         and figure.data_sha256[:8] in page
     )
+
+
+def test_figures_come_back_from_storage_as_they_were(evaluation: Evaluation) -> None:
+    figures = EvaluationFigures.of(
+        evaluation, "2", "1", {"text": Latency(40, 9.0, 14.0)}, leaked_rows=3
+    )
+    stored = json.loads(json.dumps(figures.to_dict()))
+    assert EvaluationFigures.from_dict(stored) == figures
+    assert stored["candidate"]["polarity_macro_f1"]["n"] > 0
+    assert set(stored["minus_baseline"]) == {
+        "three_way_macro_f1",
+        "polarity_macro_f1",
+        "log_loss",
+    }
+
+
+def test_figures_of_another_version_are_refused(evaluation: Evaluation) -> None:
+    stored = EvaluationFigures.of(evaluation, "2", None, {}).to_dict()
+    with pytest.raises(DataError, match="run evaluate again"):
+        EvaluationFigures.from_dict({**stored, "unknown": 1})
+    with pytest.raises(DataError, match="temperature_cost"):
+        EvaluationFigures.from_dict(
+            {name: one for name, one in stored.items() if name != "temperature_cost"}
+        )
+
+
+def test_the_gate_reads_a_whole_evaluation(evaluation: Evaluation) -> None:
+    figures = EvaluationFigures.of(evaluation, "2", "1", {})
+    rules = Rules("polarity_macro_f1", bar=0.5, tolerance=0.05, min_photos=100)
+    verdict = judge(rules, Evidence.of(figures, "polarity_macro_f1"))
+    assert len({check.code for check in verdict.checks}) == len(verdict.checks)
+    with pytest.raises(KeyError):
+        Evidence.of(figures, "no_such_metric")
+
+
+def test_a_slice_is_held_against_the_baseline_on_the_first_night(
+    examples: list[Example], predict
+) -> None:
+    sample, parts = Sample.of(examples), slices(examples, ["Vases"])
+    baseline = predict(sample.truth, 3.0)
+    candidate = baseline.copy()
+    vases = np.array([one.category == "Vases" for one in examples])
+    candidate[vases] = predict(sample.truth, -2.0)[vases]
+    worse = {
+        one.name
+        for one in figures(parts, sample, candidate, baseline, None)
+        if one.worse
+    }
+    assert "Vases" in worse and "Lamps" not in worse

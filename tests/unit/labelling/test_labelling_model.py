@@ -5,7 +5,14 @@ import pytest
 from sklearn.metrics import f1_score
 
 from kindling.errors import DataError
-from kindling.labelling import measures, model, votes
+from kindling.labelling import model, votes
+from kindling.measure.estimates import estimate
+from kindling.measure.metrics import (
+    THREE_WAY,
+    calibration_edges,
+    calibration_error,
+)
+from kindling.measure.sample import Sample
 from kindling.records import SENTIMENTS
 
 OPINION = {
@@ -23,6 +30,11 @@ def corpus(count, seed):
         f"it is {OPINION[one]} w{rng.integers(9)} w{rng.integers(9)}" for one in labels
     ]
     return texts, labels, [f"p{rng.integers(10)}" for _ in labels]
+
+
+def by_product(truth, products):
+    rows = np.arange(len(truth))
+    return Sample(truth, rows % products, tuple(map(str, rows)))
 
 
 def test_votes_are_right_where_the_text_tells():
@@ -96,9 +108,7 @@ def test_what_cannot_be_cross_fitted_is_said(labels, products, message):
 def test_macro_f1_is_the_usual_one():
     rng = np.random.default_rng(0)
     truth, ballots = rng.integers(3, size=200), rng.random((200, 3))
-    found = measures.macro_f1(
-        truth, ballots, [f"p{number % 20}" for number in range(200)], "0" * 64, 0
-    )
+    found = estimate(THREE_WAY, by_product(truth, 20), ballots)
     assert found.value == pytest.approx(
         f1_score(truth, ballots.argmax(axis=1), average="macro")
     )
@@ -111,6 +121,7 @@ def test_calibration_error_tells_honest_confidence_from_bluster():
     truth = np.where(rng.random(6_000) < chance, 0, 1)
     honest = np.stack([chance, 1 - chance, np.zeros(6_000)], axis=1)
     bluster = np.tile([0.99, 0.01, 0.0], (6_000, 1))
-    products = [str(number % 300) for number in range(6_000)]
-    assert measures.calibration_error(truth, honest, products, "0" * 64, 0).value < 0.03
-    assert measures.calibration_error(truth, bluster, products, "0" * 64, 0).value > 0.2
+    sample = by_product(truth, 300)
+    for ballots, low, high in ((honest, 0, 0.03), (bluster, 0.2, 1)):
+        metric = calibration_error(calibration_edges(ballots))
+        assert low <= estimate(metric, sample, ballots).value < high

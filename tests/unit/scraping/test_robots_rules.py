@@ -12,7 +12,7 @@ URL = "http://shop.example/p/1"
 RULES = b"User-agent: *\nDisallow: /api/\nAllow: /api/open\nCrawl-delay: 2\nSitemap: http://shop.example/s.xml\n"
 
 
-@given(st.integers(400, 499))
+@given(st.integers(400, 499).filter(lambda status: status != 429))
 def test_4xx_allows_everything(status):
     assert from_response(status).allowed(URL)
 
@@ -22,6 +22,11 @@ def test_5xx_or_no_answer_disallows_everything(status):
     robots = from_response(status, b"User-agent: *\nAllow: /")
     assert not robots.allowed(URL)
     assert not robots.available
+
+
+def test_429_asks_to_wait_and_allows_nothing():
+    robots = from_response(429, why="HTTP 429")
+    assert (robots.allowed(URL), robots.available) == (False, False)
 
 
 def test_rules_are_obeyed_longest_first():

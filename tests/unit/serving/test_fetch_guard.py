@@ -1,13 +1,15 @@
 """The guard in front of `image_url`: which addresses it takes, and that it connects to what it checked."""
 
 import asyncio
+import threading
 from typing import Any
 
 import httpcore
 import pytest
 
 from kindling.serving import fetch
-from kindling.serving.fetch import NotFetched, PublicOnly, fetch_image, is_public
+from kindling.serving.addresses import is_public
+from kindling.serving.fetch import NotFetched, PublicOnly, fetch_image
 
 
 @pytest.mark.parametrize(
@@ -44,6 +46,24 @@ def test_public(address: str) -> None:
         "2002:7f00:1::",
         "2001:0:7f00:1::",
         "::127.0.0.1",
+        "fec0::1",
+        "feff::1",
+        "3fff::1",
+        "5f00::1",
+        "100::1",
+        "2001:20::1",
+        "2001:db8::1",
+        "192.0.0.192",
+        "192.0.0.9",
+        "192.88.99.1",
+        "168.63.129.16",
+        "100.100.100.200",
+        "fd00:ec2::254",
+        "64:ff9b:1::a00:1",
+        # ISATAP: 10.0.0.1 and 169.254.169.254 inside a global prefix.
+        "2606:4700::5efe:a00:1",
+        "2606:4700::200:5efe:a9fe:a9fe",
+        "4000::1",
     ],
 )
 def test_not_public(address: str) -> None:
@@ -143,3 +163,45 @@ def test_local_sockets_are_no_way_in() -> None:
     with pytest.raises(NotFetched):
         asyncio.run(PublicOnly().connect_unix_socket("/run/x"))
     assert issubclass(PublicOnly, httpcore.AsyncNetworkBackend)
+
+
+@pytest.mark.parametrize("port", [22, 25, 6379, 8080, 9200])
+def test_other_ports_of_public_addresses_are_refused(
+    monkeypatch: pytest.MonkeyPatch, port: int
+) -> None:
+    with pytest.raises(NotFetched, match=f"port {port}; allowed: 80, 443"):
+        connect(monkeypatch, [["93.184.216.34"]], "shop.example", port=port)
+    with pytest.raises(NotFetched, match="not a public address"):
+        connect(monkeypatch, [["10.0.0.7"]], "shop.example", port=port)
+
+
+def test_every_name_that_is_refused_is_refused_in_the_same_words(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    said = set()
+    for answers in ([["10.0.0.7"]], [[]], [["::1"]], [["8.8.8.8", "192.168.0.1"]]):
+        with pytest.raises(NotFetched) as caught:
+            connect(monkeypatch, answers, "shop.example")
+        said.add(str(caught.value))
+
+    async def unknown(name: str, number: int) -> list[str]:
+        raise OSError("Name or service not known")
+
+    monkeypatch.setattr(fetch, "_resolve", unknown)
+    with pytest.raises(NotFetched) as caught:
+        asyncio.run(PublicOnly().connect_tcp("shop.example", 80))
+    assert {*said, str(caught.value)} == {str(caught.value)}
+
+
+def test_a_lookup_takes_no_thread_of_the_default_executor(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked_in = []
+
+    def look_up(*arguments: Any, **options: Any) -> list[Any]:
+        asked_in.append(threading.current_thread().name)
+        return [(0, 0, 0, "", ("93.184.216.34", 80))]
+
+    monkeypatch.setattr(fetch.socket, "getaddrinfo", look_up)
+    assert asyncio.run(fetch._resolve("shop.example", 80)) == ["93.184.216.34"]
+    assert asked_in[0].startswith("lookup")

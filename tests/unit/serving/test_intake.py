@@ -14,7 +14,9 @@ from starlette.requests import Request
 
 from kindling.serving import intake
 from kindling.serving.fetch import NotFetched
-from kindling.serving.intake import Analyze, Refused, Search, read_analyze, read_search
+from kindling.serving.intake import read_analyze, read_search
+from kindling.serving.questions import Analyze, Search
+from kindling.serving.refusals import Refused
 
 Make = Callable[[bytes, str], Request]
 
@@ -153,6 +155,48 @@ def test_refused_forms(request_of: Make, picture: Callable[..., bytes]) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "charset", ["undefined", "punycode", "idna", "utf-7", "x" * 99]
+)
+def test_charsets_that_are_not_read(request_of: Make, charset: str) -> None:
+    body = (
+        b'--B\r\nContent-Disposition: form-data; name="text"\r\n\r\ngood\r\n--B--\r\n'
+    )
+    asked = request_of(body, f"multipart/form-data; boundary=B; charset={charset}")
+    assert refusal(lambda: asyncio.run(read_analyze(asked, ()))) == (
+        415,
+        "unsupported_charset",
+    )
+    read = request_of(body, "multipart/form-data; boundary=B; charset=UTF-8")
+    assert asyncio.run(read_analyze(read, ())).text == "good"
+
+
+def test_two_of_one_field_are_refused(
+    request_of: Make, picture: Callable[..., bytes]
+) -> None:
+    files = [("image", ("a.png", picture())), ("image", ("b.png", picture("JPEG")))]
+    sent = httpx.Request("POST", "http://x/", data={"text": "a"}, files=files)
+    asked = request_of(sent.read(), sent.headers["content-type"])
+    assert refusal(lambda: asyncio.run(read_analyze(asked, ()))) == (
+        422,
+        "ambiguous_image",
+    )
+    twice = request_of(b"text=a&text=b", "application/x-www-form-urlencoded")
+    assert refusal(lambda: asyncio.run(read_analyze(twice, ()))) == (
+        422,
+        "invalid_field",
+    )
+
+
+def test_a_search_by_photo_is_refused_by_name(request_of: Make) -> None:
+    body = json.dumps({"query_text": "a", "image_base64": "AA=="}).encode()
+    asked = request_of(body, "application/json")
+    assert refusal(lambda: asyncio.run(read_search(asked))) == (
+        422,
+        "photo_search_unsupported",
+    )
+
+
 def test_half_a_surrogate_pair_is_replaced(request_of: Make) -> None:
     asked = asyncio.run(
         read_analyze(request_of(b'{"text": "torn \\ud800"}', "application/json"), ())
@@ -207,6 +251,9 @@ def test_search(request_of: Make) -> None:
         {"query_text": "a", "filters": {"sentiment": "fine"}},
         {"query_text": "a", "filters": {"category": "a\0"}},
         {"query_text": "a", "filters": [1]},
+        {"query_text": "a", "filters": {"rating": [5] * 51}},
+        {"query_text": "a", "filters": {"rating": [5] * 1_000_000}},
+        {"query_text": "a", "filters": {"category": ["a"] * 51}},
     ):
         assert refusal(lambda fields=fields: ask(fields)) == (422, "invalid_field")
     assert refusal(lambda: ask({"query_text": " "})) == (400, "nothing_given")

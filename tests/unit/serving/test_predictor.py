@@ -1,6 +1,9 @@
 """The answer's facts: from the model alone, with reviews beside it, and honest about what is missing."""
 
+import threading
+import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,12 +12,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kindling.client.schemas import AnalyzeAnswer, SearchAnswer, SimilarReview
 from kindling.errors import DataError, TransientError
 from kindling.records import SENTIMENTS
-from kindling.serving.intake import Analyze, Search
+from kindling.retrieval.rerank import Query
+from kindling.serving.neighbours import WORDS, Neighbours
 from kindling.serving.predictor import Predictor
-from kindling.serving.schemas import AnalyzeAnswer, SearchAnswer, SimilarReview
+from kindling.serving.questions import Analyze, Search
 from kindling.serving.summary import summarise
+from kindling.serving.worker import Desk, Question
 
 
 def review(sentiment: str, number: int = 0) -> SimilarReview:
@@ -24,6 +30,7 @@ def review(sentiment: str, number: int = 0) -> SimilarReview:
         rating=3,
         sentiment=sentiment,
         score=0.5,  # type: ignore[arg-type]
+        similarity=0.5,
         product_id="p",
         category="c",
     )
@@ -38,22 +45,22 @@ class Model:
     def predict(
         self, texts: Sequence[str | None], images: Sequence[bytes | None]
     ) -> Any:
-        kinds = [
-            name
-            for name, given in (
-                ("text", texts[0]),
-                ("image", images[0] if self._sees else None),
-            )
-            if given
-        ]
-        if not kinds:
-            raise DataError("row 0 has no text")
+        seen = [image if self._sees else None for image in images]
+        if (None, None) in zip(texts, seen, strict=True):
+            raise DataError("a row has no text")
+        modality = tuple(
+            "text+image" if text and image else "image" if image else "text"
+            for text, image in zip(texts, seen, strict=True)
+        )
         return SimpleNamespace(
-            probabilities=np.array([self._probabilities]), modality=("+".join(kinds),)
+            probabilities=np.array([self._probabilities] * len(texts)),
+            modality=modality,
         )
 
 
-class Found:
+class Index:
+    """What Neighbours asks of an index version."""
+
     version, fusion = "v1", "convex"
 
     def __init__(
@@ -61,21 +68,53 @@ class Found:
     ) -> None:
         self._reviews, self._error = list(reviews), error
 
+    def embed(self, texts: Sequence[str]) -> list[Query]:
+        return [Query(text, np.zeros(2)) for text in texts]
+
     def similar(
-        self, text: str, limit: int, filters: object = None
-    ) -> list[SimilarReview]:
+        self, query: Query, limit: int, filters: object = None
+    ) -> tuple[list[SimilarReview], bool]:
         if self._error:
             raise self._error
-        return self._reviews[:limit]
+        return self._reviews[:limit], bool(self._reviews)
+
+    def probe(self) -> None:
+        self.similar(Query("", np.zeros(2)), 1)
 
 
-def predictor(model: Model | None = None, search: Any = None) -> Predictor:
+def beside(*reviews: SimilarReview, error: Exception | None = None) -> Neighbours:
+    return Neighbours(Index(reviews, error), ThreadPoolExecutor(1))  # type: ignore[arg-type]
+
+
+def predictor(
+    model: Model | None = None, search: Neighbours | None = None
+) -> Predictor:
     return Predictor(model or Model(), "7", True, search)
 
 
+def replies(asked: Predictor, *questions: Analyze | Search) -> list[Any]:
+    """What a desk sends for questions that arrive together, in the order of asking."""
+    served = SimpleNamespace(predictor=asked, named=lambda: {})
+    sent: dict[int, Any] = {}
+    arrived = threading.Semaphore(0)
+
+    def send(consumer: int, uid: int, reply: Any, status: str) -> None:
+        assert uid not in sent, "answered twice"
+        sent[uid] = reply
+        arrived.release()
+
+    Desk(served, send).answer(
+        [Question(0, n, time.monotonic(), one) for n, one in enumerate(questions)]
+    )
+    for _ in questions:
+        assert arrived.acquire(timeout=10), "a question was not answered"
+    return [sent[n] for n in range(len(questions))]
+
+
 def answer(asked: Predictor, request: Analyze) -> AnalyzeAnswer:
+    [given] = replies(asked, request)
     return AnalyzeAnswer.model_validate(
-        {**asked.analyze(request), "processing_time_ms": 1.0}, strict=True
+        {**given, "processing_time_ms": 1.0}, strict=True
     )
 
 
@@ -99,14 +138,15 @@ def test_the_sentiment_is_the_models(
 
 
 def test_similar_reviews_never_change_the_sentiment() -> None:
-    against = Found([review("positive", i) for i in range(5)])
-    alone, beside = (
-        predictor(search=search).analyze(Analyze("a", None, None, 5))
+    against = beside(*[review("positive", i) for i in range(5)])
+    alone, with_reviews = (
+        answer(predictor(search=search), Analyze("a", None, None, 5))
         for search in (None, against)
     )
-    same = ("sentiment", "confidence", "probabilities", "modality")
-    assert [alone[name] for name in same] == [beside[name] for name in same]
-    assert len(beside["similar_reviews"]) == 5 and beside["index_version"] == "v1"
+    for name in ("sentiment", "confidence", "probabilities", "modality"):
+        assert getattr(alone, name) == getattr(with_reviews, name)
+    assert len(with_reviews.similar_reviews) == 5
+    assert with_reviews.index_version == "v1"
 
 
 @pytest.mark.parametrize(
@@ -133,81 +173,69 @@ def test_it_says_whether_the_image_was_used(
 
 
 @pytest.mark.parametrize(
-    ("search", "request_", "reason"),
+    ("search", "request_", "code"),
     [
-        (None, Analyze("a", None, None, 5), "no index serves yet"),
+        (None, Analyze("a", None, None, 5), "no_index"),
         (
-            Found(error=TransientError("down")),
+            beside(error=TransientError("down at /a/path")),
             Analyze("a", None, None, 5),
-            "the search failed: down",
+            "search_unavailable",
         ),
         (
-            Found([review("neutral")]),
-            Analyze(None, b"i", None, 5),
-            "there is no text to search by",
+            beside(error=ZeroDivisionError()),
+            Analyze("a", None, None, 5),
+            "search_unavailable",
         ),
-        (Found([review("neutral")]), Analyze("a", None, None, 5), None),
+        (beside(review("neutral")), Analyze(None, b"i", None, 5), "no_text"),
+        (beside(), Analyze("a", None, None, 5), "nothing_close"),
+        (beside(review("neutral")), Analyze("a", None, None, 5), None),
     ],
 )
-def test_a_search_that_was_not_made_is_said(
-    search: Any, request_: Analyze, reason: str | None
+def test_a_search_that_found_nothing_is_said_by_a_code(
+    search: Any, request_: Analyze, code: str | None
 ) -> None:
     given = answer(predictor(search=search), request_)
-    assert given.search_reason == reason and given.summary.n == len(
-        given.similar_reviews
-    ) == (reason is None)
+    assert given.search_code == code
+    assert given.search_reason == (WORDS[code] if code else None)  # type: ignore[index]
+    assert given.summary.n == len(given.similar_reviews) == (code is None)
 
 
-def test_a_request_that_the_model_cannot_read() -> None:
-    with pytest.raises(DataError):
-        predictor(Model(sees_images=False)).analyze(Analyze(None, b"i", None, 5))
+def test_a_request_that_the_model_cannot_read_is_refused_and_its_neighbours_are_not() -> (
+    None
+):
+    blind = predictor(Model(sees_images=False))
+    good, bad = Analyze("a", None, None, 0), Analyze(None, b"i", None, 5)
+    first, refused, last = replies(blind, good, bad, good)
+    assert first["sentiment"] == last["sentiment"] == "negative"
+    assert (refused.status_code, refused.detail["code"]) == (422, "unreadable")
 
 
 def test_search_answers_or_says_that_it_cannot_now() -> None:
-    found = predictor(search=Found([review("neutral", i) for i in range(5)])).find(
-        Search("a", 2, {})
-    )
-    assert (
-        len(
-            SearchAnswer.model_validate(
-                {**found, "processing_time_ms": 1.0}, strict=True
-            ).results
-        )
-        == 2
-    )
-    for search in (
-        None,
-        Found(error=TransientError("down")),
-        Found(error=DataError("dropped")),
+    reviews = [review("neutral", i) for i in range(5)]
+    [found] = replies(predictor(search=beside(*reviews)), Search("a", 2, {}))
+    whole = {**found, "processing_time_ms": 1.0}
+    assert len(SearchAnswer.model_validate(whole, strict=True).results) == 2
+    for search, code in (
+        (None, "no_index"),
+        (beside(error=TransientError("down")), "search_unavailable"),
+        (beside(error=DataError("dropped")), "search_unavailable"),
     ):
-        with pytest.raises(TransientError):
-            predictor(search=search).find(Search("a", 2, {}))
+        [refused] = replies(predictor(search=search), Search("a", 2, {}))
+        assert (refused.status_code, refused.detail["code"]) == (503, code)
 
 
-def test_the_summary_by_hand() -> None:
+def test_the_summary_counts_and_estimates_nothing() -> None:
     summary = summarise([review("positive")] * 8 + [review("negative")] * 2)
-    positive = summary.shares["positive"]
-    assert summary.n == 10 and positive.share == 0.8
-    # Wilson 1927 for 8 of 10 at 95 %.
-    assert (positive.low, positive.high) == pytest.approx((0.4902, 0.9433), abs=1e-4)
-    assert summary.sentence == (
-        "10 similar reviews: 80% positive (49% to 94%), 20% negative (6% to 51%), "
-        "0% neutral (0% to 28%); 95 % intervals."
-    )
-
-
-def test_the_summary_of_nothing() -> None:
+    assert summary.counts == {"negative": 2, "neutral": 0, "positive": 8}
+    assert summary.sentence == "10 similar reviews: 8 positive, 2 negative."
     assert summarise([]).model_dump() == {
         "n": 0,
-        "shares": {},
+        "counts": {},
         "sentence": "No similar reviews were found.",
     }
 
 
 @given(st.lists(st.sampled_from(SENTIMENTS), min_size=1, max_size=50))
-def test_shares_sum_to_one_inside_their_intervals(sentiments: list[str]) -> None:
-    shares = summarise([review(one) for one in sentiments]).shares
-    assert sum(share.share for share in shares.values()) == pytest.approx(1, abs=1e-3)
-    assert all(
-        0 <= share.low <= share.share <= share.high <= 1 for share in shares.values()
-    )
+def test_counts_sum_to_the_number_of_reviews(sentiments: list[str]) -> None:
+    summary = summarise([review(one) for one in sentiments])
+    assert sum(summary.counts.values()) == summary.n == len(sentiments)

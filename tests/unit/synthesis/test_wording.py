@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kindling.measure.copying import five_grams as grams
 from kindling.records import Review
-from kindling.synthesis.copying import GramIndex, grams
+from kindling.synthesis.copying import GramIndex
 from kindling.synthesis.rewrites import rewrite
 from kindling.synthesis.sentences import words_of
 from kindling.synthesis.style import finish, length_limit, style_of, styles_for

@@ -1,0 +1,32 @@
+#!/bin/sh
+# Makes /opt/venv on any Debian or Ubuntu base: slim Python, Python from apt (externally managed), or a
+# CUDA base that has no Python 3.11, which uv then brings.
+#   sh python.sh [extra …] [-- package …]     extras of include/pyproject.toml, then single packages
+# Every version comes from the one lock. TORCH=cpu|cu130|… picks torch's build; not set: the index's own.
+set -eu
+extras= packages=
+while [ $# -gt 0 ] && [ "$1" != -- ]; do extras="$extras --extra $1"; shift; done
+[ $# -eq 0 ] || { shift; packages=$*; }
+
+if ! python3 -m pip --version >/dev/null 2>&1; then
+    apt-get update
+    apt-get install -y --no-install-recommends python3-pip ca-certificates
+    rm -rf /var/lib/apt/lists/*
+fi
+# Into a folder of its own, which no base's Python objects to, and which does not stay in the image.
+UV_BREAK_SYSTEM_PACKAGES=1 python3 -m pip install --no-cache-dir --target /tmp/uv uv==0.13.8
+export UV_PYTHON_INSTALL_DIR=/opt/python UV_NO_CACHE=1 UV_LINK_MODE=copy
+uv=/tmp/uv/bin/uv
+
+[ -e /opt/venv ] || $uv venv --quiet --python 3.11 /opt/venv
+requirements=
+[ -z "$extras" ] || requirements="-r include/pyproject.toml $extras"
+# shellcheck disable=SC2086 # words on purpose
+$uv pip install --quiet --python /opt/venv/bin/python \
+    ${TORCH:+--torch-backend=$TORCH} -c requirements.txt $requirements $packages
+# What no stage reads: the libraries' own tests.
+for library in numpy pandas pyarrow scipy sklearn; do
+    [ ! -d "/opt/venv/lib/python3.11/site-packages/$library" ] ||
+        find "/opt/venv/lib/python3.11/site-packages/$library" -type d -name tests -prune -exec rm -rf {} +
+done
+rm -rf /tmp/uv

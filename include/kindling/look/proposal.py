@@ -1,0 +1,112 @@
+"""The recipe that a source would be run with: settings that fit how much there is of it."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+from kindling.look.findings import Findings
+
+#: Categories that a run fills at most, where there are many.
+MAX_NICHE = 3
+#: Up to this many categories, all of them are filled.
+ALL_NICHE = 6
+MIN_CATEGORY = 10
+
+_HEADER = """\
+# Written by `make look` for {given}: {reviews} reviews of {products}.
+# Edit it, then: make run RECIPE={path}
+# Every key and its default: python -m kindling recipe demo
+"""
+
+
+def recipe_for(
+    findings: Findings, name: str, source: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The recipe as YAML has it. Small data gets more passes, wider tolerances and a lower bar."""
+    total = len(findings.reviews)
+    photos = findings.photos_named
+    return {
+        "name": name,
+        "summary": f"reviews of {findings.given}",
+        "sources": [dict(source)],
+        "niche": niche_of(findings),
+        "dedupe": _dedupe(total, findings.products),
+        "synthesize": _synthesize(total, photos),
+        "challenge": {"max_utility_loss": _by_size(total, 0.2, 0.1, 0.05, 0.02)},
+        "train": _train(total, photos),
+        "evaluate": {"bootstrap": 500 if total < 5_000 else 1_000},
+        "promote": {
+            "bar": _by_size(total, 0.5, 0.6, 0.7, 0.8),
+            "tolerance": _by_size(total, 0.1, 0.05, 0.02, 0.02),
+        },
+        "index": {"recall_queries": min(50, max(10, total // 20))},
+    }
+
+
+def niche_of(findings: Findings) -> list[str]:
+    """Categories to fill: all of a few, else the smallest ones, whose neighbours lend them text."""
+    enough = {
+        name: count
+        for name, count in findings.categories.items()
+        if count >= MIN_CATEGORY
+    } or findings.categories
+    smallest_first = sorted(enough, key=lambda name: (enough[name], name))
+    return smallest_first[: ALL_NICHE if len(enough) <= ALL_NICHE else MAX_NICHE]
+
+
+def as_yaml(recipe: Mapping[str, Any], findings: Findings, path: str) -> str:
+    """The recipe's text, with a comment on top that says what it is for."""
+    head = _HEADER.format(
+        given=findings.given,
+        reviews=f"{len(findings.reviews):,}",
+        products=f"{findings.products_named:,} products",
+        path=path,
+    )
+    return head + yaml.safe_dump(dict(recipe), sort_keys=False, allow_unicode=True)
+
+
+def name_of(given: str) -> str:
+    """A recipe's name from a file's name or an address: letters, digits and dashes."""
+    stem = re.sub(
+        r"^https?://|\.(?:gz|csv|tsv|txt|jsonl|ndjson|json|parquet)\b", "", given
+    )
+    plain = re.sub(r"[^a-z0-9]+", "-", stem.casefold()).strip("-")
+    return plain[:40].strip("-") or "mine"
+
+
+def _by_size(total: int, *values: float) -> float:
+    """The value for fewer than 1,000, than 3,000, than 10,000 reviews, and for more."""
+    position = sum(total >= bound for bound in (1_000, 3_000, 10_000))
+    return values[position]
+
+
+def _dedupe(total: int, products: int) -> dict[str, Any]:
+    shares = {"golden_share": 0.25, "validation_share": 0.2} if total < 1_000 else {}
+    # A hash deals few products unevenly; below this they are balanced by class.
+    return {**shares, "small_catalogue": products + 1 if products < 2_000 else 40}
+
+
+def _synthesize(total: int, photos: int) -> dict[str, Any]:
+    settings: dict[str, Any] = {
+        "target_size": int(_by_size(total, 20, 40, 80, 150)),
+        "max_rows": int(_by_size(total, 80, 200, 400, 1_500)),
+        "studies": min(640, 4 * photos),
+    }
+    if not photos:
+        settings["photo_share"] = 0.0
+    return settings
+
+
+def _train(total: int, photos: int) -> dict[str, Any]:
+    if total < 1_000:
+        # A few hundred rows: several passes in small batches, or nothing is learned.
+        return {
+            "epochs": 4,
+            "batch_size": 16,
+            "learning_rate": 3e-4,
+            "max_tokens": 96,
+            "image_epochs": 3 if photos < 500 else 8,
+        }
+    return {"epochs": 3 if total < 3_000 else 2 if total < 10_000 else 1}

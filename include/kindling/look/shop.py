@@ -1,0 +1,119 @@
+"""Findings of a shop from a few of its pages, fetched as the run itself would."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from kindling.errors import DataError
+from kindling.look.findings import Findings, Part, Recognised
+from kindling.ports.source import Haul, SourceTools
+from kindling.records import Product, Review
+from kindling.scraping.language import language_of
+from kindling.sources.shop import Options, Shop
+
+#: Pages fetched for the showing; a run fetches all of them.
+SAMPLE_PAGES = 30
+_FIELDS: dict[str, Callable[[Review], str]] = {
+    "body": lambda review: review.body,
+    "stars": lambda review: str(review.rating),
+    "title": lambda review: review.title,
+    "date": lambda review: review.published,
+    "photo": lambda review: review.photo_id or "",
+}
+
+
+class _Forgotten:
+    """An object store that keeps nothing: a showing leaves no trace but what it prints."""
+
+    def put(self, data: bytes, suffix: str) -> str:
+        return f"forgotten:{hashlib.sha256(data).hexdigest()}{suffix}"
+
+    def put_named(self, name: str, data: bytes) -> str:
+        return f"forgotten:{name}"
+
+    def put_directory(self, name: str, directory: Path) -> str:
+        return f"forgotten:{name}"
+
+    def get(self, uri: str) -> bytes:
+        raise DataError(f"{uri} was not kept")
+
+
+def look_at_shop(url: str, tools: SourceTools) -> tuple[Findings, Options]:
+    """What the shop's first pages hold, and the options of a run over all of them."""
+    options = Options(url=url)
+    sampled = options.model_copy(update={"max_pages": SAMPLE_PAGES})
+    haul = Shop(sampled, replace(tools, objects=_Forgotten())).collect()
+    return _findings(url, haul), options
+
+
+def _findings(url: str, haul: Haul) -> Findings:
+    named = {review.product_id for review in haul.reviews}
+    languages: dict[str, int] = {}
+    for review in haul.reviews:
+        code = language_of(review.text)
+        languages[code] = languages.get(code, 0) + 1
+    photos = [one for one in haul.reviews if one.photo_id]
+    return Findings(
+        given=f"SHOP={url}",
+        parts=[_part(haul)],
+        found=haul.found,
+        reviews=haul.reviews,
+        rejections=haul.rejections,
+        products=len(named),
+        products_are="column",
+        products_named=len(named),
+        languages=languages,
+        photos_named=len(photos),
+        photos_reached=f"{len(haul.photos)} of the shop's photos fetched",
+        lines=_lines(haul),
+        sampled=True,
+    )
+
+
+def _part(haul: Haul) -> Part:
+    methods = dict.fromkeys(review.extractor for review in haul.reviews)
+    return Part(
+        name=f"{len(haul.pages)} pages",
+        reading=f"reviews read from {', '.join(methods) or 'none of them'}",
+        shape="",
+        columns=[
+            *_product_fields(haul.products),
+            *(
+                Recognised(meaning, _share(haul.reviews, read), "name", example)
+                for meaning, read in _FIELDS.items()
+                if (example := next(filter(None, map(read, haul.reviews)), ""))
+            ),
+        ],
+        unread=(),
+        notes=(),
+    )
+
+
+def _product_fields(products: Sequence[Product]) -> list[Recognised]:
+    named = [one.name for one in products if one.name]
+    filed = [one.category for one in products if one.category]
+    total = len(products)
+    return [
+        Recognised(meaning, f"{len(found)} of {total} products", "name", found[0])
+        for meaning, found in (("product_name", named), ("category", filed))
+        if found
+    ]
+
+
+def _share(reviews: Sequence[Review], read: Callable[[Review], str]) -> str:
+    return f"{sum(bool(read(one)) for one in reviews)} of {len(reviews)} reviews"
+
+
+def _lines(haul: Haul) -> list[str]:
+    figures = haul.figures
+    left = figures.get("pages_left_at_max_pages", 0)
+    return [
+        f"robots      {figures['robots_disallowed']} addresses disallowed, "
+        f"{figures['delay_seconds']:g} s between requests, {figures['ai_opt_outs']} pages opt out",
+        f"pages       {figures['pages']} looked at, {figures['requests']} requests"
+        + (f", at least {left} more are known" if left else ""),
+        f"products    {len(haul.products)} product pages among them; "
+        f"{figures['products_not_reached']} not read",
+        f"stated      {figures['reviews_stated_by_pages']:,} reviews by these pages' own count",
+    ]
