@@ -137,16 +137,18 @@ class DiffusedConditions:
 
 
 def _pipeline(options: Options) -> Any:
-    from diffusers import AutoPipelineForInpainting, ControlNetModel
+    import diffusers
 
+    # diffusers' own classes carry no types.
+    library: Any = diffusers
     dtype = getattr(torch, options.dtype)
     more: dict[str, Any] = {}
     try:
         if options.controlnet:
-            more["controlnet"] = ControlNetModel.from_pretrained(
+            more["controlnet"] = library.ControlNetModel.from_pretrained(
                 options.controlnet, torch_dtype=dtype, local_files_only=True
             )
-        pipeline = AutoPipelineForInpainting.from_pretrained(
+        pipeline = library.AutoPipelineForInpainting.from_pretrained(
             options.model, torch_dtype=dtype, local_files_only=True, **more
         )
     except (OSError, ValueError) as error:
