@@ -44,7 +44,9 @@ def look(asked: Asked, settings: Settings) -> None:
     if data:
         from kindling.look.files import look_at
 
-        findings, options = look_at(Path(data), f"DATA={data}", tools)
+        findings, options = look_at(
+            Path(data), f"DATA={data}", tools, bool(settings.text_model)
+        )
         name = proposal.name_of(Path(data).name)
         source = {"kind": "files", **_said(options)}
     else:
