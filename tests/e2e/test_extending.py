@@ -93,7 +93,7 @@ def test_a_package_adds_a_source_a_writer_an_editor_and_a_classifier(
         "text": "plain/1",
         "image": "blots/1",
     }
-    assert made["rows_out"] > 0 and made["figures"]["study_photos"] > 0
+    assert made["rows_out"] > 0 and made["figures"]["studies"] > 0
     run("challenge", environment, str(recipe))
     run("label", environment, str(recipe))
     trained = run("train", environment, str(recipe))

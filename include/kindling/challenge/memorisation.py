@@ -31,7 +31,7 @@ def copying(synthetic: Sequence[str], real: Sequence[str]) -> Copying:
     rate, most_copied = overlap(synthetic, real)
     tfidf = TfidfVectorizer(min_df=1, sublinear_tf=True)
     real_rows, rows = tfidf.fit_transform(real), tfidf.transform(synthetic)
-    shingles = {}
+    shingles: dict[int, set[str]] = {}
     nearest = np.zeros(len(synthetic))
     count = min(_CANDIDATES, len(real))
     for start in range(0, len(synthetic), 256):

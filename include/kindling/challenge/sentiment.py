@@ -31,13 +31,13 @@ class Adherence:
     @property
     def polar(self) -> np.ndarray:
         """bool [S]: rows that are meant to be negative or positive."""
-        return self.intended != SENTIMENTS.index("neutral")
+        return np.asarray(self.intended != SENTIMENTS.index("neutral"))
 
     @property
     def keeps_polarity(self) -> np.ndarray:
         """bool [S]: the intended pole is the likelier of the two; read it for polar rows."""
         positive = self.probabilities[:, POSITIVE] > self.probabilities[:, NEGATIVE]
-        return positive == (self.intended == POSITIVE)
+        return np.asarray(positive == (self.intended == POSITIVE))
 
     def contradicted(self, confidence: float) -> np.ndarray:
         """bool [S]: the model is this sure of the opposite pole."""

@@ -99,4 +99,4 @@ def _probabilities(
     found = np.zeros((len(rows), len(SENTIMENTS)))
     found[:, model.classes_] = model.predict_proba(rows)
     found = np.maximum(found, _FLOOR)
-    return found / found.sum(axis=1, keepdims=True)
+    return np.asarray(found / found.sum(axis=1, keepdims=True))

@@ -18,15 +18,16 @@ def codes(sentiments: Sequence[Sentiment]) -> np.ndarray:
 def stated_vote(sentiments: Sequence[Sentiment], reliability: float) -> np.ndarray:
     """[N, 3]: `reliability` for the sentiment that stars (or a generator's intent) state, the rest shared."""
     others = (1 - reliability) / (len(SENTIMENTS) - 1)
-    return np.full((len(SENTIMENTS), len(SENTIMENTS)), others)[codes(sentiments)] + (
-        np.eye(len(SENTIMENTS))[codes(sentiments)] * (reliability - others)
+    return np.asarray(
+        np.full((len(SENTIMENTS), len(SENTIMENTS)), others)[codes(sentiments)]
+        + (np.eye(len(SENTIMENTS))[codes(sentiments)] * (reliability - others))
     )
 
 
 def prior(sentiments: Sequence[Sentiment]) -> np.ndarray:
     """Shares of the sentiments, float64 [3]; one row is added to each, so that none is impossible."""
     counts = np.bincount(codes(sentiments), minlength=len(SENTIMENTS)) + 1
-    return counts / counts.sum()
+    return np.asarray(counts / counts.sum())
 
 
 def pool(votes: Sequence[np.ndarray], prior: np.ndarray) -> np.ndarray:
@@ -43,7 +44,7 @@ def pool(votes: Sequence[np.ndarray], prior: np.ndarray) -> np.ndarray:
     )
     logits = log_prior + evidence
     odds = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return odds / odds.sum(axis=1, keepdims=True)
+    return np.asarray(odds / odds.sum(axis=1, keepdims=True))
 
 
 def band(confidence: float, accept: float, discard: float) -> Band:

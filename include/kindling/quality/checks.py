@@ -49,9 +49,9 @@ def check(records: Sequence[Record], suite: str) -> list[Rejection]:
 
 @functools.cache
 def _suites() -> dict[str, list[Rule]]:
-    return yaml.safe_load(
-        (resources.files("kindling") / _SOURCE).read_text(encoding="utf-8")
-    )
+    text = (resources.files("kindling") / _SOURCE).read_text(encoding="utf-8")
+    suites: dict[str, list[Rule]] = yaml.safe_load(text)
+    return suites
 
 
 def _rules(suite: str) -> list[Rule]:
@@ -76,6 +76,11 @@ def _frame(records: Sequence[Record], rules: Sequence[Rule]) -> pd.DataFrame:
             for column, found in values.items()
         }
     )
+
+
+def _rule_of(result: Any) -> int:
+    """Number of the rule that a result of Great Expectations belongs to."""
+    return int(result.expectation_config.meta["rule"])
 
 
 def _validate(
@@ -113,9 +118,7 @@ def _validate(
     complete = {"result_format": "COMPLETE", "include_unexpected_rows": False}
     found = batch.validate(suite, result_format=complete)
     # Great Expectations regroups results by column; the rules' order decides which reason is given.
-    results = sorted(
-        found.results, key=lambda result: result.expectation_config.meta["rule"]
-    )
+    results = sorted(found.results, key=_rule_of)
     for rule, result in zip(rules, results, strict=True):
         if _raised(result):
             raise ConfigurationError(

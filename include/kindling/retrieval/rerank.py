@@ -31,7 +31,8 @@ class Leg(Protocol):
 
 
 class Reranker(Protocol):
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def rerank(self, query: Query, ids: Sequence[str]) -> list[tuple[str, float]]:
         """The same ids with new scores, best first, ties by id."""

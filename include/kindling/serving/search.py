@@ -92,7 +92,7 @@ def _review(document: Document, score: float, similarity: float) -> SimilarRevie
         review_id=document.review_id,
         text=document.text,
         rating=document.rating,
-        sentiment=document.sentiment,  # type: ignore[arg-type]
+        sentiment=document.sentiment,
         score=round(score, 4),
         similarity=round(similarity, 4),
         product_id=document.product_id,

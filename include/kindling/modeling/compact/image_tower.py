@@ -116,7 +116,10 @@ class ImageTower(nn.Module):
             convolve(level) for convolve, level in zip(self.levels, levels, strict=True)
         )
         halved = nn.functional.avg_pool2d(near, 2, ceil_mode=True)
-        return halved + own + _enlarged(far + _enlarged(around, far), own)
+        added: torch.Tensor = (
+            halved + own + _enlarged(far + _enlarged(around, far), own)
+        )
+        return added
 
 
 def _enlarged(level: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
