@@ -12,6 +12,7 @@ from kindling.look.findings import Findings
 from kindling.look.showing import lines_of
 from kindling.look.verdict import problems, warnings
 from kindling.ports.source import SourceTools, require_categories
+from kindling.recipe import load
 from kindling.settings import Settings
 
 #: The last line begins with it and ends with the recipe's path; the supervisor reads it.
@@ -43,7 +44,9 @@ def look(asked: Asked, settings: Settings) -> None:
     if data:
         from kindling.look.files import look_at
 
-        findings, options = look_at(Path(data), f"DATA={data}", tools)
+        findings, options = look_at(
+            Path(data), f"DATA={data}", tools, bool(settings.text_model)
+        )
         name = proposal.name_of(Path(data).name)
         source = {"kind": "files", **_said(options)}
     else:
@@ -66,6 +69,8 @@ def look(asked: Asked, settings: Settings) -> None:
         recipe["niche"] = list(asked.niche)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(proposal.as_yaml(recipe, findings, str(path)), encoding="utf-8")
+    # A setting that no stage knows would be found out only by the run.
+    load(str(path))
     why = "as given" if asked.niche else _why_niche(findings)
     print(f"niche       {', '.join(recipe['niche'])}: {why}")
     print(f"{RECIPE_LINE}{path}")

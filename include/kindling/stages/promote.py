@@ -1,4 +1,8 @@
-"""The gate: the alias `champion` moves to the run's model, or the reasons why not are kept."""
+"""The gate: the alias `champion` moves to the run's model, or the reasons why not are kept.
+
+A first night is not empty-handed: while no model has passed, the newest one serves, marked as
+provisional in every answer, unless the recipe forbids it.
+"""
 
 import logging
 from typing import Protocol
@@ -41,6 +45,9 @@ def run(config: PromoteConfig, context: Context, needs: Needs) -> Outcome:
     if verdict.promoted:
         needs.registry.promote(candidate)
         log.info("version %s is the champion now", candidate)
+    elif champion is None and config.provisional:
+        needs.registry.serve_provisionally(candidate)
+        log.info("version %s serves provisionally: no gate let one through", candidate)
     return _outcome(candidate, champion, verdict, needs)
 
 
@@ -53,7 +60,7 @@ def _verdict(
         raise DataError(
             f"the evaluation has no figure {error}; run evaluate again"
         ) from error
-    verdict = judge(Rules(**config.model_dump()), evidence)
+    verdict = judge(Rules(**config.model_dump(exclude={"provisional"})), evidence)
     stale = _stale(champion, figures)
     return Verdict((*verdict.checks, stale)) if stale else verdict
 
@@ -75,6 +82,7 @@ def _stale(champion: ModelVersion | None, figures: EvaluationFigures) -> Check |
 def _outcome(
     candidate: str, champion: ModelVersion | None, verdict: Verdict, needs: Needs
 ) -> Outcome:
+    serving = needs.registry.serving()
     return Outcome(
         rows_in=1,
         rows_out=int(verdict.promoted),
@@ -89,6 +97,8 @@ def _outcome(
             if champion
             else None,
             "previous_champion": champion.version if champion else None,
+            "serving_version": serving.version if serving else None,
+            "provisional": bool(serving and serving.provisional),
             "checks": [check.to_dict() for check in verdict.checks],
         },
         implementation={"registry": needs.registry.name},

@@ -150,10 +150,13 @@ def _written(
 
 
 def _records(rows: Iterable[_Row]) -> Iterator[Record]:
+    """Reviews and origins, and each photo once: an editor may make one for two rows."""
+    seen: set[str] = set()
     for row in rows:
         yield row.review
         yield row.synthesis
-        if row.photo:
+        if row.photo is not None and row.photo.photo_id not in seen:
+            seen.add(row.photo.photo_id)
             yield row.photo
 
 
