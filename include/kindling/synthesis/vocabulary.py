@@ -32,6 +32,8 @@ _PRIOR = 20.0
 _AT_LEAST = 3
 #: Share of a category's reviews that must say "this X" for X to name its product.
 _NAMED_IN = 0.03
+#: Times that reviews of any category must say "this X" for X of a category's own name to be a noun.
+_SHELF_SAID = 2
 #: With fewer reviews, a category that points at nothing is known by its products' names.
 _FEW_REVIEWS = 30
 
@@ -126,6 +128,7 @@ def _nouns(
         found |= own.intersection(named.get(category, ()))
         if not found and rows.get(category, 0) < _FEW_REVIEWS:
             found = _said(named.get(category, ()), category, numbers)
+            found |= _shelf_in_use(category, numbers)
         nouns[category] = tuple(
             Noun(word, _number(word, numbers), max(1, pointed[category][word]))
             for word in sorted(found)
@@ -142,6 +145,21 @@ def _said(
     """
     shelf = set(words_of(category))
     return {word for word in words if word not in shelf or pointed.get(word)}
+
+
+def _shelf_in_use(category: str, pointed: Mapping[str, Counter[Number]]) -> set[str]:
+    """Of each word of the category's name the form that reviews anywhere point at: "skirt" for Skirts."""
+    found = set()
+    for word in words_of(category):
+        forms = {word, word.removesuffix("s"), word.removesuffix("es")}
+        said = {
+            form: pointed[form].total()
+            for form in sorted(forms)
+            if _is_content(form) and form in pointed
+        }
+        if said and max(said.values()) >= _SHELF_SAID:
+            found.add(max(said, key=said.__getitem__))
+    return found
 
 
 def _is_content(word: str) -> bool:
