@@ -78,7 +78,7 @@ STAGES: tuple[Stage, ...] = (
         "collect reviews and photos from the recipe's sources",
         after=(),
         needs=("objects", "standing", "shop_url", "chromium"),
-        code=("mappings", "quality", "scraping", "sources"),
+        code=("mappings", "quality", "scraping", "sources", "stages/niche.py"),
         extras=("scrape",),
         cpu=1,
         memory_gib=2,

@@ -20,7 +20,8 @@ from kindling.ports.standing import StandingStore
 from kindling.quality.checks import check
 from kindling.recipe import ScrapeConfig, SourceEntry
 from kindling.records import Page, Photo, Product, Rejection, Review
-from kindling.stages.contract import Context, Outcome
+from kindling.stages.contract import Context, Outcome, Shard
+from kindling.stages.niche import refuse_unknown
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +66,9 @@ def run(config: ScrapeConfig, context: Context, needs: Needs) -> Outcome:
     if context.shard.of == 1:
         # Another shard may hold the category that this one lacks.
         require_categories(context.niche, (one.category for one in reviews), "niche")
+    if context.shard == Shard():
+        # A shard sees some of the sources; synthesize looks again when all have been joined.
+        refuse_unknown(context.niche, rows.products)
     log.info(
         "%s: %d reviews of %d products, %d photos",
         names,
