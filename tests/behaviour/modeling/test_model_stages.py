@@ -39,7 +39,8 @@ TRAIN = TrainConfig(
     },
 )
 EVALUATE = EvaluateConfig(bootstrap=100, photo_note="Photos are drawn.")
-PROMOTE = PromoteConfig(bar=0.5, min_photos=30)
+# 150 golden rows cannot rule out less than a tenth: the gate would say that it cannot tell.
+PROMOTE = PromoteConfig(bar=0.5, tolerance=0.1, min_photos=30)
 CONTEXT = Context(
     "night-1",
     Recipe(
