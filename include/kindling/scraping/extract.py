@@ -4,6 +4,7 @@ Everything on a page is data. Nothing here runs, follows or obeys what the text 
 """
 
 from collections import Counter
+from dataclasses import replace
 
 from selectolax.lexbor import LexborHTMLParser
 from w3lib.html import get_base_url
@@ -64,6 +65,7 @@ def extract(
         product or visible_product, tree, mapping, base, url, bool(reviews)
     )
     checked, conflicts = _cross_check(found, seen, product, count, mean)
+    reviews = [_verified(review, seen) for review in reviews]
     return Extraction(
         product=full,
         reviews=tuple(reviews),
@@ -177,6 +179,15 @@ def _cross_check(
         if abs(stated - shown) > tolerance
     )
     return len(pairs), conflicts
+
+
+def _verified(review: FoundReview, seen: dict[str, float]) -> FoundReview:
+    """The review without its rating where people see another one than structured data states."""
+    shown = seen.get(review.review_id)
+    if shown is None or review.rating is None:
+        return review
+    stated = stars(review.rating, review.best, review.worst)
+    return review if stated == shown else replace(review, rating=None)
 
 
 def _language(tree: LexborHTMLParser) -> str:

@@ -60,15 +60,29 @@ def verified_rating(
     Witnesses are its words, its labels, what is drawn (class names, widths, icons), and the scale that one
     of them states: "4 out of 5" and five icons say themselves what they are on.
     """
-    readings = [parse_rating(_words(node)), _labelled(node), _drawn(node)]
-    stated = [one for one in readings if one is not None]
-    shares = {round(one.value / (one.best or 5.0), 1) for one in stated}
-    if not stated or len(shares) > 1:
+    stated = _readings(node)
+    if not stated or not _agree(stated):
         return None
     found = next((one for one in stated if one.best is not None), stated[0])
     if found.best is None and around is not None:
         found = rating_of(node, around) or found
     return found if len(stated) > 1 or found.best is not None else None
+
+
+def contradicted(node: LexborNode, found: Rating) -> bool:
+    """Whether the element shows, in its words, labels or drawing, another rating than the one found."""
+    return not _agree([found, *_readings(node)])
+
+
+def _readings(node: LexborNode) -> list[Rating]:
+    readings = (parse_rating(_words(node)), _labelled(node), _drawn(node))
+    return [one for one in readings if one is not None]
+
+
+def _agree(readings: list[Rating]) -> bool:
+    """Whether all are within half a star of five: drawn stars are rounded."""
+    shares = [one.value / (one.best or 5.0) for one in readings]
+    return max(shares) - min(shares) <= 0.1
 
 
 def _behind(node: LexborNode, around: LexborNode) -> str:

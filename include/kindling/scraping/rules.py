@@ -8,7 +8,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 from kindling.scraping.findings import FoundProduct, FoundReview, Links
 from kindling.scraping.mapping import LinkRules, Mapping, ReviewRules, Rule
 from kindling.scraping.rating import Rating, parse_rating
-from kindling.scraping.rating_element import verified_rating
+from kindling.scraping.rating_element import contradicted, verified_rating
 from kindling.scraping.text import shown_text
 from kindling.scraping.urls import absolute, same_site
 
@@ -123,11 +123,17 @@ def _review(
 
 
 def _rating(item: LexborNode, rules: ReviewRules) -> Rating | None:
-    """What the rule's element states; a rule that nobody has looked at needs two witnesses."""
-    if rules.name != INDUCED:
-        return parse_rating(value_of(item, rules.rating))
+    """What the rule's element states, unless it shows another rating beside it.
+
+    A rule that nobody has looked at needs two witnesses.
+    """
     node = _first(item, rules.rating)
-    return verified_rating(node, item) if node is not None else None
+    if node is None:
+        return None
+    if rules.name == INDUCED:
+        return verified_rating(node, item)
+    found = parse_rating(value_of(item, rules.rating))
+    return None if found is None or contradicted(node, found) else found
 
 
 def _page_value(tree: LexborHTMLParser, rule: Rule | None) -> str:

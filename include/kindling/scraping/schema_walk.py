@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kindling.scraping.schema_types import is_product, is_review, listed, types
-from kindling.scraping.schema_values import text
+from kindling.scraping.schema_values import first_text, text
 from kindling.scraping.structured import Node
 
 #: Properties from a product to others of its kind: the reviews of one are those of all.
@@ -103,5 +103,6 @@ def reviews_of(placed: list[Placed]) -> list[Placed]:
     return [
         one
         for one in placed
-        if is_review(one.node) and (len(one.node) > 2 or "@id" not in one.node)
+        if is_review(one.node)
+        and (len(one.node) > 2 or first_text(one.node, ("reviewBody", "description")))
     ]
