@@ -37,6 +37,10 @@ bench: venv  ## one benchmark: NAME=x [DATA=folder]; its last line is one JSON o
 	@test -n '$(NAME)' || { echo "NAME is missing; known:" $$(ls tests/bench | sed -n 's/\.py$$//p') >&2; exit 2; }
 	@$(PYTHON) tests/bench/$(NAME).py $(if $(DATA),--data '$(DATA)')
 
+key: venv  ## a key for the endpoint: FILE=path [SCOPES=analyze,search,feedback,observe]
+	@test -n '$(FILE)' || { echo "FILE is missing: the file of keys that KINDLING_API_KEYS names" >&2; exit 2; }
+	@PYTHONPATH=include $(PYTHON) -m kindling key --file '$(FILE)' $(if $(SCOPES),--scopes '$(SCOPES)')
+
 lint: venv  ## ruff, Airflow's rules included
 	@.venv/bin/ruff check include dags plugins tests containers
 	@.venv/bin/ruff check --preview --select AIR dags include/kindling_airflow
@@ -48,4 +52,4 @@ clean:  ## stop everything, then remove what runs have made (var/), not .venv
 	@[ ! -x $(PYTHON) ] || $(PYTHON) -m kindling_local down
 	@rm -rf var
 
-.PHONY: help venv run up down status test bench lint lock clean
+.PHONY: help venv run up down status test bench key lint lock clean
