@@ -40,9 +40,16 @@ status: venv  ## what runs where
 test: venv  ## every lane but containers and kubernetes
 	@DATA='$(DATA)' .ci/test
 
+test-containers: venv  ## images and compose, by a Docker Engine (DOCKER=path of its client)
+	@LANES=containers .ci/test
+
 bench: venv  ## one benchmark: NAME=x [DATA=folder]; its last line is one JSON object
 	@test -n '$(NAME)' || { echo "NAME is missing; known:" $$(ls tests/bench | sed -n 's/\.py$$//p') >&2; exit 2; }
 	@$(PYTHON) tests/bench/$(NAME).py $(if $(DATA),--data '$(DATA)')
+
+key: venv  ## a key for the endpoint: FILE=path [SCOPES=analyze,search,feedback,observe]
+	@test -n '$(FILE)' || { echo "FILE is missing: the file of keys that KINDLING_API_KEYS names" >&2; exit 2; }
+	@PYTHONPATH=include $(PYTHON) -m kindling key --file '$(FILE)' $(if $(SCOPES),--scopes '$(SCOPES)')
 
 lint: venv  ## formatter, linter (Airflow's rules too) and type checker
 	@.venv/bin/ruff format --check --quiet include dags plugins tests containers || { echo "not formatted; run: make format" >&2; exit 1; }
@@ -61,4 +68,4 @@ clean:  ## stop everything, then remove what runs have made (var/), not .venv
 	@[ ! -x $(PYTHON) ] || $(PYTHON) -m kindling_local down
 	@rm -rf var
 
-.PHONY: help venv run up look down status test bench lint format lock clean
+.PHONY: help venv run up look down status test test-containers bench key lint format lock clean
