@@ -199,6 +199,9 @@ class PromoteConfig(_Frozen):
     tolerance: float = Field(0.02, ge=0)
     #: Below this many golden photos the image check is reported, not enforced.
     min_photos: int = Field(100, ge=1)
+    #: What becomes of a candidate that no criterion fails and some cannot tell: `refuse` it, or
+    #: `serve` it while there is no champion. Few reviews cannot tell, and nothing is replaced.
+    unsure: Literal["refuse", "serve"] = "refuse"
 
 
 class IndexConfig(_Frozen):

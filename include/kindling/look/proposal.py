@@ -8,11 +8,11 @@ import yaml
 
 from kindling.look.findings import Findings
 
-#: Categories that a run fills at most, where there are many.
+#: Categories that a run fills at most.
 MAX_NICHE = 3
-#: Up to this many categories, all of them are filled.
-ALL_NICHE = 6
-MIN_CATEGORY = 10
+#: Golden reviews of a category without which the gate cannot tell whether filling it helped.
+JUDGED = 30
+_GOLDEN_SHARE = 0.25
 
 _HEADER = """\
 # Written by `make look` for {given}: {reviews} reviews of {products}.
@@ -40,20 +40,20 @@ def recipe_for(
         "promote": {
             "bar": _by_size(total, 0.5, 0.6, 0.7, 0.8),
             "tolerance": _by_size(total, 0.1, 0.05, 0.02, 0.02),
+            # Few golden rows seldom prove anything: the report says what could not be told.
+            "unsure": "serve" if total < 3_000 else "refuse",
         },
         "index": {"recall_queries": min(50, max(10, total // 20))},
     }
 
 
 def niche_of(findings: Findings) -> list[str]:
-    """Categories to fill: all of a few, else the smallest ones, whose neighbours lend them text."""
-    enough = {
-        name: count
-        for name, count in findings.categories.items()
-        if count >= MIN_CATEGORY
-    } or findings.categories
-    smallest_first = sorted(enough, key=lambda name: (enough[name], name))
-    return smallest_first[: ALL_NICHE if len(enough) <= ALL_NICHE else MAX_NICHE]
+    """Categories to fill: the largest, for only of those can a figure tell whether it helped."""
+    largest = list(findings.categories)
+    judged = [
+        name for name in largest if findings.categories[name] * _GOLDEN_SHARE >= JUDGED
+    ]
+    return judged[:MAX_NICHE] or largest[:1]
 
 
 def as_yaml(recipe: Mapping[str, Any], findings: Findings, path: str) -> str:
@@ -84,7 +84,11 @@ def _by_size(total: int, *values: float) -> float:
 
 def _dedupe(total: int) -> dict[str, Any]:
     """A larger holdout where there are few rows: intervals on 75 of them say nothing."""
-    return {"golden_share": 0.25, "validation_share": 0.2} if total < 1_000 else {}
+    return (
+        {"golden_share": _GOLDEN_SHARE, "validation_share": 0.2}
+        if total < 1_000
+        else {}
+    )
 
 
 def _synthesize(total: int, photos: int) -> dict[str, Any]:

@@ -34,14 +34,30 @@ def run(config: PromoteConfig, context: Context, needs: Needs) -> Outcome:
         nothing = Check(
             "already-champion", "already champion", "pass", "nothing to move"
         )
-        return _outcome(candidate, champion, Verdict((nothing,)), needs)
+        done = Verdict((nothing,))
+        return _outcome(candidate, champion, done, True, needs)
     verdict = _verdict(config, figures, champion)
     for check in verdict.checks:
         log.info("%s, %s: %s", check.verdict, check.name, check.detail)
-    if verdict.promoted:
+    promoted = verdict.promoted or _served_unsure(config, verdict, champion)
+    if promoted:
         needs.registry.promote(candidate)
         log.info("version %s is the champion now", candidate)
-    return _outcome(candidate, champion, verdict, needs)
+    return _outcome(candidate, champion, verdict, promoted, needs)
+
+
+def _served_unsure(
+    config: PromoteConfig, verdict: Verdict, champion: ModelVersion | None
+) -> bool:
+    """Whether the recipe serves a first model of which nothing bad is shown, and nothing is certain."""
+    unsure = verdict.outcome == "cannot tell" and champion is None
+    if unsure and config.unsure == "serve":
+        log.warning(
+            "served although %d criteria cannot tell (promote.unsure is serve)",
+            sum(not check.passed for check in verdict.checks),
+        )
+        return True
+    return False
 
 
 def _verdict(
@@ -53,7 +69,7 @@ def _verdict(
         raise DataError(
             f"the evaluation has no figure {error}; run evaluate again"
         ) from error
-    verdict = judge(Rules(**config.model_dump()), evidence)
+    verdict = judge(Rules(**config.model_dump(exclude={"unsure"})), evidence)
     stale = _stale(champion, figures)
     return Verdict((*verdict.checks, stale)) if stale else verdict
 
@@ -73,18 +89,22 @@ def _stale(champion: ModelVersion | None, figures: EvaluationFigures) -> Check |
 
 
 def _outcome(
-    candidate: str, champion: ModelVersion | None, verdict: Verdict, needs: Needs
+    candidate: str,
+    champion: ModelVersion | None,
+    verdict: Verdict,
+    promoted: bool,
+    needs: Needs,
 ) -> Outcome:
     return Outcome(
         rows_in=1,
-        rows_out=int(verdict.promoted),
+        rows_out=int(promoted),
         figures={
-            "promoted": verdict.promoted,
+            "promoted": promoted,
             "verdict": verdict.outcome,
             "reasons": verdict.reasons,
             "candidate_version": candidate,
             "champion_version": candidate
-            if verdict.promoted
+            if promoted
             else champion.version
             if champion
             else None,
