@@ -182,6 +182,9 @@ def _figure(value: Any) -> str:
 
 
 def _short(estimate: Mapping[str, Any]) -> str:
+    # Where there is no interval there is no figure: the reason stands in its place.
+    if estimate.get("refused"):
+        return str(estimate["refused"])
     return "{value:.3f} [{low:.3f}, {high:.3f}]".format(**estimate)
 
 

@@ -114,7 +114,7 @@ def _print_result(
     champion = installation.champion()
     if not champion:
         raise SupervisorError(
-            "the gate let no model through and there is no earlier champion; the verdict says why"
+            "the gate let no model through, there is no earlier champion, and the recipe forbids a provisional model (promote.provisional); the verdict says why"
         )
     entry = installation.state.services.get("inference")
     if entry is None or process(entry) is None:

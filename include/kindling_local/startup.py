@@ -134,7 +134,7 @@ class Installation:
         )
 
     def champion(self) -> str:
-        """Version of the model behind the alias; empty when nothing was ever promoted."""
+        """Version of the model that serves, champion or provisional; empty where there is none."""
         code, output, said = output_of(
             (sys.executable, "-m", "kindling", "champion"),
             self.product,
@@ -251,7 +251,7 @@ def bring_up(
 
 
 def start_servers(installation: Installation, names: Sequence[str]) -> None:
-    """Of `inference` and `mlflow` those named; no inference while there is no champion."""
+    """Of `inference` and `mlflow` those named; no inference while there is no model."""
     layout, product = installation.layout, installation.product
     services = [mlflow_service(layout, product)] if "mlflow" in names else []
     installation.start(services)
@@ -261,7 +261,7 @@ def start_servers(installation: Installation, names: Sequence[str]) -> None:
             installation.start(services[-1:])
         else:
             installation.say(
-                "no champion yet, so no inference: make run trains one; then make up again"
+                "no model yet, so no inference: make run trains one; then make up again"
             )
     installation.wait(services)
 

@@ -4,7 +4,7 @@
 
 Golden rows are real products of clothing with their real stars and categories; models are simulated
 on them, each row's skill varying by product. Each planted fault is drawn `--draws` times with and
-without a champion. A fault counts as stopped when the verdict does not promote and the criterion
+without a champion, of which the ledger has seen no other night. A fault counts as stopped when the verdict does not promote and the criterion
 meant for it is among those that do not pass. A good model is stopped when it is not promoted.
 """
 
@@ -23,6 +23,7 @@ from kindling.evaluation.controls import random_guess
 from kindling.evaluation.evaluator import Answers, evaluate
 from kindling.evaluation.figures import EvaluationFigures
 from kindling.evaluation.gate import judge
+from kindling.evaluation.ledger import tonight
 from kindling.evaluation.slices import LENGTHS
 from kindling.evaluation.verdict import Evidence, Rules, Verdict
 from kindling.measure.metrics import POSITIVE
@@ -147,27 +148,29 @@ def answered(world: World, model: Model) -> np.ndarray:
 
 
 def verdict(world: World, model: Model, champion: bool) -> Verdict:
-    def fuse(text: np.ndarray | None, image: np.ndarray | None) -> np.ndarray:
-        parts = [] if text is None else [text]
-        if image is not None:
-            parts.append(model.photo_weight * image)
+    def ask(text_of: np.ndarray | None, photo_of: np.ndarray | None) -> np.ndarray:
+        parts = [] if text_of is None else [model.text[text_of]]
+        if photo_of is not None:
+            parts.append(model.photo_weight * world.photo[photo_of])
         return np.asarray(softmax(model.sharpness * sum(parts), 1))
 
-    rows = world.pictured
     answers = Answers(
         answered(world, model),
         world.baseline,
         world.champion if champion else None,
-        model.text,
-        world.photo[rows],
-        rows,
-        fuse,
+        world.pictured,
+        ask,
     )
     found = evaluate(world.examples, NICHE, answers, seed=1)
     figures = EvaluationFigures.of(
-        found, "2", "1" if champion else None, {}, model.leaked
+        found, ("2", "1" if champion else None), {}, leaked_rows=model.leaked
     )
-    return judge(RULES, Evidence.of(figures, RULES.metric))
+    advice = None
+    if champion:
+        figure = figures.systems["candidate"][RULES.metric]
+        over = figures.differences["champion"][RULES.metric]
+        advice = tonight([], figure, over, RULES.tolerance)
+    return judge(RULES, Evidence.of(figures, RULES.metric, advice))
 
 
 def _blind(world: World, rows: np.ndarray) -> np.ndarray:

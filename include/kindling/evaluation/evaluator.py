@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from kindling.evaluation.controls import (
+    Ask,
     Conflict,
-    Fuse,
     PhotoControl,
     conflict,
     constant,
@@ -36,6 +36,7 @@ from kindling.records import SENTIMENTS, Estimate, Example
 
 GATED = (THREE_WAY, POLARITY)
 WORST_ROWS = 10
+_STREAM = 0x65766C
 
 
 @dataclass(frozen=True)
@@ -46,12 +47,10 @@ class Answers:
     baseline: np.ndarray
     #: None while there is no other champion.
     champion: np.ndarray | None
-    #: The candidate's text logits [n, 3], its image logits [m, 3] and how it fuses them.
-    text_logits: np.ndarray
-    #: None in a text-only model; otherwise for the rows `pictured` [m].
-    image_logits: np.ndarray | None
+    #: int64 [m]: the rows that have a photo.
     pictured: np.ndarray
-    fuse: Fuse
+    #: What the candidate says to other pairs of text and photo; None where it reads no photos.
+    ask: Ask | None
 
 
 @dataclass(frozen=True)
@@ -100,7 +99,9 @@ def evaluate(
     seed: int,
 ) -> Evaluation:
     """All figures of one holdout. DataError when it is empty or has no polar row."""
-    sample, rng = Sample.of(examples), np.random.default_rng(seed)
+    # A stream of its own: rows that were drawn by the same seed would tell the random
+    # predictor their truth.
+    sample, rng = Sample.of(examples), np.random.default_rng((seed, _STREAM))
     systems = {
         "candidate": answers.candidate,
         "baseline": answers.baseline,
@@ -191,21 +192,13 @@ def _system(name: str, sample: Sample, said: np.ndarray) -> dict[str, Estimate]:
 def _photo_figures(
     sample: Sample, answers: Answers, rng: np.random.Generator
 ) -> tuple[PhotoControl | None, Conflict | None]:
-    if answers.image_logits is None or not len(answers.pictured):
+    rows = answers.pictured
+    if answers.ask is None or not len(rows):
         return None, None
-    mask = np.isin(np.arange(len(sample)), answers.pictured)
-    text = answers.text_logits[answers.pictured]
+    shown = sample.where(np.isin(np.arange(len(sample)), rows))
     return (
-        photo_control(
-            sample.where(mask), text, answers.image_logits, answers.fuse, rng
-        ),
-        conflict(
-            sample.truth[answers.pictured],
-            text,
-            answers.image_logits,
-            answers.fuse,
-            rng,
-        ),
+        photo_control(shown, rows, answers.ask, rng),
+        conflict(sample.truth[rows], rows, answers.ask, rng),
     )
 
 

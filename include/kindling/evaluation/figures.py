@@ -11,7 +11,8 @@ from kindling.evaluation.niche import GroupFinding
 from kindling.records import Estimate
 
 Estimates = Mapping[str, Estimate]
-SYSTEMS = ("candidate", "champion", "baseline", "constant", "random")
+#: Whose own figures are handed on; of constant and random only the differences matter.
+SYSTEMS = ("candidate", "champion", "baseline")
 #: Key of a difference: this before the other system's name.
 MINUS = "minus_"
 
@@ -41,16 +42,20 @@ class EvaluationFigures:
     #: Golden rows whose text or photo the candidate was trained on.
     leaked_rows: int
     latencies: Mapping[str, Latency]
+    #: Change of the texts -> accuracy after minus before.
+    robustness: Estimates
 
     @classmethod
     def of(
         cls,
         found: Evaluation,
-        candidate_version: str,
-        champion_version: str | None,
+        versions: tuple[str, str | None],
         latencies: Mapping[str, Latency],
+        robustness: Estimates | None = None,
         leaked_rows: int = 0,
     ) -> "EvaluationFigures":
+        """`versions` are the candidate's and the champion's, None while there is no other."""
+        candidate_version, champion_version = versions
         return cls(
             candidate_version=candidate_version,
             champion_version=champion_version,
@@ -59,7 +64,9 @@ class EvaluationFigures:
             golden_photos=found.photos,
             data_sha256=found.data_sha256,
             class_rows=found.class_rows,
-            systems=found.systems,
+            systems={
+                name: one for name, one in found.systems.items() if name in SYSTEMS
+            },
             differences=found.differences,
             temperature_cost=found.temperature_cost,
             photo=found.photo,
@@ -70,6 +77,7 @@ class EvaluationFigures:
             niche=tuple(found.niche),
             leaked_rows=leaked_rows,
             latencies=latencies,
+            robustness=robustness or {},
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -95,6 +103,7 @@ class EvaluationFigures:
                     "differences": _nested(differences),
                     "temperature_cost": Estimate(**fields["temperature_cost"]),
                     "photo": PhotoControl(**_flat(photo)) if photo else None,
+                    "robustness": _flat(fields["robustness"]),
                     "worse_slices": tuple(fields["worse_slices"]),
                     "niche": tuple(GroupFinding(**one) for one in fields["niche"]),
                     "latencies": {

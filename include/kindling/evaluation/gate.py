@@ -8,6 +8,7 @@ all becomes champion. The codes are stable: the runbook explains each.
 import math
 from collections.abc import Sequence
 
+from kindling.evaluation.ledger import Advice, Decision
 from kindling.evaluation.niche import GroupFinding
 from kindling.evaluation.verdict import Check, Evidence, Outcome, Rules, Verdict
 from kindling.records import Estimate
@@ -31,6 +32,8 @@ def judge(rules: Rules, evidence: Evidence) -> Verdict:
             _log_loss(rules, evidence),
             _calibration(rules, evidence),
             _leakage(evidence),
+            _robustness(rules, evidence),
+            _latency(rules, evidence),
             _photo_harm(rules, evidence),
             _photo(rules, evidence),
         )
@@ -95,6 +98,8 @@ def _champion(rules: Rules, evidence: Evidence) -> Check:
     code, name = "not-worse-than-champion", "not worse than the champion"
     if found is None:
         return Check(code, name, "pass", "there is no other champion yet")
+    if evidence.advice:
+        return _advised(code, name, evidence.advice)
     verdict = _above(found, -rules.tolerance, found.high < 0)
     return Check(
         code,
@@ -104,6 +109,18 @@ def _champion(rules: Rules, evidence: Evidence) -> Check:
         f"lower bound may not fall below -{rules.tolerance:g}",
         _needed(verdict, found, -rules.tolerance, evidence),
     )
+
+
+def _advised(code: str, name: str, advice: Advice) -> Check:
+    """By the ledger: one night's interval alone would refuse equal models for good."""
+    verdicts: dict[Decision, Outcome] = {
+        "promoted": "pass",
+        "held": "cannot tell",
+        "alarm": "fail",
+    }
+    verdict = verdicts[advice.decision]
+    needed = "the nights to come" if verdict == "cannot tell" else ""
+    return Check(code, name, verdict, advice.detail, needed)
 
 
 def _slices(evidence: Evidence) -> Check:
@@ -150,7 +167,9 @@ def _group(
 ) -> Check:
     other = "baseline" if evidence.over_champion is None else "champion"
     broken = [one for one in groups if one.blind or one.high < 0]
-    unclear = [one for one in groups if one.low < -rules.niche_tolerance]
+    # A few rows rule out nothing: they are held against the model when they also speak so.
+    line = -rules.niche_tolerance
+    unclear = [one for one in groups if one.low < line and one.difference < line / 2]
     verdict: Outcome = "fail" if broken else "cannot tell" if unclear else "pass"
     shown = broken or unclear or list(groups)
     found = "; ".join(
@@ -222,6 +241,40 @@ def _leakage(evidence: Evidence) -> Check:
     )
 
 
+def _robustness(rules: Rules, evidence: Evidence) -> Check:
+    code, name = "robustness", "texts written worse read as well"
+    if not evidence.robustness:
+        return Check(code, name, "pass", "not measured")
+    worst, found = min(evidence.robustness.items(), key=lambda item: item[1].value)
+    failed = [
+        change
+        for change, one in evidence.robustness.items()
+        if one.high < -rules.max_robustness_loss
+    ]
+    return Check(
+        code,
+        name,
+        "fail" if failed else "pass",
+        f"accuracy after minus before, the worst by {worst}: {found}; "
+        f"{rules.max_robustness_loss:g} may be lost",
+        f"training texts with {', '.join(failed)}" if failed else "",
+    )
+
+
+def _latency(rules: Rules, evidence: Evidence) -> Check:
+    code, name = "latency", "answers in time"
+    taken, allowed = evidence.latency_ms, rules.max_latency_ms
+    if taken is None or allowed is None:
+        return Check(code, name, "pass", "not asked for by the recipe")
+    return Check(
+        code,
+        name,
+        "fail" if taken > allowed else "pass",
+        f"95th percentile of single requests {taken:.0f} ms, at most {allowed:.0f}",
+        "a smaller model or a faster machine" if taken > allowed else "",
+    )
+
+
 def _photo_harm(rules: Rules, evidence: Evidence) -> Check:
     code, name = "photo-harms", "photo does no harm"
     found, loss = evidence.over_text, evidence.over_text_log_loss
@@ -231,8 +284,11 @@ def _photo_harm(rules: Rules, evidence: Evidence) -> Check:
     detail = f"text and photo minus text alone: macro-F1 {found}, log-loss saved {loss}"
     if evidence.golden_photos < rules.min_photos and not shown:
         return Check(code, name, "pass", f"not enforced, {detail}")
-    # Log-loss sees a gain that macro-F1 is too coarse for.
-    kept = found.low >= -rules.tolerance or (loss.low > 0 and found.value >= 0)
+    # Log-loss sees what macro-F1 of few photos is too coarse for.
+    unharmed = loss.low >= -rules.max_temperature_cost
+    kept = found.low >= -rules.tolerance or (
+        unharmed and found.value >= -rules.tolerance / 2
+    )
     verdict: Outcome = "fail" if shown else "pass" if kept else "cannot tell"
     return Check(
         code,

@@ -8,6 +8,7 @@ import jinja2
 
 from kindling.evaluation.controls import Latency
 from kindling.evaluation.evaluator import Evaluation
+from kindling.evaluation.verdict import Verdict
 from kindling.measure.intervals import METHOD
 from kindling.measure.metrics import GATED, HEADLINES, PROBABILITY
 from kindling.records import (
@@ -73,16 +74,26 @@ class Coverage:
         )
 
 
+@dataclass(frozen=True)
+class Surroundings:
+    """What the page tells beside the figures: answers' times, what each stage did, synthetic rows."""
+
+    latencies: Mapping[str, Latency]
+    #: Change of the texts -> accuracy after minus before.
+    robustness: Mapping[str, Estimate]
+    pipeline: Sequence[StageReport]
+    coverage: Sequence[Coverage]
+
+
 def render(
     evaluation: Evaluation,
+    verdict: Verdict,
     provenance: Provenance,
     golden: Sequence[Example],
-    latencies: Mapping[str, Latency],
-    pipeline: Sequence[StageReport],
-    coverage: Sequence[Coverage],
+    around: Surroundings,
 ) -> str:
     """The page; every text that came from outside is escaped, nothing is loaded from anywhere."""
-    reports = {report.stage: report for report in pipeline}
+    reports = {report.stage: report for report in around.pipeline}
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("kindling", "evaluation"),
         autoescape=True,
@@ -99,13 +110,15 @@ def render(
         gated=GATED,
         probability=PROBABILITY,
         system_names=SYSTEMS,
-        latencies=latencies,
-        pipeline=pipeline,
-        coverage=coverage,
+        verdict=verdict,
+        latencies=around.latencies,
+        robustness=around.robustness,
+        pipeline=around.pipeline,
+        coverage=around.coverage,
         bands=BANDS,
         labels=_label_rows(_figure(reports, "label", "bands") or {}),
         challenge=_challenge(reports),
-        implementation=_implementation(pipeline),
+        implementation=_implementation(around.pipeline),
         slice_groups=_grouped(evaluation),
         curve=_curve(evaluation),
         errors=_errors(evaluation, golden),
@@ -203,4 +216,6 @@ def _axis(estimates: Sequence[Estimate | None]) -> tuple[float, float]:
     """A common axis that holds every interval, widened to tenths."""
     known = [one for one in estimates if one]
     low, high = min(one.low for one in known), max(one.high for one in known)
-    return int(low * 10 - (low < 0)) / 10, -int(-high * 10 - (high > 0)) / 10
+    start, end = int(low * 10 - (low < 0)) / 10, -int(-high * 10 - (high > 0)) / 10
+    # Figures that are all alike still need an axis.
+    return start, max(end, start + 0.1)

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from kindling.evaluation.figures import EvaluationFigures
+from kindling.evaluation.ledger import Advice
 from kindling.evaluation.niche import GroupFinding
 from kindling.records import Estimate
 
@@ -22,6 +23,10 @@ class Rules:
     max_temperature_cost: float = 0.02
     #: Root mean square gap between confidence and accuracy.
     max_calibration_error: float = 0.1
+    #: Accuracy that texts written worse may cost.
+    max_robustness_loss: float = 0.1
+    #: Milliseconds of the 95th percentile; None where the recipe asks for none.
+    max_latency_ms: float | None = None
     #: How much worse on the niche, in balanced accuracy, counts as no worse: there are few rows.
     niche_tolerance: float = 0.15
 
@@ -55,11 +60,19 @@ class Evidence:
     niche: Sequence[GroupFinding] = ()
     #: Golden rows whose text or photo the candidate was trained on.
     leaked_rows: int = 0
+    #: Change of the texts -> accuracy after minus before.
+    robustness: Mapping[str, Estimate] = field(default_factory=dict)
+    #: 95th percentile of a request in milliseconds, the slowest kind; None where not measured.
+    latency_ms: float | None = None
+    #: What the looks of other nights allow; None where no ledger is kept.
+    advice: Advice | None = None
     #: Sentiment -> golden rows.
     class_rows: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, found: EvaluationFigures, metric: str) -> "Evidence":
+    def of(
+        cls, found: EvaluationFigures, metric: str, advice: Advice | None = None
+    ) -> "Evidence":
         """Of one evaluation; `metric` is the recipe's. KeyError where it was not measured."""
         own, minus, photo = found.systems["candidate"], found.differences, found.photo
         return cls(
@@ -79,6 +92,9 @@ class Evidence:
             niche_asked=found.niche_asked,
             niche=found.niche,
             leaked_rows=found.leaked_rows,
+            robustness=found.robustness,
+            latency_ms=max((one.p95 for one in found.latencies.values()), default=None),
+            advice=advice,
             class_rows=found.class_rows,
         )
 

@@ -35,13 +35,11 @@ def recipe_for(
         "dedupe": _dedupe(total),
         "synthesize": _synthesize(total, photos),
         "challenge": {"max_utility_loss": _by_size(total, 0.2, 0.1, 0.05, 0.02)},
-        "train": _train(total, photos),
+        "train": {"model": "compact", "model_options": _passes(total, photos)},
         "evaluate": {"bootstrap": 500 if total < 5_000 else 1_000},
         "promote": {
             "bar": _by_size(total, 0.5, 0.6, 0.7, 0.8),
             "tolerance": _by_size(total, 0.1, 0.05, 0.02, 0.02),
-            # Few golden rows seldom prove anything: the report says what could not be told.
-            "unsure": "serve" if total < 3_000 else "refuse",
         },
         "index": {"recall_queries": min(50, max(10, total // 20))},
     }
@@ -102,7 +100,7 @@ def _synthesize(total: int, photos: int) -> dict[str, Any]:
     return settings
 
 
-def _train(total: int, photos: int) -> dict[str, Any]:
+def _passes(total: int, photos: int) -> dict[str, Any]:
     if total < 1_000:
         # A few hundred rows: several passes in small batches, or nothing is learned.
         return {

@@ -177,6 +177,6 @@ def _printable(
         counted.sample.sha256,
         products,
         effective,
-        None if refused else detectable,
+        None if refused or interval.error == 0 else detectable,
         refused,
     )

@@ -1,4 +1,8 @@
-"""The gate: the alias `champion` moves to the run's model, or the reasons why not are kept."""
+"""The gate: the alias `champion` moves to the run's model, or the reasons why not are kept.
+
+A first night is not empty-handed: while no model has passed, the newest one serves, marked as
+provisional in every answer, unless the recipe forbids it.
+"""
 
 import logging
 from typing import Protocol
@@ -34,30 +38,17 @@ def run(config: PromoteConfig, context: Context, needs: Needs) -> Outcome:
         nothing = Check(
             "already-champion", "already champion", "pass", "nothing to move"
         )
-        done = Verdict((nothing,))
-        return _outcome(candidate, champion, done, True, needs)
+        return _outcome(candidate, champion, Verdict((nothing,)), needs)
     verdict = _verdict(config, figures, champion)
     for check in verdict.checks:
         log.info("%s, %s: %s", check.verdict, check.name, check.detail)
-    promoted = verdict.promoted or _served_unsure(config, verdict, champion)
-    if promoted:
+    if verdict.promoted:
         needs.registry.promote(candidate)
         log.info("version %s is the champion now", candidate)
-    return _outcome(candidate, champion, verdict, promoted, needs)
-
-
-def _served_unsure(
-    config: PromoteConfig, verdict: Verdict, champion: ModelVersion | None
-) -> bool:
-    """Whether the recipe serves a first model of which nothing bad is shown, and nothing is certain."""
-    unsure = verdict.outcome == "cannot tell" and champion is None
-    if unsure and config.unsure == "serve":
-        log.warning(
-            "served although %d criteria cannot tell (promote.unsure is serve)",
-            sum(not check.passed for check in verdict.checks),
-        )
-        return True
-    return False
+    elif champion is None and config.provisional:
+        needs.registry.serve_provisionally(candidate)
+        log.info("version %s serves provisionally: no gate let one through", candidate)
+    return _outcome(candidate, champion, verdict, needs)
 
 
 def _verdict(
@@ -69,7 +60,7 @@ def _verdict(
         raise DataError(
             f"the evaluation has no figure {error}; run evaluate again"
         ) from error
-    verdict = judge(Rules(**config.model_dump(exclude={"unsure"})), evidence)
+    verdict = judge(Rules(**config.model_dump(exclude={"provisional"})), evidence)
     stale = _stale(champion, figures)
     return Verdict((*verdict.checks, stale)) if stale else verdict
 
@@ -89,26 +80,25 @@ def _stale(champion: ModelVersion | None, figures: EvaluationFigures) -> Check |
 
 
 def _outcome(
-    candidate: str,
-    champion: ModelVersion | None,
-    verdict: Verdict,
-    promoted: bool,
-    needs: Needs,
+    candidate: str, champion: ModelVersion | None, verdict: Verdict, needs: Needs
 ) -> Outcome:
+    serving = needs.registry.serving()
     return Outcome(
         rows_in=1,
-        rows_out=int(promoted),
+        rows_out=int(verdict.promoted),
         figures={
-            "promoted": promoted,
+            "promoted": verdict.promoted,
             "verdict": verdict.outcome,
             "reasons": verdict.reasons,
             "candidate_version": candidate,
             "champion_version": candidate
-            if promoted
+            if verdict.promoted
             else champion.version
             if champion
             else None,
             "previous_champion": champion.version if champion else None,
+            "serving_version": serving.version if serving else None,
+            "provisional": bool(serving and serving.provisional),
             "checks": [check.to_dict() for check in verdict.checks],
         },
         implementation={"registry": needs.registry.name},

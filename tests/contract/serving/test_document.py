@@ -33,6 +33,11 @@ ANSWERS = {
 DOCUMENT = openapi()
 
 
+@schemathesis.serializer("application/x-ndjson")
+def ndjson(context: Any, value: Any) -> bytes:
+    return value.encode() if isinstance(value, str) else json.dumps(value).encode()
+
+
 @pytest.fixture(scope="module")
 def server(world) -> Iterator[Any]:
     with world.server() as running:

@@ -6,6 +6,7 @@ import pytest
 
 from kindling.evaluation.controls import constant
 from kindling.evaluation.gate import judge
+from kindling.evaluation.ledger import Advice
 from kindling.evaluation.niche import GroupFinding
 from kindling.evaluation.verdict import Evidence, Rules
 from kindling.measure.estimates import difference
@@ -14,7 +15,13 @@ from kindling.measure.metrics import POLARITY, THREE_WAY
 from kindling.measure.sample import Sample
 from kindling.records import Estimate
 
-RULES = Rules("polarity_macro_f1", bar=0.85, tolerance=0.02, min_photos=100)
+RULES = Rules(
+    "polarity_macro_f1",
+    bar=0.85,
+    tolerance=0.02,
+    min_photos=100,
+    max_latency_ms=50.0,
+)
 
 
 def estimate(value: float, half: float = 0.02) -> Estimate:
@@ -41,8 +48,8 @@ def failed(**changes: object) -> list[str]:
 
 def test_a_good_candidate_passes_every_check() -> None:
     verdict = judge(RULES, GOOD)
-    assert verdict.promoted and not verdict.reasons and len(verdict.checks) == 13
-    assert len({check.code for check in verdict.checks}) == 13
+    assert verdict.promoted and not verdict.reasons and len(verdict.checks) == 15
+    assert len({check.code for check in verdict.checks}) == 15
 
 
 @pytest.mark.parametrize(
@@ -128,6 +135,8 @@ HEALTHY = (group("all niche categories", 0.02, 0.05), group("Skirts", 0.02, 0.08
         ({"over_baseline": estimate(-0.01)}, "not-worse-than-baseline", "cannot tell"),
         ({"over_champion": estimate(-0.03)}, "not-worse-than-champion", "fail"),
         ({"leaked_rows": 1}, "leakage", "fail"),
+        ({"robustness": {"typos": estimate(-0.15)}}, "robustness", "fail"),
+        ({"latency_ms": 80.0}, "latency", "fail"),
         ({"temperature_cost": estimate(0.186)}, "calibration", "fail"),
         ({"calibration_error": estimate(0.15)}, "calibration", "fail"),
         ({"log_loss_over_baseline": estimate(0.05)}, "log-loss", "fail"),
@@ -143,7 +152,7 @@ HEALTHY = (group("all niche categories", 0.02, 0.05), group("Skirts", 0.02, 0.08
             "fail",
         ),
         (
-            {"niche": (HEALTHY[0], group("Skirts", -0.05, 0.15))},
+            {"niche": (HEALTHY[0], group("Skirts", -0.10, 0.15))},
             "niche-category",
             "cannot tell",
         ),
@@ -162,6 +171,8 @@ def test_each_fault_has_its_code_and_says_what_it_would_take(
         calibration_error=estimate(0.03),
         niche_asked=True,
         niche=HEALTHY,
+        robustness={"typos": estimate(-0.05), "emoji": estimate(0.0)},
+        latency_ms=20.0,
         class_rows={"negative": 90, "neutral": 30, "positive": 700},
     )
     assert judge(RULES, complete).outcome == "pass"
@@ -197,3 +208,28 @@ def test_too_few_products_fail_nothing_and_pass_nothing() -> None:
     )
     assert verdict.outcome == "cannot tell"
     assert all("more products" in reason for reason in verdict.reasons)
+
+
+def test_few_rows_of_a_category_that_look_well_stop_nothing() -> None:
+    few = (HEALTHY[0], group("Skirts", -0.04, 0.15))
+    assert judge(RULES, replace(GOOD, niche_asked=True, niche=few)).promoted
+
+
+@pytest.mark.parametrize(
+    ("decision", "verdict"),
+    [("promoted", "pass"), ("held", "cannot tell"), ("alarm", "fail")],
+)
+def test_with_a_ledger_its_advice_stands_for_one_nights_interval(
+    decision: str, verdict: str
+) -> None:
+    evidence = replace(
+        GOOD,
+        over_champion=estimate(-0.01, 0.03),
+        advice=Advice(decision, "look 3 at these rows"),
+    )
+    [check] = [
+        one
+        for one in judge(RULES, evidence).checks
+        if one.code == "not-worse-than-champion"
+    ]
+    assert check.verdict == verdict and "look 3" in check.detail

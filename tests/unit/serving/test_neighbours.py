@@ -130,7 +130,9 @@ def test_a_model_that_breaks_gives_the_searches_back_their_room(store: Store) ->
         def predict(self, texts: Any, images: Any) -> Any:
             raise RuntimeError("broken")
 
-    predictor = Predictor(Broken(), "1", True, Neighbours(store, ThreadPoolExecutor(4)))  # type: ignore[arg-type]
+    predictor = Predictor(
+        Broken(), "1", True, False, Neighbours(store, ThreadPoolExecutor(4))
+    )  # type: ignore[arg-type]
     desk = Desk(SimpleNamespace(predictor=predictor), lambda *_: None)  # type: ignore[arg-type]
     question = Question(0, 0, time.monotonic(), Analyze("a", None, None, 3))
 
