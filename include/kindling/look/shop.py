@@ -39,6 +39,12 @@ class _Forgotten:
     def get(self, uri: str) -> bytes:
         raise DataError(f"{uri} was not kept")
 
+    def find_named(self, name: str) -> bytes | None:
+        return None
+
+    def remove_named(self, name: str) -> None:
+        """Nothing was kept."""
+
 
 def look_at_shop(url: str, tools: SourceTools) -> tuple[Findings, Options]:
     """What the shop's first pages hold, and the options of a run over all of them."""
