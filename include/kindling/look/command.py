@@ -91,6 +91,6 @@ def _said(options: Any) -> dict[str, Any]:
 
 
 def _why_niche(findings: Findings) -> str:
-    if len(findings.categories) <= proposal.ALL_NICHE:
-        return "all categories of the source are filled where a class is short"
-    return "its smallest categories, which the others lend their wording"
+    if len(findings.categories) == 1:
+        return "the one category there is"
+    return "the largest, where a figure can tell whether filling a class helped"

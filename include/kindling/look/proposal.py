@@ -8,11 +8,11 @@ import yaml
 
 from kindling.look.findings import Findings
 
-#: Categories that a run fills at most, where there are many.
+#: Categories that a run fills at most.
 MAX_NICHE = 3
-#: Up to this many categories, all of them are filled.
-ALL_NICHE = 6
-MIN_CATEGORY = 10
+#: Golden reviews of a category without which the gate cannot tell whether filling it helped.
+JUDGED = 30
+_GOLDEN_SHARE = 0.25
 
 _HEADER = """\
 # Written by `make look` for {given}: {reviews} reviews of {products}.
@@ -35,7 +35,7 @@ def recipe_for(
         "dedupe": _dedupe(total),
         "synthesize": _synthesize(total, photos),
         "challenge": {"max_utility_loss": _by_size(total, 0.2, 0.1, 0.05, 0.02)},
-        "train": _train(total, photos),
+        "train": {"model": "compact", "model_options": _passes(total, photos)},
         "evaluate": {"bootstrap": 500 if total < 5_000 else 1_000},
         "promote": {
             "bar": _by_size(total, 0.5, 0.6, 0.7, 0.8),
@@ -46,14 +46,12 @@ def recipe_for(
 
 
 def niche_of(findings: Findings) -> list[str]:
-    """Categories to fill: all of a few, else the smallest ones, whose neighbours lend them text."""
-    enough = {
-        name: count
-        for name, count in findings.categories.items()
-        if count >= MIN_CATEGORY
-    } or findings.categories
-    smallest_first = sorted(enough, key=lambda name: (enough[name], name))
-    return smallest_first[: ALL_NICHE if len(enough) <= ALL_NICHE else MAX_NICHE]
+    """Categories to fill: the largest, for only of those can a figure tell whether it helped."""
+    largest = list(findings.categories)
+    judged = [
+        name for name in largest if findings.categories[name] * _GOLDEN_SHARE >= JUDGED
+    ]
+    return judged[:MAX_NICHE] or largest[:1]
 
 
 def as_yaml(recipe: Mapping[str, Any], findings: Findings, path: str) -> str:
@@ -84,7 +82,11 @@ def _by_size(total: int, *values: float) -> float:
 
 def _dedupe(total: int) -> dict[str, Any]:
     """A larger holdout where there are few rows: intervals on 75 of them say nothing."""
-    return {"golden_share": 0.25, "validation_share": 0.2} if total < 1_000 else {}
+    return (
+        {"golden_share": _GOLDEN_SHARE, "validation_share": 0.2}
+        if total < 1_000
+        else {}
+    )
 
 
 def _synthesize(total: int, photos: int) -> dict[str, Any]:
@@ -98,7 +100,7 @@ def _synthesize(total: int, photos: int) -> dict[str, Any]:
     return settings
 
 
-def _train(total: int, photos: int) -> dict[str, Any]:
+def _passes(total: int, photos: int) -> dict[str, Any]:
     if total < 1_000:
         # A few hundred rows: several passes in small batches, or nothing is learned.
         return {
