@@ -128,7 +128,7 @@ def _components(comparison: Comparison) -> np.ndarray:
     graph = coo_array(
         (np.ones(len(edges)), (heads, tails)), shape=(count + len(products),) * 2
     )
-    return connected_components(graph, directed=False)[1][:count]
+    return np.asarray(connected_components(graph, directed=False)[1][:count])
 
 
 def _plan(

@@ -90,7 +90,7 @@ def measure(texts: Sequence[str]) -> np.ndarray:
     standardised = (found - found.mean(axis=0)) / np.where(
         spread > 1e-9, spread, np.inf
     )
-    return np.clip(standardised, -5, 5)
+    return np.asarray(np.clip(standardised, -5, 5))
 
 
 def without(texts: Sequence[str], family: str) -> list[str]:
