@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.sparse import csr_array
 from scipy.stats import ks_2samp
 from sklearn.feature_extraction.text import CountVectorizer
 
@@ -12,7 +13,7 @@ _MIN_COVERAGE = 0.2
 _MIN_ROWS = 8
 #: ... of all synthetic rows that have it, this share has the sentiment ...
 _MIN_PRECISION = 0.95
-#: ... and real rows of the sentiment have it this much more seldom.
+#: ... and real rows, of whatever sentiment has it most, have it this much more seldom.
 _MIN_RATIO = 4.0
 #: Kolmogorov-Smirnov distance of the lengths of one sentiment's rows from real ones, and its
 #: chance at most. Half of the rows are then of a length that hardly any real row has.
@@ -28,7 +29,7 @@ class Leak:
 
     token: str
     sentiment: int
-    #: Shares of the sentiment's rows that have it.
+    #: Share of the sentiment's rows that have it, and of the real rows of that which has it most.
     synthetic: float
     real: float
 
@@ -53,13 +54,15 @@ def label_leaks(
     theirs = grams.transform(real)
     names = grams.get_feature_names_out()
     having = np.asarray(ours.sum(axis=0)).ravel()
-    leaks = []
+    leaks: list[Leak] = []
+    # What tells another sentiment among real rows is a word of that one: a false label, no leak.
+    usual = np.max(
+        [_coverage(theirs, truth == one) for one in np.unique(truth)], axis=0
+    )
     guilty = np.zeros(len(names), bool)
     for sentiment in np.unique(intended):
         inside = np.asarray(ours[intended == sentiment].sum(axis=0)).ravel()
         covered = inside / (intended == sentiment).sum()
-        real_rows = theirs[truth == sentiment]
-        usual = np.asarray(real_rows.sum(axis=0)).ravel() / max(1, real_rows.shape[0])
         found = (
             (covered >= _MIN_COVERAGE)
             & (inside >= _MIN_ROWS)
@@ -75,6 +78,11 @@ def label_leaks(
         ]
     leaks.sort(key=lambda leak: (-leak.synthetic, leak.token))
     return tuple(leaks), np.asarray(ours @ guilty.astype(float)).ravel() > 0
+
+
+def _coverage(rows: csr_array, mask: np.ndarray) -> np.ndarray:
+    """Share of the rows under the mask that have each token."""
+    return np.asarray(rows[mask].sum(axis=0)).ravel() / max(1, int(mask.sum()))
 
 
 def length_leaks(

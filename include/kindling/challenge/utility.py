@@ -77,9 +77,9 @@ def utility(real: Sequence[Review], batch: Batch, plan: Plan) -> Utility:
     """Train on synthetic rows too, test on real rows of other products.
 
     "helps": above the model of real rows and above real rows said twice, at some weight;
-    "harms": below the model of real rows at every weight; else "not known". The intervals of
-    the decision share the error of 5 % among the weights, so that neither many looks nor few
-    rows make a verdict. Raises DataError where real rows have one sentiment only.
+    "harms": not so, and below the model of real rows at the usual weight; else "not known".
+    The intervals of the decision share the error of 5 % among the weights, so that neither
+    many looks nor few rows make a verdict. Raises DataError where real rows have one sentiment only.
     """
     answers = _cross_fit(real, batch, plan)
     sample = Sample.of_reviews(real)
@@ -98,7 +98,7 @@ def utility(real: Sequence[Review], batch: Batch, plan: Plan) -> Utility:
     if helping:
         verdict = "helps"
         weight = shown = max(helping, key=lambda one: gains[one].low)
-    elif all(one.high < 0 for one in gains.values()):
+    elif gains[plan.usual].high < 0:
         verdict, weight = "harms", 0.0
     ours, others = answers.synthetic[shown], answers.duplicates[shown]
     return Utility(

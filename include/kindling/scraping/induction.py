@@ -137,9 +137,7 @@ def _score(candidate: _Candidate, samples: Sequence[Sample]) -> float:
     # Outer elements hold all fields, inner ones only some.
     whole = sum(len(text) for text in texts) / len(texts)
     telling = 1.2 if _ABOUT_REVIEWS.search(candidate.key) else 1.0
-    matched = sum(
-        len(samples[page].tree.css(candidate.key)) for page in candidate.items
-    )
+    matched = sum(len(samples[page].tree.css(candidate.key)) for page in candidate.items)
     precise = len(items) / matched
     evidence = 0.5 + named + dated + min(whole, 2000) / 20_000
     return len(items) * unique * precise * telling * evidence

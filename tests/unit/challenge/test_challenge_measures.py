@@ -137,10 +137,18 @@ def batch(rows, intended=None):
     return Batch(rows, intended or intents(rows), [()] * len(rows))
 
 
-def test_synthetic_rows_help_where_real_ones_are_few_and_harm_where_their_labels_lie(
-    reviews,
-):
-    real, synthetic = reviews(90, 1, products=60), reviews(600, 3, "syn-")
+def noisy(rows, share):
+    """Stars drawn anew for this share of the rows."""
+    rng = np.random.default_rng(5)
+    return [
+        replace(row, rating=int(rng.choice([1, 3, 5]))) if rng.random() < share else row
+        for row in rows
+    ]
+
+
+def test_clean_rows_help_where_real_stars_are_noise_and_false_ones_harm(reviews):
+    real = noisy(reviews(200, 1, products=100), 0.55)
+    synthetic = reviews(600, 3, "syn-")
     honest = utility(real, batch(synthetic), PLAN)
     assert honest.verdict == "helps" and honest.weight in PLAN.weights
     assert honest.difference.low > 0 and honest.over_duplicates.low > 0

@@ -142,7 +142,7 @@ def test_a_batch_of_false_labels_is_refused_as_a_whole(world, reviews):
 
 def test_a_batch_that_harms_is_refused_as_a_whole(world, reviews, monkeypatch):
     """Nothing is found in the rows: what they do to a model is enough."""
-    synthetic = reviews(240, 3, "syn-")
+    synthetic = reviews(480, 3, "syn-")
     wrong = {"negative": "positive", "neutral": "negative", "positive": "neutral"}
     meant = [wrong[sentiment_of(row.rating)] for row in synthetic]
     monkeypatch.setattr(
