@@ -1,14 +1,18 @@
 # Every target makes .venv first where it is missing or the lock has changed.
-#   make run [RECIPE=smoke|demo|clothing] [DATA=folder] [NICHE=A,B] [TARGET_SIZE=n]
+#   make run [RECIPE=smoke|demo|clothing|mine.yaml] [DATA=folder] [NICHE=A,B] [TARGET_SIZE=n]
+#   make run DATA=reviews.csv|folder, or SHOP=https://…: the loop on reviews of your own
+#   make look DATA=…|SHOP=…: what is recognised in them, and the recipe that a run would use
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PYTHON := .venv/bin/python
-RECIPE ?= demo
+RECIPE ?=
 DATA ?=
+SHOP ?=
 NICHE ?=
 TARGET_SIZE ?=
 NAME ?=
-options = --recipe '$(RECIPE)' $(if $(DATA),--data '$(DATA)') $(if $(NICHE),--niche '$(NICHE)') $(if $(TARGET_SIZE),--target-size '$(TARGET_SIZE)')
+sources = $(if $(DATA),--data '$(DATA)') $(if $(SHOP),--shop '$(SHOP)')
+options = $(if $(RECIPE),--recipe '$(RECIPE)') $(sources) $(if $(NICHE),--niche '$(NICHE)') $(if $(TARGET_SIZE),--target-size '$(TARGET_SIZE)')
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,6 +27,9 @@ run: venv  ## the whole loop: shop, Airflow, eight stages, gate, one answer; the
 
 up: venv  ## Airflow UI, inference endpoint, MLflow UI, shop; left running
 	@exec $(PYTHON) -m kindling_local up $(options)
+
+look: venv  ## show what DATA=file|folder or SHOP=https://… holds, and write the recipe for it
+	@exec $(PYTHON) -m kindling_local look $(sources) $(if $(NICHE),--niche '$(NICHE)')
 
 down: venv  ## stop all of it
 	@exec $(PYTHON) -m kindling_local down
@@ -54,4 +61,4 @@ clean:  ## stop everything, then remove what runs have made (var/), not .venv
 	@[ ! -x $(PYTHON) ] || $(PYTHON) -m kindling_local down
 	@rm -rf var
 
-.PHONY: help venv run up down status test bench lint format lock clean
+.PHONY: help venv run up look down status test bench lint format lock clean

@@ -22,6 +22,11 @@ uv=/tmp/uv/bin/uv
 requirements=
 [ -z "$extras" ] || requirements="-r include/pyproject.toml $extras"
 # shellcheck disable=SC2086 # words on purpose
-$uv pip install --quiet --python /opt/venv/bin/python --compile-bytecode \
+$uv pip install --quiet --python /opt/venv/bin/python \
     ${TORCH:+--torch-backend=$TORCH} -c requirements.txt $requirements $packages
+# What no stage reads: the libraries' own tests.
+for library in numpy pandas pyarrow scipy sklearn; do
+    [ ! -d "/opt/venv/lib/python3.11/site-packages/$library" ] ||
+        find "/opt/venv/lib/python3.11/site-packages/$library" -type d -name tests -prune -exec rm -rf {} +
+done
 rm -rf /tmp/uv

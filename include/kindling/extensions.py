@@ -10,33 +10,39 @@ for example in its `pyproject.toml`:
 import importlib
 import importlib.util
 import inspect
+import json
 import pkgutil
 from functools import cache
 from hashlib import sha256
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ValidationError
 
-from kindling.errors import ConfigurationError
+from kindling.errors import ConfigurationError, DataError
+
+if TYPE_CHECKING:  # The command line's help needs no extra, numpy included.
+    from kindling.ports.classifier import Classifier
 
 Kind = Literal["source", "writer", "editor", "classifier"]
 
-#: Folder of each kind's own modules, and the function that a module of it holds.
+#: Folder of each kind's own modules, and the functions that a module of it holds.
 FOLDERS: dict[Kind, str] = {
     "source": "kindling.sources",
     "writer": "kindling.synthesis.writers",
     "editor": "kindling.synthesis.editors",
     "classifier": "kindling.modeling",
 }
-FACTORIES: dict[Kind, str] = {
-    "source": "source",
-    "writer": "writer",
-    "editor": "editor",
-    "classifier": "train",
+FACTORIES: dict[Kind, tuple[str, ...]] = {
+    "source": ("source",),
+    "writer": ("writer",),
+    "editor": ("editor",),
+    "classifier": ("train", "load"),
 }
+#: Written before a folder said its kind.
+FIRST_CLASSIFIER = "compact"
 
 
 def names(kind: Kind) -> tuple[str, ...]:
@@ -73,6 +79,19 @@ def options(kind: Kind, name: str, given: dict[str, Any]) -> Any:
         ) from None
 
 
+def load_classifier(folder: Path) -> "Classifier":
+    """The model in a folder, whatever its kind.
+
+    DataError when the folder holds no model, ConfigurationError when its kind is not installed.
+    """
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError) as error:
+        raise DataError(f"{folder} is no model folder: config.json: {error}") from error
+    module = find("classifier", config.get("kind", FIRST_CLASSIFIER))
+    return module.load(folder)  # type: ignore[no-any-return]
+
+
 def identity(kind: Kind, name: str) -> str:
     """Hash of the code behind a name: another writer of the same name makes a stage run again."""
     module = find(kind, name)
@@ -99,7 +118,7 @@ def _foreign(kind: Kind) -> dict[str, EntryPoint]:
 
 
 def _loaded(kind: Kind, entry: EntryPoint) -> ModuleType:
-    wanted = ("Options", FACTORIES[kind])
+    wanted = ("Options", *FACTORIES[kind])
     try:
         module = entry.load()
     except (ImportError, AttributeError) as error:

@@ -175,17 +175,20 @@ class LabelConfig(_Frozen):
 
 
 class TrainConfig(_Frozen):
-    epochs: int = Field(1, ge=1)
-    batch_size: int = Field(32, ge=2)
-    max_tokens: int = Field(128, ge=8, le=512)
-    learning_rate: float = Field(1e-4, gt=0)
-    head_learning_rate: float = Field(1e-3, gt=0)
-    image_epochs: int = Field(12, ge=1)
-    #: Pixels a side. On the demo's review photos of train and validation products that the tower never saw,
-    #: 96 told damaged from intact with an AUC of .937 against .870 at 64 (point, n=352).
-    image_size: int = Field(96, ge=32)
+    #: A folder of `modeling/`, or what a package adds under the group `kindling.classifiers`.
+    model: str = "compact"
+    #: The model's own settings; its `Options` say which there are.
+    model_options: dict[str, Any] = {}
     #: Train at most this many rows; 0 for all.
     max_rows: int = Field(0, ge=0)
+
+    @model_validator(mode="after")
+    def _known(self) -> "TrainConfig":
+        try:
+            extensions.options("classifier", self.model, self.model_options)
+        except ConfigurationError as error:
+            raise ValueError(str(error)) from None
+        return self
 
 
 class EvaluateConfig(_Frozen):
@@ -202,6 +205,8 @@ class PromoteConfig(_Frozen):
     tolerance: float = Field(0.02, ge=0)
     #: Below this many golden photos the image check is reported, not enforced.
     min_photos: int = Field(100, ge=1)
+    #: Whether a model that did not pass may serve, marked as provisional, while there is no champion.
+    provisional: bool = True
 
 
 class IndexConfig(_Frozen):
@@ -230,7 +235,8 @@ class Recipe(_Frozen):
     synthesize: SynthesizeConfig = SynthesizeConfig()
     challenge: ChallengeConfig = ChallengeConfig()
     label: LabelConfig = LabelConfig()
-    train: TrainConfig = TrainConfig()
+    #: Made when asked for: its check imports the model's module.
+    train: TrainConfig = Field(default_factory=TrainConfig)
     evaluate: EvaluateConfig = EvaluateConfig()
     promote: PromoteConfig = PromoteConfig()
     index: IndexConfig = IndexConfig()

@@ -235,8 +235,6 @@ class Example:
     photo_uri: str | None = None
     #: Simulated condition of a synthetic photo; None where unknown.
     condition: Condition | None = None
-    #: Of a study: the same shot without its damage.
-    intact_uri: str | None = None
 
 
 @dataclass(frozen=True)

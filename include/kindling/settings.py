@@ -67,7 +67,7 @@ class Settings:
 
     def required(self, name: str) -> str:
         """The value of a setting that the caller cannot do without; ConfigurationError if empty."""
-        value = getattr(self, name)
+        value: str = getattr(self, name)
         if not value:
             raise ConfigurationError(f"KINDLING_{name.upper()} is not set")
         return value

@@ -6,7 +6,7 @@ Imported by the api-server alone; it reads the product's database and object sto
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from importlib import resources
@@ -92,6 +92,7 @@ def show_report(run_id: RunId) -> HTMLResponse:
 
 def _page(request: Request, nights: list[Night], only: bool) -> HTMLResponse:
     base = request.scope.get("root_path", "")
+    yields, figures = _yields(nights), _figures(nights)
     content = _template().render(
         nights=nights,
         only=only,
@@ -101,8 +102,10 @@ def _page(request: Request, nights: list[Night], only: bool) -> HTMLResponse:
         dag=DAG,
         mlflow=_mlflow(),
         model=MODEL,
-        yield_trend=chart(_yields(nights), "reviews kept by night"),
-        figure_trend=chart(_figures(nights), "polarity macro-F1 by night"),
+        yield_trend=chart(yields, "reviews kept by night"),
+        yield_range=_range(yields, "{:,.0f}"),
+        figure_trend=chart(figures, "polarity macro-F1 by night"),
+        figure_range=_range(figures, "{:.3f}"),
     )
     return HTMLResponse(content, headers={"Content-Security-Policy": _PAGE_POLICY})
 
@@ -142,6 +145,7 @@ def _template() -> Template:
         "figure": _figure,
         "short": _short,
         "moment": _moment,
+        "day": _day,
         "count": _count,
     }
     file = resources.files("kindling_airflow") / "data_health.html"
@@ -178,11 +182,26 @@ def _figure(value: Any) -> str:
 
 
 def _short(estimate: Mapping[str, Any]) -> str:
+    # Where there is no interval there is no figure: the reason stands in its place.
+    if estimate.get("refused"):
+        return str(estimate["refused"])
     return "{value:.3f} [{low:.3f}, {high:.3f}]".format(**estimate)
 
 
 def _moment(value: datetime) -> str:
     return f"{value:%a %d %b %Y, %H:%M %Z}".strip()
+
+
+def _day(value: datetime) -> str:
+    return f"{value:%a %d %b, %H:%M}"
+
+
+def _range(points: Sequence[Point], form: str) -> str:
+    """What a chart spans; it has no axis."""
+    if not points:
+        return ""
+    values = [point.value for point in points]
+    return f"{form.format(min(values))} to {form.format(max(values))}"
 
 
 def _count(value: int | None) -> str:

@@ -40,6 +40,8 @@ class Verdict:
     stage: str = ""
     #: What the gate held against the candidate.
     reasons: Sequence[str] = ()
+    #: The words once more, where a column beside them says the rest.
+    brief: str = ""
 
 
 @dataclass
@@ -161,10 +163,20 @@ def _known_to_airflow(run_id: str | None, limit: int) -> list[Night]:
 
 def _of_the_gate(figures: Mapping[str, Any]) -> Verdict:
     if figures.get("promoted"):
-        return Verdict(
-            "good", f"version {figures['candidate_version']} is the champion"
-        )
-    failed = [one["name"] for one in figures.get("checks", ()) if not one["passed"]]
+        words = f"version {figures['candidate_version']} is the champion"
+        return Verdict("good", words, brief="new champion")
+    reasons = [_reason(one) for one in figures.get("checks", ()) if not one["passed"]]
     champion = figures.get("champion_version")
     stays = f"version {champion} stays" if champion else "there is no champion yet"
-    return Verdict("held", f"candidate not let through; {stays}", "promote", failed)
+    if figures.get("provisional"):
+        stays += f", version {figures['serving_version']} serves provisionally"
+    unsure = figures.get("verdict") == "cannot tell"
+    brief = "cannot tell" if unsure else "not let through"
+    why = "too little to tell by" if unsure else "not let through"
+    return Verdict("held", f"candidate {why}; {stays}", "promote", reasons, brief)
+
+
+def _reason(check: Mapping[str, Any]) -> str:
+    """The check's code, which the runbook explains, and whether it failed or could not tell."""
+    code = str(check.get("code") or check["name"])
+    return f"{code} (cannot tell)" if check.get("verdict") == "cannot tell" else code

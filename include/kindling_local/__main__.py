@@ -37,15 +37,17 @@ def main(argv: list[str] | None = None) -> int:
                 return commands.down(console, layout)
             if arguments.command == "watch":
                 return commands.watch(console, layout, arguments.with_parent)
+            # A folder in the environment is for recipes that serve one, and no data to look at.
+            environment = os.environ.get("KINDLING_DATA", "")
             wanted = Wanted(
                 arguments.recipe,
-                arguments.data or os.environ.get("KINDLING_DATA", ""),
+                arguments.data or (environment if arguments.recipe else ""),
                 arguments.niche,
                 arguments.target_size,
+                arguments.shop,
             )
-            return (commands.run if arguments.command == "run" else commands.up)(
-                console, layout, wanted
-            )
+            acts = {"run": commands.run, "up": commands.up, "look": commands.look}
+            return acts[arguments.command](console, layout, wanted)
     except SupervisorError as error:
         errors.print(f"make {arguments.command}: {error}", markup=False, soft_wrap=True)
         return error.exit_code
@@ -72,14 +74,18 @@ def _parser() -> argparse.ArgumentParser:
     for name, text in (
         ("run", "the whole loop once; leaves nothing running"),
         ("up", "bring everything up and leave it"),
+        ("look", "show what data or a shop holds, and write the recipe for it"),
     ):
         command = sub.add_parser(name, help=text)
         command.add_argument(
-            "--recipe", default="demo", help="name, or path of a .yaml file"
+            "--recipe", default="", help="name, or path of a .yaml file; else demo"
         )
         command.add_argument(
-            "--data", default="", help="folder of real data, for recipes that serve it"
+            "--data",
+            default="",
+            help="a file or folder of reviews; with a recipe, the folder that it serves",
         )
+        command.add_argument("--shop", default="", help="address of a shop")
         command.add_argument(
             "--niche", default="", help="categories in cold start, comma-separated"
         )

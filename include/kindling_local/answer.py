@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,22 +26,35 @@ FIELDS = {
 SWAP_WAIT_S = 90.0
 
 
-def ask(url: str, catalogue: Path, champion: str) -> dict[str, Any]:
-    """POST /analyze with a text and a photo of the shop; SupervisorError when the answer is not one.
+@dataclass(frozen=True)
+class Question:
+    """A text, and the bytes of a photo where there is one."""
 
-    Waits for the champion to be the one served: a server that was up already notices a new one by itself.
-    """
+    text: str
+    photo: bytes | None = None
+
+
+def of_catalogue(catalogue: Path) -> Question:
+    """A text with a photo of the bundled shop."""
     photo = min((catalogue / "photos").glob("*.jpg"), default=None)
     if photo is None:
         raise SupervisorError(f"{catalogue / 'photos'}: no photo to ask about")
+    return Question(SAMPLE_TEXT, photo.read_bytes())
+
+
+def ask(url: str, question: Question, champion: str) -> dict[str, Any]:
+    """POST /analyze with the question; SupervisorError when the answer is not one.
+
+    Waits for the champion to be the one served: a server that was up already notices a new one by itself.
+    """
+    asked: dict[str, Any] = {"json": {"query_text": question.text}}
+    if question.photo is not None:
+        photo = ("photo", question.photo, "application/octet-stream")
+        asked = {"data": {"text": question.text}, "files": {"image": photo}}
     with httpx.Client(base_url=url, timeout=60, trust_env=False) as http:
         _wait_for_version(http, champion)
         try:
-            answer = http.post(
-                "/analyze",
-                data={"text": SAMPLE_TEXT},
-                files={"image": (photo.name, photo.read_bytes(), "image/jpeg")},
-            )
+            answer = http.post("/analyze", **asked)
         except httpx.TransportError as error:
             raise SupervisorError(f"POST {url}/analyze: {error!r}") from error
     if answer.status_code != 200:

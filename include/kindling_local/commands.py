@@ -22,6 +22,7 @@ from kindling_local.layout import (
     require_free_space,
 )
 from kindling_local.lock import holder, holding
+from kindling_local.looking import settled
 from kindling_local.memory import MemorySampler
 from kindling_local.once import Wanted, run_once
 from kindling_local.progress import print_at
@@ -42,6 +43,7 @@ def run(console: Console, layout: Layout, wanted: Wanted) -> int:
     """The whole loop once. Uses an installation that `up` left, or brings one up and takes it down again."""
     started = time.monotonic()
     say = _speaker(console, started)
+    wanted = settled(console, layout, wanted)
     data = _data_folder(wanted.data)
     layout.make()
     with holding(layout.lock, "run"), MemorySampler(lambda: _roots(layout)) as memory:
@@ -71,6 +73,7 @@ def run(console: Console, layout: Layout, wanted: Wanted) -> int:
 def up(console: Console, layout: Layout, wanted: Wanted) -> int:
     """Everything up and left running; what already runs is kept."""
     say = _speaker(console, time.monotonic())
+    wanted = settled(console, layout, wanted)
     data = _data_folder(wanted.data)
     layout.make()
     with holding(layout.lock, "up"):
@@ -101,6 +104,18 @@ def up(console: Console, layout: Layout, wanted: Wanted) -> int:
                 startup.bring_up(installation, recipe, data, "up")
                 _complete(installation)
         _print_addresses(console, installation)
+    return 0
+
+
+def look(console: Console, layout: Layout, wanted: Wanted) -> int:
+    """What data or a shop holds, and the recipe for it; nothing is started."""
+    if not wanted.data and not wanted.shop:
+        raise SupervisorError(
+            "nothing to look at: make look DATA=reviews.csv, or SHOP=https://…",
+            exit_code=2,
+        )
+    recipe = settled(console, layout, replace(wanted, recipe="")).recipe
+    plain(console, f"edit it, then: make run RECIPE={recipe}")
     return 0
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from kindling.catalog import STAGE_ENVIRONMENT
+from kindling_local.errors import SupervisorError
 from kindling_local.layout import HOST, Layout
 
 ADMIN = "admin"
@@ -20,6 +21,9 @@ CHROMIUM_NAMES = (
     "google-chrome",
     "google-chrome-stable",
 )
+
+#: Bucket (`s3://bucket/prefix`) that tasks' logs are sent to; not set: they stay on this machine.
+LOGS_URL = "KINDLING_LOGS_URL"
 
 #: Libraries that call home, draw bars into logs, or start helpers nobody asked for.
 QUIET = {
@@ -176,6 +180,7 @@ def airflow_environment(
     }
     return {
         **product,
+        **remote_logs(product.get(LOGS_URL, "")),
         "AIRFLOW_HOME": str(layout.airflow),
         # Where the page "Data health" sends people: the tracking URL is a database's here.
         "KINDLING_MLFLOW_UI": layout.url("mlflow"),
@@ -192,6 +197,26 @@ def write_for_a_shell(layout: Layout, product: Mapping[str, str]) -> None:
         if product.get(name)
     ]
     _write_private(layout.environment, "\n".join(lines) + "\n")
+
+
+def remote_logs(url: str) -> dict[str, str]:
+    """Settings that send tasks' logs to a bucket as each ends; none for an empty URL.
+
+    Credentials and endpoint are those of the object store (AWS_ACCESS_KEY_ID and so on).
+    """
+    if not url:
+        return {}
+    if not url.startswith("s3://") or not url.removeprefix("s3://").strip("/"):
+        raise SupervisorError(
+            f"{LOGS_URL}={url!r}; wanted: s3://bucket/prefix", exit_code=2
+        )
+    return {
+        "AIRFLOW__LOGGING__REMOTE_LOGGING": "True",
+        "AIRFLOW__LOGGING__REMOTE_BASE_LOG_FOLDER": url.rstrip("/"),
+        "AIRFLOW__LOGGING__REMOTE_LOG_CONN_ID": "kindling_logs",
+        # Empty: boto reads the environment, where the stages' own credentials are.
+        "AIRFLOW_CONN_KINDLING_LOGS": json.dumps({"conn_type": "aws"}),
+    }
 
 
 def database_url(socket_dir: Path, name: str, driver: str = "") -> str:

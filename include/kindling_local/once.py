@@ -10,7 +10,7 @@ from rich.console import Console
 
 from kindling_local import pipeline, startup, summary
 from kindling_local.airflow_client import DAG
-from kindling_local.answer import ask
+from kindling_local.answer import Question, ask, of_catalogue
 from kindling_local.errors import SupervisorError
 from kindling_local.layout import require_free_ports
 from kindling_local.memory import MemorySampler
@@ -28,10 +28,12 @@ CHROMIUM_HINT = (
 class Wanted:
     """What the command line asks for."""
 
+    #: Empty: the default, or the one that is written for `data` or `shop`.
     recipe: str
     data: str
     niche: str
     target_size: int | None
+    shop: str = ""
 
     def conf(self, recipe: str) -> dict[str, Any]:
         """The DAG run's conf; what was not given is left to the recipe."""
@@ -112,15 +114,19 @@ def _print_result(
     champion = installation.champion()
     if not champion:
         raise SupervisorError(
-            "the gate let no model through and there is no earlier champion; the verdict says why"
+            "the gate let no model through, there is no earlier champion, and the recipe forbids a provisional model (promote.provisional); the verdict says why"
         )
     entry = installation.state.services.get("inference")
     if entry is None or process(entry) is None:
         require_free_ports(installation.layout, ("inference",))
         startup.start_servers(installation, ("inference",))
     url = installation.layout.url("inference")
-    answer = ask(url, installation.layout.catalogue(recipe.catalogue), champion)
-    plain(console, f"POST {url}/analyze answers:")
+    if recipe.catalogue:
+        question = of_catalogue(installation.layout.catalogue(recipe.catalogue))
+    else:
+        question = Question(*installation.example(outcome.run))
+    answer = ask(url, question, champion)
+    plain(console, f"POST {url}/analyze answers to: {question.text}")
     plain(console, json.dumps(answer, indent=2, ensure_ascii=False))
 
 
@@ -129,7 +135,11 @@ def _note_unreached(
 ) -> None:
     if "scrape" not in outcome.reports:
         return
-    unreached = outcome.reports["scrape"]["figures"]["products_not_reached"]
+    figures = outcome.reports["scrape"]["figures"]
+    kinds = {one.get("kind") for one in figures.get("sources", {}).values()}
+    if kinds and "shop" not in kinds:
+        return
+    unreached = figures["products_not_reached"]
     if not installation.product["KINDLING_CHROMIUM"]:
         plain(
             console,

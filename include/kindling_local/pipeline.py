@@ -18,8 +18,10 @@ from kindling_local.services import LAST_LINES, last_lines
 POLL_S = 1.0
 #: Airflow tells a task that its run was failed at its next heartbeat.
 CANCEL_WAIT_S = 15.0
-#: A report as JSON, a command line, a marker of Airflow's log groups: nothing to tell a person.
-_NO_SENTENCE = re.compile(r"[\[{]|::|Stage \w+ starts: |\S+( \S+)* -m kindling ")
+#: A report as JSON, a command line: nothing to tell a person.
+_NO_SENTENCE = re.compile(r"[\[{]|Stage \w+ starts: ")
+#: Who writes a stage's lines into the log; the others are Airflow's own.
+_STAGE_LOGGER = "airflow.task.operators.kindling_airflow."
 
 Say = Callable[[str], None]
 
@@ -158,7 +160,10 @@ def _last_words(log_folder: Path, run: str, tasks: Mapping[str, Task]) -> str:
             for line in reversed(last_lines(_log(log_folder, run, task)).splitlines()):
                 # The first and the last may be cut.
                 with suppress(json.JSONDecodeError):
-                    said = str(json.loads(line).get("event", "")).strip()
+                    event = json.loads(line)
+                    if not event.get("logger", "").startswith(_STAGE_LOGGER):
+                        continue
+                    said = str(event.get("event", "")).strip()
                     # `date time LEVEL module: words`, as a stage writes it, becomes `words`.
                     said = re.sub(r"^\S+ \S+ [A-Z]+ [\w.]+: ", "", said)
                     if said and not _NO_SENTENCE.match(said):

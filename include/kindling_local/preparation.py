@@ -83,10 +83,10 @@ def output_of(
         text=True,
         check=False,
     )
-    return ended.returncode, ended.stdout, _last_words(ended.stderr)
+    return ended.returncode, ended.stdout, last_words(ended.stderr)
 
 
-def _last_words(stderr: str) -> str:
+def last_words(stderr: str) -> str:
     """The product's own error with all its lines (a YAML error has several), else the last lines."""
     said = stderr.strip().splitlines()
     starts = [number for number, line in enumerate(said) if _ERROR.match(line)]

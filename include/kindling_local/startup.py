@@ -11,6 +11,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import fsspec
+
 from kindling_airflow import settings_file
 from kindling_local import environment, postgres
 from kindling_local.airflow_client import AirflowClient
@@ -132,7 +134,7 @@ class Installation:
         )
 
     def champion(self) -> str:
-        """Version of the model behind the alias; empty when nothing was ever promoted."""
+        """Version of the model that serves, champion or provisional; empty where there is none."""
         code, output, said = output_of(
             (sys.executable, "-m", "kindling", "champion"),
             self.product,
@@ -145,6 +147,23 @@ class Installation:
                 f"python -m kindling champion ended with {code}: {said}"
             )
         return str(json.loads(output)["version"])
+
+    def example(self, run: str) -> tuple[str, bytes | None]:
+        """Text of one review of the run, and its photo where it has one."""
+        code, output, said = output_of(
+            (sys.executable, "-m", "kindling", "example", "--run", run),
+            self.product,
+            self.layout.processes,
+        )
+        if code:
+            raise SupervisorError(
+                f"python -m kindling example ended with {code}: {said}"
+            )
+        found = json.loads(output)
+        if not found["photo"]:
+            return found["text"], None
+        with fsspec.open(found["photo"], "rb") as file:
+            return found["text"], file.read()
 
 
 def resolve_recipe(layout: Layout, name: str) -> Recipe:
@@ -232,7 +251,7 @@ def bring_up(
 
 
 def start_servers(installation: Installation, names: Sequence[str]) -> None:
-    """Of `inference` and `mlflow` those named; no inference while there is no champion."""
+    """Of `inference` and `mlflow` those named; no inference while there is no model."""
     layout, product = installation.layout, installation.product
     services = [mlflow_service(layout, product)] if "mlflow" in names else []
     installation.start(services)
@@ -242,7 +261,7 @@ def start_servers(installation: Installation, names: Sequence[str]) -> None:
             installation.start(services[-1:])
         else:
             installation.say(
-                "no champion yet, so no inference: make run trains one; then make up again"
+                "no model yet, so no inference: make run trains one; then make up again"
             )
     installation.wait(services)
 
@@ -267,6 +286,8 @@ def service_named(installation: Installation, name: str) -> Service:
 
 def require_data(layout: Layout, catalogue: str, data: str) -> None:
     """SupervisorError when the catalogue cannot be made from `data`: before anything starts."""
+    if not catalogue:
+        return
     shop = str(layout.root / "containers" / "shop")
     argv = [sys.executable, shop, "check", "--kind", catalogue]
     code, _, said = output_of(

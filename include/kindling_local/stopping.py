@@ -13,13 +13,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import psutil
 
 from kindling_local import postgres
+from kindling_local.components import WATCHER
 from kindling_local.layout import Layout
 from kindling_local.state import State, alone, load, process, save
 
 #: Those of a phase end at the same time: the API server takes seconds to leave after its last answer.
 PHASES = (
     # First, or it would start again what is being stopped.
-    ("watcher",),
+    (WATCHER,),
     ("scheduler", "triggerer", "dag-processor"),
     ("api-server", "inference", "mlflow", "shop"),
 )
@@ -65,7 +66,11 @@ def _stop(
         for name in names
         if (entry := state.services.get(name)) and (found := process(entry))
     }
-    trees = {name: [found, *_descendants(found)] for name, found in wanted.items()}
+    # What the watcher has started again is its child, and ends in a phase of its own.
+    trees = {
+        name: [found] if name == WATCHER else [found, *_descendants(found)]
+        for name, found in wanted.items()
+    }
     scheduler = wanted.get(SCHEDULER)
     ending = _Tasks(scheduler)
     ending.tell()

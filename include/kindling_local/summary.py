@@ -15,6 +15,8 @@ from kindling_local.progress import in_order, seconds
 #: Fields by which an Estimate is known once it is JSON.
 ESTIMATE = {"value", "n", "low", "high", "data_sha256"}
 HEADLINES = ("polarity_macro_f1", "three_way_macro_f1")
+#: Before the names of the candidate's figures.
+OWN = "candidate."
 #: Figures that stand alone; those of slices and curves are in the report.
 DEPTH = 2
 
@@ -79,18 +81,25 @@ def figure_table(figures: Mapping[str, Any]) -> Table:
     table = Table("evaluation", box=None, header_style="bold")
     for column in ("value", "95 % interval", "n", "data"):
         table.add_column(column, justify="right")
-    ordered = sorted(
-        estimates(figures), key=lambda figure: (figure[0] not in HEADLINES, figure[0])
-    )
+    ordered = sorted(estimates(figures), key=lambda figure: _place(figure[0]))
     for name, one in ordered:
-        table.add_row(
-            name,
-            f"{one['value']:.3f}",
-            f"[{one['low']:.3f}, {one['high']:.3f}]".replace("[", r"\["),
-            f"{one['n']:,}",
-            one["data_sha256"][:8],
-        )
+        value, interval = _printed(one)
+        table.add_row(name, value, interval, f"{one['n']:,}", one["data_sha256"][:8])
     return table
+
+
+def _place(name: str) -> tuple[bool, bool, str]:
+    """The candidate's own headlines first, then the rest by name."""
+    own = name.startswith(OWN)
+    return name.removeprefix(OWN) not in HEADLINES, not own, name
+
+
+def _printed(estimate: Mapping[str, Any]) -> tuple[str, str]:
+    """Value and interval; a figure without an interval is not printed, but why there is none."""
+    if estimate.get("refused"):
+        return "", str(estimate["refused"])
+    interval = f"\\[{estimate['low']:.3f}, {estimate['high']:.3f}]"
+    return f"{estimate['value']:.3f}", interval
 
 
 def estimates(
@@ -119,13 +128,21 @@ def verdict(figures: Mapping[str, Any]) -> list[str]:
         first = f"gate: version {candidate} is not let through; the champion " + (
             f"stays version {champion}" if champion else "is still to come"
         )
-    return [
-        first,
-        *(
-            f"  {'pass' if check['passed'] else 'FAIL'}  {check['name']}: {check['detail']}"
-            for check in figures["checks"]
-        ),
-    ]
+        if figures.get("provisional"):
+            first += (
+                f". Until then version {figures['serving_version']} serves, and every"
+                " answer says that it is provisional"
+            )
+    return [first, *(_checked(check) for check in figures["checks"])]
+
+
+def _checked(check: Mapping[str, Any]) -> str:
+    """One criterion: its verdict, its code (the runbook explains it), what was seen, what it would take."""
+    verdict = {"pass": "pass", "fail": "FAIL"}.get(check["verdict"], "cannot tell")
+    line = f"  {verdict:11}  {check['code']}: {check['detail']}"
+    if check["verdict"] != "pass" and check.get("needed"):
+        line += f"; needed: {check['needed']}"
+    return line
 
 
 def print_failure(console: Console, failed: Failure, url: str) -> None:

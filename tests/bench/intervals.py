@@ -21,7 +21,7 @@ import numpy as np
 from scipy.special import expit
 from scipy.stats import norm
 
-from kindling.measure.intervals import MIN_IN_EFFECT, in_effect, jackknife
+from kindling.measure.intervals import MIN_IN_EFFECT, Scale, in_effect, jackknife
 from kindling.measure.metrics import POLARITY
 
 PRODUCTS = (15, 40, 147)
@@ -109,10 +109,10 @@ def cell(
         value, without = with_and_without(sums)
         their_value, their_without = with_and_without(theirs)
         rarest = chosen[..., 0].sum(-1)
-        found = jackknife(value, without, rows, POLARITY.scale, rarest=rarest)
+        found = jackknife(value, without, rows, rarest=rarest)
         single.append(np.stack([found.low, found.high]))
         found = jackknife(
-            their_value - value, their_without - without, rows, "difference"
+            their_value - value, their_without - without, rows, Scale("difference")
         )
         apart.append(np.stack([found.low, found.high]))
         if len(before) < COMPARED:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kindling.modeling.text_tower import Embedder
+from kindling.modeling.embedder import Embedder
 from kindling.ports.index import Document
 from kindling.records import Estimate
 from kindling.retrieval.fusion import convex, reciprocal_rank

@@ -293,6 +293,19 @@ def test_a_refused_candidate_says_by_which_check(
     assert "against it: beats TF-IDF" in page and "floor" not in page.split("<h2")[0]
 
 
+def test_a_gate_that_cannot_tell_is_no_failure_of_the_candidate(
+    client: TestClient, store: Store
+) -> None:
+    report = gate(False, "4")
+    report["figures"]["verdict"] = "cannot tell"
+    check = {"code": "beats-tfidf", "verdict": "cannot tell"}
+    report["figures"]["checks"][1] |= check
+    store("r1", report, state="success")
+    page = client.get("/kindling/").text
+    assert "too little to tell by; version 4 stays" in page
+    assert "beats-tfidf (cannot tell)" in page
+
+
 def test_links_lead_to_the_report_to_mlflow_and_to_the_failed_task(
     client: TestClient, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

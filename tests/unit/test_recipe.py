@@ -1,5 +1,7 @@
 """A broken recipe is refused with file, key and allowed values."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -48,6 +50,18 @@ def test_smoke_demo_and_clothing_are_shipped() -> None:
             "label: {accept: 0.6, discard: 0.8}",
             r"label: .*discard must be below accept",
         ),
+        (
+            "train: {model: compct}",
+            r"train: .*unknown classifier 'compct'; known: compact, tfidf",
+        ),
+        (
+            "train: {model_options: {epoch: 3}}",
+            r"train: .*classifier compact: epoch: .*keys of classifier compact: epochs",
+        ),
+        (
+            "train: {model: tfidf, model_options: {inverse_penalty: 0}}",
+            r"classifier tfidf: inverse_penalty: .*greater than 0, got 0",
+        ),
         ("dedup: {}", r"dedup: unknown key; allowed: .*dedupe"),
         ("name: [", "not valid YAML"),
     ],
@@ -65,6 +79,17 @@ def test_broken_recipe(tmp_path: Path, change: str, message: str) -> None:
         recipes.load(str(path))
     assert str(path) in str(raised.value)
     assert raised.value.exit_code == 2
+
+
+def test_reading_a_recipe_waits_for_no_torch() -> None:
+    code = (
+        "import sys; from kindling import recipe; recipe.load('clothing');"
+        "print('torch' in sys.modules, 'sklearn' in sys.modules)"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert found.stdout.split() == ["False", "False"]
 
 
 def test_unknown_recipe_names_the_known() -> None:

@@ -144,6 +144,9 @@ class AnalyzeAnswer(BaseModel):
         default=None, description="Why no image was used; null where one was."
     )
     model_version: str
+    provisional: bool = Field(
+        description="True while no model has passed the gate and the newest one serves."
+    )
     index_version: str | None
     similar_reviews: list[SimilarReview]
     search_code: SearchCode | None = Field(
@@ -242,6 +245,9 @@ class ServedVersions(BaseModel):
     """What serves, and what the aliases name."""
 
     model_version: str
+    provisional: bool = Field(
+        description="True while no model has passed the gate and the newest one serves."
+    )
     index_version: str | None
     fusion: str | None
     calibrated: bool

@@ -30,7 +30,9 @@ def add(commands: Any) -> None:
     key.add_argument("--note", default="", help="whose it is")
     key.set_defaults(act=_key)
 
-    champion = commands.add_parser("champion", help="print the serving model's version")
+    champion = commands.add_parser(
+        "champion", help="print the version that serves, champion or provisional"
+    )
     champion.set_defaults(act=_champion)
 
 
@@ -53,9 +55,9 @@ def _champion(arguments: argparse.Namespace) -> int:
     settings.required("mlflow_url")
     from kindling import wiring
 
-    champion = wiring.registry(settings).champion()
+    champion = wiring.registry(settings).serving()
     if champion is None:
-        print("no champion yet: run the pipeline first", file=sys.stderr)
+        print("no model serves yet: run the pipeline first", file=sys.stderr)
         return EXIT_NO_CHAMPION
     print(json.dumps(dataclasses.asdict(champion)))
     return 0

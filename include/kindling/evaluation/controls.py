@@ -23,8 +23,11 @@ PERMUTATIONS = 100
 MIN_CONFLICTS = 10
 
 Request = TypeVar("Request")
-Fuse = Callable[[np.ndarray | None, np.ndarray | None], np.ndarray]
-"""(text logits [n, 3] or None, image logits [n, 3] or None) -> probabilities [n, 3]."""
+Ask = Callable[[np.ndarray | None, np.ndarray | None], np.ndarray]
+"""Row numbers [n] whose texts, and [n] whose photos, are put together -> probabilities [n, 3].
+
+None leaves texts or photos out.
+"""
 
 
 @dataclass(frozen=True)
@@ -42,24 +45,20 @@ class PhotoControl:
     photo_only_gain: Estimate
     #: Three-way macro-F1, text and photo minus text alone.
     over_text: Estimate
+    #: Log-loss, text alone minus text and photo, in nats.
+    over_text_log_loss: Estimate
 
 
 def photo_control(
     sample: Sample,
-    text_logits: np.ndarray,
-    image_logits: np.ndarray,
-    fuse: Fuse,
+    rows: np.ndarray,
+    ask: Ask,
     rng: np.random.Generator,
 ) -> PhotoControl:
-    """The sample holds the rows with a photo; logits are [n, 3] each."""
-    alone, photo, both = (
-        fuse(text_logits, None),
-        fuse(None, image_logits),
-        fuse(text_logits, image_logits),
-    )
+    """The sample holds the rows with a photo, `rows` [n] are their numbers for `ask`."""
+    alone, photo, both = ask(rows, None), ask(None, rows), ask(rows, rows)
     shuffled = [
-        fuse(text_logits, image_logits[rng.permutation(len(sample))])
-        for _ in range(PERMUTATIONS)
+        ask(rows, rows[rng.permutation(len(sample))]) for _ in range(PERMUTATIONS)
     ]
     loss = difference(LOG_LOSS, sample, both, shuffled)
     return PhotoControl(
@@ -70,6 +69,7 @@ def photo_control(
         log_loss_gain=negated(loss),
         photo_only_gain=difference(THREE_WAY, sample, photo, constant(sample.truth)),
         over_text=difference(THREE_WAY, sample, both, alone),
+        over_text_log_loss=negated(difference(LOG_LOSS, sample, both, alone)),
     )
 
 
@@ -88,12 +88,13 @@ class Conflict:
 
 def conflict(
     truth: np.ndarray,
-    text_logits: np.ndarray,
-    image_logits: np.ndarray,
-    fuse: Fuse,
+    pictured: np.ndarray,
+    ask: Ask,
     rng: np.random.Generator,
 ) -> Conflict | None:
     """Exchange photos between negative and positive rows; None when there are too few of either.
+
+    `truth` [n] is that of the rows with a photo, `pictured` [n] their numbers for `ask`.
 
     The text's label stays the truth of the text, so the share says which side wins, not who is right.
     """
@@ -108,8 +109,8 @@ def conflict(
         [rng.permutation(negative)[:pairs], rng.permutation(positive)[:pairs]]
     )
     exchanged = np.roll(rows, pairs)
-    matched = fuse(text_logits[rows], image_logits[rows])
-    conflicting = fuse(text_logits[rows], image_logits[exchanged])
+    matched = ask(pictured[rows], pictured[rows])
+    conflicting = ask(pictured[rows], pictured[exchanged])
     return Conflict(
         n=2 * pairs,
         follows_text_matched=float((polarity_decision(matched) == truth[rows]).mean()),

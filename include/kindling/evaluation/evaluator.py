@@ -6,15 +6,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from kindling.evaluation.controls import (
+    Ask,
     Conflict,
-    Fuse,
     PhotoControl,
     conflict,
     constant,
     photo_control,
     random_guess,
 )
+from kindling.evaluation.niche import GroupFinding, niche_findings
 from kindling.evaluation.slices import SliceFigure, figures, slices
+from kindling.evaluation.temperature import temperature_cost
 from kindling.measure.estimates import difference, estimate
 from kindling.measure.metrics import (
     ACCURACY,
@@ -34,6 +36,7 @@ from kindling.records import SENTIMENTS, Estimate, Example
 
 GATED = (THREE_WAY, POLARITY)
 WORST_ROWS = 10
+_STREAM = 0x65766C
 
 
 @dataclass(frozen=True)
@@ -44,12 +47,10 @@ class Answers:
     baseline: np.ndarray
     #: None while there is no other champion.
     champion: np.ndarray | None
-    #: The candidate's text logits [n, 3], its image logits [m, 3] and how it fuses them.
-    text_logits: np.ndarray
-    #: None in a text-only model; otherwise for the rows `pictured` [m].
-    image_logits: np.ndarray | None
+    #: int64 [m]: the rows that have a photo.
     pictured: np.ndarray
-    fuse: Fuse
+    #: What the candidate says to other pairs of text and photo; None where it reads no photos.
+    ask: Ask | None
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,14 @@ class Evaluation:
     photo: PhotoControl | None
     conflict: Conflict | None
     slices: Sequence[SliceFigure]
+    #: Sentiment -> rows.
+    class_rows: Mapping[str, int]
+    #: Log-loss that one temperature would save: what wrong confidence costs.
+    temperature_cost: Estimate
+    #: Whether the run has a niche at all.
+    niche_asked: bool
+    #: The niche and its categories against the champion, on the first night against the baseline.
+    niche: Sequence[GroupFinding]
     #: Confident mistakes, the most confident first.
     worst: Sequence[Mistake]
 
@@ -90,7 +99,9 @@ def evaluate(
     seed: int,
 ) -> Evaluation:
     """All figures of one holdout. DataError when it is empty or has no polar row."""
-    sample, rng = Sample.of(examples), np.random.default_rng(seed)
+    # A stream of its own: rows that were drawn by the same seed would tell the random
+    # predictor their truth.
+    sample, rng = Sample.of(examples), np.random.default_rng((seed, _STREAM))
     systems = {
         "candidate": answers.candidate,
         "baseline": answers.baseline,
@@ -104,23 +115,8 @@ def evaluate(
         photos=len(answers.pictured),
         data_sha256=sample.sha256,
         systems={name: _system(name, sample, said) for name, said in systems.items()},
-        classes={
-            label: {
-                metric.name.removeprefix(f"{label}_"): estimate(
-                    metric, sample, answers.candidate
-                )
-                for metric in class_metrics(label, at)
-            }
-            for at, label in enumerate(SENTIMENTS)
-        },
-        differences={
-            name: {
-                metric.name: difference(metric, sample, answers.candidate, said)
-                for metric in GATED
-            }
-            for name, said in systems.items()
-            if name != "candidate"
-        },
+        classes=_classes(sample, answers.candidate),
+        differences=_differences(sample, systems),
         confusions={
             name: confusion(sample.truth, systems[name]).tolist()
             for name in ("candidate", "baseline")
@@ -135,8 +131,52 @@ def evaluate(
             answers.baseline,
             answers.champion,
         ),
+        class_rows=dict(
+            zip(
+                SENTIMENTS, np.bincount(sample.truth, minlength=3).tolist(), strict=True
+            )
+        ),
+        temperature_cost=temperature_cost(sample, answers.candidate),
+        niche_asked=bool(niche),
+        niche=_niche(examples, niche, sample, answers),
         worst=_worst(sample.truth, answers.candidate),
     )
+
+
+def _classes(sample: Sample, said: np.ndarray) -> dict[str, dict[str, Estimate]]:
+    return {
+        label: {
+            metric.name.removeprefix(f"{label}_"): estimate(metric, sample, said)
+            for metric in class_metrics(label, at)
+        }
+        for at, label in enumerate(SENTIMENTS)
+    }
+
+
+def _differences(
+    sample: Sample, systems: Mapping[str, np.ndarray]
+) -> dict[str, dict[str, Estimate]]:
+    ours = systems["candidate"]
+    return {
+        name: {
+            metric.name: difference(metric, sample, ours, theirs)
+            for metric in (*GATED, LOG_LOSS)
+        }
+        for name, theirs in systems.items()
+        if name != "candidate"
+    }
+
+
+def _niche(
+    examples: Sequence[Example],
+    niche: Sequence[str],
+    sample: Sample,
+    answers: Answers,
+) -> list[GroupFinding]:
+    """Against the champion; on the first night against the baseline."""
+    categories = np.array([example.category for example in examples])
+    reference = answers.baseline if answers.champion is None else answers.champion
+    return niche_findings(sample, categories, niche, answers.candidate, reference)
 
 
 def _system(name: str, sample: Sample, said: np.ndarray) -> dict[str, Estimate]:
@@ -152,21 +192,13 @@ def _system(name: str, sample: Sample, said: np.ndarray) -> dict[str, Estimate]:
 def _photo_figures(
     sample: Sample, answers: Answers, rng: np.random.Generator
 ) -> tuple[PhotoControl | None, Conflict | None]:
-    if answers.image_logits is None or not len(answers.pictured):
+    rows = answers.pictured
+    if answers.ask is None or not len(rows):
         return None, None
-    mask = np.isin(np.arange(len(sample)), answers.pictured)
-    text = answers.text_logits[answers.pictured]
+    shown = sample.where(np.isin(np.arange(len(sample)), rows))
     return (
-        photo_control(
-            sample.where(mask), text, answers.image_logits, answers.fuse, rng
-        ),
-        conflict(
-            sample.truth[answers.pictured],
-            text,
-            answers.image_logits,
-            answers.fuse,
-            rng,
-        ),
+        photo_control(shown, rows, answers.ask, rng),
+        conflict(sample.truth[rows], rows, answers.ask, rng),
     )
 
 

@@ -1,153 +1,365 @@
-"""May the candidate become the champion? Every rule is checked and says why."""
+"""May the candidate become the champion? Every criterion says pass, fail or cannot tell, and why.
 
+A criterion passes when the interval rules out what it guards against, fails when the interval shows
+it, and cannot tell between the two: then it says what it would take. Only a candidate that passes
+all becomes champion. The codes are stable: the runbook explains each.
+"""
+
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from kindling.evaluation.ledger import Advice, Decision
+from kindling.evaluation.niche import GroupFinding
+from kindling.evaluation.verdict import Check, Evidence, Outcome, Rules, Verdict
 from kindling.records import Estimate
 
 #: A blind model gains nothing but the rounding of sums.
 ROUNDING = 1e-9
 
 
-@dataclass(frozen=True)
-class Rules:
-    metric: str
-    bar: float
-    tolerance: float
-    min_photos: int
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What the evaluation found; differences are candidate minus the other, on the same golden rows."""
-
-    #: The recipe's figure of the candidate.
-    figure: Estimate
-    #: Three-way macro-F1.
-    over_baseline: Estimate
-    over_constant: Estimate
-    #: The recipe's figure; None while there is no other champion.
-    over_champion: Estimate | None
-    #: Log-loss that shuffling the photos costs; None where the model or the holdout has no photos.
-    photo_gain: Estimate | None
-    golden_photos: int
-    #: Slices of 100 rows and more shown worse than the champion.
-    worse_slices: Sequence[str] = ()
-
-
-@dataclass(frozen=True)
-class Check:
-    name: str
-    passed: bool
-    detail: str
-
-
-@dataclass(frozen=True)
-class Verdict:
-    checks: tuple[Check, ...]
-
-    @property
-    def promoted(self) -> bool:
-        return all(check.passed for check in self.checks)
-
-    @property
-    def reasons(self) -> list[str]:
-        """Why not, one line a failed check."""
-        return [
-            f"{check.name}: {check.detail}" for check in self.checks if not check.passed
-        ]
-
-
 def judge(rules: Rules, evidence: Evidence) -> Verdict:
-    """All rules, in the order in which a person would ask."""
+    """All criteria, in the order in which a person would ask."""
     return Verdict(
         (
             _bar(rules, evidence),
             _constant(evidence),
-            _baseline(evidence),
+            _random(evidence),
+            _baseline(rules, evidence),
             _champion(rules, evidence),
             _slices(evidence),
+            _niche(rules, evidence),
+            _niche_categories(rules, evidence),
+            _log_loss(rules, evidence),
+            _calibration(rules, evidence),
+            _leakage(evidence),
+            _robustness(rules, evidence),
+            _latency(rules, evidence),
+            _photo_harm(rules, evidence),
             _photo(rules, evidence),
         )
     )
 
 
 def _bar(rules: Rules, evidence: Evidence) -> Check:
-    passed = evidence.figure.low >= rules.bar
+    figure = evidence.figure
+    verdict = _above(figure, rules.bar, figure.high < rules.bar)
+    place = {"pass": "reaches", "fail": "is below", "cannot tell": "is below"}[verdict]
     return Check(
         "bar",
-        passed,
-        f"{rules.metric} {evidence.figure}: lower bound "
-        f"{'reaches' if passed else 'is below'} {rules.bar:g}",
+        "bar",
+        verdict,
+        f"{rules.metric} {figure}: lower bound {place} {rules.bar:g}",
+        _needed(verdict, figure, rules.bar, evidence),
     )
 
 
 def _constant(evidence: Evidence) -> Check:
-    passed = evidence.over_constant.low > ROUNDING
+    found = evidence.over_constant
+    verdict = _gains(found)
     return Check(
+        "beats-constant",
         "beats a constant",
-        passed,
-        f"three-way macro-F1 minus that of the most frequent class: "
-        f"{evidence.over_constant}",
+        verdict,
+        f"three-way macro-F1 minus that of the most frequent class: {found}",
+        _needed(verdict, found, 0, evidence),
     )
 
 
-def _baseline(evidence: Evidence) -> Check:
-    passed = evidence.over_baseline.high >= 0
+def _random(evidence: Evidence) -> Check:
+    found = evidence.over_random
+    if found is None:
+        return Check("beats-random", "beats random answers", "pass", "not measured")
+    verdict = _gains(found)
     return Check(
+        "beats-random",
+        "beats random answers",
+        verdict,
+        f"three-way macro-F1 minus that of answers drawn by class share: {found}",
+        _needed(verdict, found, 0, evidence),
+    )
+
+
+def _baseline(rules: Rules, evidence: Evidence) -> Check:
+    found = evidence.over_baseline
+    verdict = _above(found, -rules.tolerance, found.high < 0)
+    return Check(
+        "not-worse-than-baseline",
         "not worse than TF-IDF",
-        passed,
-        "three-way macro-F1 minus the baseline's: "
-        f"{evidence.over_baseline}{'' if passed else ': shown worse'}",
+        verdict,
+        f"three-way macro-F1 minus the baseline's: {found}; "
+        f"lower bound may not fall below -{rules.tolerance:g}"
+        + (": shown worse" if verdict == "fail" else ""),
+        _needed(verdict, found, -rules.tolerance, evidence),
     )
 
 
 def _champion(rules: Rules, evidence: Evidence) -> Check:
-    difference = evidence.over_champion
-    if difference is None:
-        return Check(
-            "not worse than the champion", True, "there is no other champion yet"
-        )
-    passed = difference.low >= -rules.tolerance
+    found = evidence.over_champion
+    code, name = "not-worse-than-champion", "not worse than the champion"
+    if found is None:
+        return Check(code, name, "pass", "there is no other champion yet")
+    if evidence.advice:
+        return _advised(code, name, evidence.advice)
+    verdict = _above(found, -rules.tolerance, found.high < 0)
     return Check(
-        "not worse than the champion",
-        passed,
-        f"{rules.metric} minus the champion's: {difference}; "
+        code,
+        name,
+        verdict,
+        f"{rules.metric} minus the champion's: {found}; "
         f"lower bound may not fall below -{rules.tolerance:g}",
+        _needed(verdict, found, -rules.tolerance, evidence),
     )
 
 
+def _advised(code: str, name: str, advice: Advice) -> Check:
+    """By the ledger: one night's interval alone would refuse equal models for good."""
+    verdicts: dict[Decision, Outcome] = {
+        "promoted": "pass",
+        "held": "cannot tell",
+        "alarm": "fail",
+    }
+    verdict = verdicts[advice.decision]
+    needed = "the nights to come" if verdict == "cannot tell" else ""
+    return Check(code, name, verdict, advice.detail, needed)
+
+
 def _slices(evidence: Evidence) -> Check:
-    if evidence.over_champion is None:
-        return Check("no slice worse", True, "there is no other champion yet")
+    other = "baseline" if evidence.over_champion is None else "champion"
     worse = ", ".join(evidence.worse_slices)
     return Check(
+        "slice",
         "no slice worse",
-        not worse,
-        f"shown worse than the champion: {worse}"
+        "fail" if worse else "pass",
+        f"shown worse than the {other}: {worse}"
         if worse
-        else "no slice of 100 rows and more is shown worse than the champion",
+        else f"no slice of 100 rows and more is shown worse than the {other}",
+    )
+
+
+def _niche(rules: Rules, evidence: Evidence) -> Check:
+    code, name = "niche", "niche not worse"
+    if not evidence.niche_asked:
+        return Check(code, name, "pass", "the run has no niche")
+    if not evidence.niche:
+        return Check(
+            code,
+            name,
+            "cannot tell",
+            "no golden row belongs to the niche",
+            "some 30 rows of several products of the niche, in the golden split",
+        )
+    return _group(code, name, rules, evidence, evidence.niche[:1])
+
+
+def _niche_categories(rules: Rules, evidence: Evidence) -> Check:
+    code, name = "niche-category", "no niche category worse"
+    if len(evidence.niche) < 2:
+        return Check(code, name, "pass", "no golden row of a niche category")
+    return _group(code, name, rules, evidence, evidence.niche[1:])
+
+
+def _group(
+    code: str,
+    name: str,
+    rules: Rules,
+    evidence: Evidence,
+    groups: Sequence[GroupFinding],
+) -> Check:
+    other = "baseline" if evidence.over_champion is None else "champion"
+    broken = [one for one in groups if one.blind or one.high < 0]
+    # A few rows rule out nothing: they are held against the model when they also speak so.
+    line = -rules.niche_tolerance
+    unclear = [one for one in groups if one.low < line and one.difference < line / 2]
+    verdict: Outcome = "fail" if broken else "cannot tell" if unclear else "pass"
+    shown = broken or unclear or list(groups)
+    found = "; ".join(
+        f"{one.name} {one.difference:+.3f} [{one.low:+.3f}, {one.high:+.3f}] "
+        f"(n={one.n} of {one.products} products)"
+        + (f", all answered {one.blind}" if one.blind else "")
+        for one in shown
+    )
+    needed = (
+        "more golden rows of "
+        + ", ".join(
+            f"{one.name} (about {_more(one.n, one.difference, one.low, -rules.niche_tolerance)})"
+            for one in unclear
+        )
+        if verdict == "cannot tell"
+        else ""
+    )
+    return Check(
+        code,
+        name,
+        verdict,
+        f"balanced accuracy minus the {other}'s, drawn together: {found}",
+        needed,
+    )
+
+
+def _log_loss(rules: Rules, evidence: Evidence) -> Check:
+    code, name = "log-loss", "log-loss not worse than TF-IDF"
+    found = evidence.log_loss_over_baseline
+    if found is None:
+        return Check(code, name, "pass", "not measured")
+    return Check(
+        code,
+        name,
+        "fail" if found.low > 0 else "pass",
+        f"log-loss minus the baseline's, in nats: {found}",
+        "a model whose probabilities can be believed" if found.low > 0 else "",
+    )
+
+
+def _calibration(rules: Rules, evidence: Evidence) -> Check:
+    code, name = "calibration", "confidence can be believed"
+    cost, gap = evidence.temperature_cost, evidence.calibration_error
+    if cost is None or gap is None:
+        return Check(code, name, "pass", "not measured")
+    failed = (
+        cost.low > rules.max_temperature_cost or gap.low > rules.max_calibration_error
+    )
+    return Check(
+        code,
+        name,
+        "fail" if failed else "pass",
+        f"one temperature would save {cost} nats, at most {rules.max_temperature_cost:g} "
+        f"may be shown; calibration error {gap}, at most {rules.max_calibration_error:g}",
+        "a calibrator fitted on rows that the model was not trained on"
+        if failed
+        else "",
+    )
+
+
+def _leakage(evidence: Evidence) -> Check:
+    leaked = evidence.leaked_rows
+    return Check(
+        "leakage",
+        "no golden row was trained on",
+        "fail" if leaked else "pass",
+        f"{leaked} golden rows have a text or photo that the candidate was trained on",
+        "a training set without them" if leaked else "",
+    )
+
+
+def _robustness(rules: Rules, evidence: Evidence) -> Check:
+    code, name = "robustness", "texts written worse read as well"
+    if not evidence.robustness:
+        return Check(code, name, "pass", "not measured")
+    worst, found = min(evidence.robustness.items(), key=lambda item: item[1].value)
+    failed = [
+        change
+        for change, one in evidence.robustness.items()
+        if one.high < -rules.max_robustness_loss
+    ]
+    return Check(
+        code,
+        name,
+        "fail" if failed else "pass",
+        f"accuracy after minus before, the worst by {worst}: {found}; "
+        f"{rules.max_robustness_loss:g} may be lost",
+        f"training texts with {', '.join(failed)}" if failed else "",
+    )
+
+
+def _latency(rules: Rules, evidence: Evidence) -> Check:
+    code, name = "latency", "answers in time"
+    taken, allowed = evidence.latency_ms, rules.max_latency_ms
+    if taken is None or allowed is None:
+        return Check(code, name, "pass", "not asked for by the recipe")
+    return Check(
+        code,
+        name,
+        "fail" if taken > allowed else "pass",
+        f"95th percentile of single requests {taken:.0f} ms, at most {allowed:.0f}",
+        "a smaller model or a faster machine" if taken > allowed else "",
+    )
+
+
+def _photo_harm(rules: Rules, evidence: Evidence) -> Check:
+    code, name = "photo-harms", "photo does no harm"
+    found, loss = evidence.over_text, evidence.over_text_log_loss
+    if found is None or loss is None:
+        return Check(code, name, "pass", "the model or the holdout has no photos")
+    shown = found.high < 0 or loss.high < 0
+    detail = f"text and photo minus text alone: macro-F1 {found}, log-loss saved {loss}"
+    if evidence.golden_photos < rules.min_photos and not shown:
+        return Check(code, name, "pass", f"not enforced, {detail}")
+    # Log-loss sees what macro-F1 of few photos is too coarse for.
+    unharmed = loss.low >= -rules.max_temperature_cost
+    kept = found.low >= -rules.tolerance or (
+        unharmed and found.value >= -rules.tolerance / 2
+    )
+    verdict: Outcome = "fail" if shown else "pass" if kept else "cannot tell"
+    return Check(
+        code,
+        name,
+        verdict,
+        detail,
+        _needed(verdict, found, -rules.tolerance, evidence),
     )
 
 
 def _photo(rules: Rules, evidence: Evidence) -> Check:
-    gain = evidence.photo_gain
-    if evidence.golden_photos < rules.min_photos:
+    code, name = "photo-ignored", "photo not ignored"
+    gain, photos = evidence.photo_gain, evidence.golden_photos
+    if photos < rules.min_photos:
         return Check(
-            "photo not ignored",
-            True,
-            f"not enforced, n={evidence.golden_photos} golden photos, "
-            f"{rules.min_photos} needed"
+            code,
+            name,
+            "pass",
+            f"not enforced, n={photos} golden photos, {rules.min_photos} needed"
             + (f"; shuffling them costs {gain} nats" if gain else ""),
         )
     if gain is None:
         return Check(
-            "photo not ignored",
-            False,
-            f"{evidence.golden_photos} golden rows have a photo and the model has no image tower",
+            code,
+            name,
+            "fail",
+            f"{photos} golden rows have a photo and the model has no image tower",
         )
+    verdict = _gains(gain)
     return Check(
-        "photo not ignored",
-        gain.low > ROUNDING,
+        code,
+        name,
+        verdict,
         f"shuffling the photos costs {gain} nats of log-loss",
+        _needed(verdict, gain, 0, evidence),
     )
+
+
+def _above(found: Estimate, line: float, shown_below: bool) -> Outcome:
+    if found.low >= line and not found.refused:
+        return "pass"
+    return "fail" if shown_below else "cannot tell"
+
+
+def _gains(found: Estimate) -> Outcome:
+    """Something, and not the rounding of sums, is gained."""
+    if found.low > ROUNDING and not found.refused:
+        return "pass"
+    return "fail" if found.high <= ROUNDING else "cannot tell"
+
+
+def _needed(verdict: Outcome, found: Estimate, line: float, evidence: Evidence) -> str:
+    """What it would take for the lower bound to reach the line, were the value the true one."""
+    if verdict != "cannot tell":
+        return ""
+    rare = min(evidence.class_rows.items(), key=lambda item: item[1], default=None)
+    scarce = f", {rare[0]} reviews above all (n={rare[1]})" if rare else ""
+    if found.refused:
+        return f"golden rows of more products{scarce}"
+    if found.value <= line:
+        return "a better model: more rows would only show it"
+    rows = _more(found.n, found.value, found.low, line)
+    products = (
+        f" of about {math.ceil(found.products * rows / found.n)} products"
+        if found.products
+        else ""
+    )
+    return f"about {rows} golden rows{products}{scarce}"
+
+
+def _more(n: int, value: float, low: float, line: float) -> int:
+    """Rows at which the lower bound would reach the line; the error falls with their root."""
+    room = max(value - line, 1e-3)
+    return math.ceil(n * ((value - low) / room) ** 2)

@@ -8,7 +8,9 @@ import jinja2
 
 from kindling.evaluation.controls import Latency
 from kindling.evaluation.evaluator import Evaluation
+from kindling.evaluation.verdict import Verdict
 from kindling.measure.intervals import METHOD
+from kindling.measure.metrics import GATED, HEADLINES, PROBABILITY
 from kindling.records import (
     SENTIMENTS,
     SPLITS,
@@ -23,17 +25,8 @@ CLIP = 360
 CUES = 10
 MIN_EFFECT = 0.01
 BANDS = ("accept", "review", "discard")
-TITLES = {
-    "polarity_macro_f1": (
-        "Polarity macro-F1",
-        "1-2 stars against 4-5, P(negative) against P(positive)",
-    ),
-    "three_way_macro_f1": (
-        "Three-way macro-F1",
-        "negative, neutral, positive, weighted alike",
-    ),
-    "accuracy": ("Accuracy", "three-way; large where one class is"),
-}
+#: Every metric that the page may show, by name: its title and hint are the metric's own.
+METRICS = {one.name: one for one in (*HEADLINES, *GATED, *PROBABILITY)}
 SYSTEMS = {
     "candidate": "this model",
     "champion": "champion",
@@ -81,16 +74,26 @@ class Coverage:
         )
 
 
+@dataclass(frozen=True)
+class Surroundings:
+    """What the page tells beside the figures: answers' times, what each stage did, synthetic rows."""
+
+    latencies: Mapping[str, Latency]
+    #: Change of the texts -> accuracy after minus before.
+    robustness: Mapping[str, Estimate]
+    pipeline: Sequence[StageReport]
+    coverage: Sequence[Coverage]
+
+
 def render(
     evaluation: Evaluation,
+    verdict: Verdict,
     provenance: Provenance,
     golden: Sequence[Example],
-    latencies: Mapping[str, Latency],
-    pipeline: Sequence[StageReport],
-    coverage: Sequence[Coverage],
+    around: Surroundings,
 ) -> str:
     """The page; every text that came from outside is escaped, nothing is loaded from anywhere."""
-    reports = {report.stage: report for report in pipeline}
+    reports = {report.stage: report for report in around.pipeline}
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("kindling", "evaluation"),
         autoescape=True,
@@ -102,15 +105,20 @@ def render(
         evaluation=evaluation,
         provenance=provenance,
         sentiments=SENTIMENTS,
-        titles=TITLES,
+        metrics=METRICS,
+        headlines=HEADLINES,
+        gated=GATED,
+        probability=PROBABILITY,
         system_names=SYSTEMS,
-        latencies=latencies,
-        pipeline=pipeline,
-        coverage=coverage,
+        verdict=verdict,
+        latencies=around.latencies,
+        robustness=around.robustness,
+        pipeline=around.pipeline,
+        coverage=around.coverage,
         bands=BANDS,
         labels=_label_rows(_figure(reports, "label", "bands") or {}),
         challenge=_challenge(reports),
-        implementation=_implementation(pipeline),
+        implementation=_implementation(around.pipeline),
         slice_groups=_grouped(evaluation),
         curve=_curve(evaluation),
         errors=_errors(evaluation, golden),
@@ -136,15 +144,19 @@ def _label_rows(
 
 
 def _challenge(reports: Mapping[str, StageReport]) -> dict[str, Any]:
-    found = {
-        name: _figure(reports, "challenge", name)
-        for name in ("auc", "cues", "auc_without")
+    """What told the synthetic rows apart; a stored report holds an Estimate as its dict."""
+    auc = _figure(reports, "challenge", "auc")
+    cues = _figure(reports, "challenge", "cues") or ()
+    without = _figure(reports, "challenge", "auc_without") or {}
+    return {
+        "auc": _estimate(auc) if auc else None,
+        "cues": [cue for cue in cues if cue["effect"] >= MIN_EFFECT][:CUES],
+        "auc_without": {name: _estimate(one) for name, one in without.items()},
     }
-    return found | {
-        "cues": [cue for cue in found["cues"] or () if cue["effect"] >= MIN_EFFECT][
-            :CUES
-        ]
-    }
+
+
+def _estimate(stored: Estimate | Mapping[str, Any]) -> Estimate:
+    return stored if isinstance(stored, Estimate) else Estimate(**stored)
 
 
 def _implementation(pipeline: Sequence[StageReport]) -> list[tuple[str, str, str]]:
@@ -204,4 +216,6 @@ def _axis(estimates: Sequence[Estimate | None]) -> tuple[float, float]:
     """A common axis that holds every interval, widened to tenths."""
     known = [one for one in estimates if one]
     low, high = min(one.low for one in known), max(one.high for one in known)
-    return int(low * 10 - (low < 0)) / 10, -int(-high * 10 - (high > 0)) / 10
+    start, end = int(low * 10 - (low < 0)) / 10, -int(-high * 10 - (high > 0)) / 10
+    # Figures that are all alike still need an axis.
+    return start, max(end, start + 0.1)

@@ -35,7 +35,10 @@ class SliceFigure:
     baseline: Estimate
     #: Candidate minus champion, where there is one.
     over_champion: Estimate | None
-    #: Shown worse than the champion, over all slices together (Bonferroni).
+    #: Candidate minus baseline.
+    over_baseline: Estimate
+    #: Shown worse than the champion, or on the first night than the baseline, over all slices
+    #: together (Bonferroni).
     worse: bool
 
 
@@ -94,13 +97,18 @@ def _figure(
     judged: int,
 ) -> SliceFigure:
     rows, inside = part.rows, sample.where(part.rows)
-    over, worse = None, False
+    over = None
     if champion is not None:
         over = difference(part.metric, inside, candidate[rows], champion[rows])
-        strict = difference(
-            part.metric, inside, candidate[rows], champion[rows], 1 - 0.05 / judged
-        )
-        worse = len(inside) >= MIN_GATE_ROWS and strict.high < 0
+    reference = baseline if champion is None else champion
+    strict = difference(
+        part.metric, inside, candidate[rows], reference[rows], 1 - 0.05 / judged
+    )
+    worse = len(inside) >= MIN_GATE_ROWS and strict.high < 0
+    # Between the sentiments a first model may choose otherwise than the baseline does: which
+    # choice is better, macro-F1 says.
+    if champion is None and part.group == "stars":
+        worse = False
     return SliceFigure(
         part.group,
         part.name,
@@ -108,5 +116,6 @@ def _figure(
         estimate(part.metric, inside, candidate[rows]),
         estimate(part.metric, inside, baseline[rows]),
         over,
+        difference(part.metric, inside, candidate[rows], baseline[rows]),
         worse,
     )

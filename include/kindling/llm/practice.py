@@ -11,6 +11,7 @@ asked and billed is at `/practice/bill`.
 
 import argparse
 import json
+import sys
 import threading
 import time
 from collections import Counter
@@ -140,6 +141,11 @@ class PracticeServer(ThreadingHTTPServer):
     def url(self) -> str:
         """Address with the version."""
         return f"http://127.0.0.1:{self.server_address[1]}/v1"
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that was killed is no fault of the server's; anything else is."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -10,12 +10,15 @@ from kindling.sources.files.collecting import Files, Survey
 
 
 def look_at(
-    path: Path, given: str, tools: SourceTools, options: Options | None = None
+    path: Path, given: str, tools: SourceTools, own_weights: bool = False
 ) -> tuple[Findings, Options]:
-    """What the files hold, and the options with which a run would read the same."""
-    chosen = options or Options(path=str(path.resolve()))
+    """What the files hold, and the options with which a run would read the same.
+
+    `own_weights`: the text model is not the pinned one, so no language is left out.
+    """
+    chosen = Options(path=str(path.resolve()))
     survey = Files(chosen, tools).survey()
-    languages = chosen.languages or languages_to_keep(survey.languages)
+    languages = () if own_weights else languages_to_keep(survey.languages)
     fixed = chosen.model_copy(
         update={"products": survey.products, "languages": languages}
     )

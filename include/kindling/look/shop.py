@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from kindling import extensions
 from kindling.errors import DataError
 from kindling.look.findings import Findings, Part, Recognised
 from kindling.ports.source import Haul, SourceTools
@@ -41,7 +42,7 @@ class _Forgotten:
 
 def look_at_shop(url: str, tools: SourceTools) -> tuple[Findings, Options]:
     """What the shop's first pages hold, and the options of a run over all of them."""
-    options = Options(url=url)
+    options: Options = extensions.options("source", "shop", {"url": url})
     sampled = options.model_copy(update={"max_pages": SAMPLE_PAGES})
     haul = Shop(sampled, replace(tools, objects=_Forgotten())).collect()
     return _findings(url, haul), options

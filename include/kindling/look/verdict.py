@@ -95,7 +95,9 @@ def languages_to_keep(languages: Mapping[str, int]) -> tuple[str, ...]:
     """The model's languages, where a notable share of the reviews is in others; else empty."""
     told = {code: count for code, count in languages.items() if code}
     foreign = sum(n for code, n in told.items() if code not in MODEL_LANGUAGES)
-    if told and foreign > NOTED_FOREIGN * sum(told.values()):
+    total = sum(told.values())
+    # Where most are foreign, leaving them out would hide what is wrong.
+    if NOTED_FOREIGN * total < foreign <= MAX_FOREIGN * total:
         return tuple(sorted(MODEL_LANGUAGES))
     return ()
 

@@ -10,6 +10,7 @@ from kindling.measure.intervals import (
     LEVEL,
     MIN_IN_EFFECT,
     Interval,
+    Scale,
     jackknife,
 )
 from kindling.measure.metrics import Metric
@@ -23,9 +24,7 @@ def estimate(metric: Metric, sample: Sample, probabilities: np.ndarray) -> Estim
     sums = _sums(metric, counted, probabilities[metric.counts(sample.truth)])
     value, without = _with_and_without(metric, sums)
     rarest = _rarest(metric, sums)
-    interval = jackknife(
-        value, without, counted.rows, metric.scale, metric.top, rarest=rarest
-    )
+    interval = jackknife(value, without, counted.rows, metric.scale, rarest=rarest)
     return _printable(value, interval, counted, rarest, metric.shown)
 
 
@@ -55,9 +54,8 @@ def difference(
     # Equal answers differ by nothing, not by the rounding of a mean.
     if all(np.array_equal(ours, other) for other in others):
         value, without = np.zeros_like(value), np.zeros_like(without)
-    interval = jackknife(
-        value, without, counted.rows, "difference", metric.top, level, rarest
-    )
+    apart = Scale("difference", metric.scale.top)
+    interval = jackknife(value, without, counted.rows, apart, level, rarest)
     return _printable(value, interval, counted, rarest)
 
 
@@ -179,6 +177,6 @@ def _printable(
         counted.sample.sha256,
         products,
         effective,
-        None if refused else detectable,
+        None if refused or interval.error == 0 else detectable,
         refused,
     )

@@ -24,8 +24,22 @@ POWER = 0.8
 #: His alone follow the noise of few products and cover up to .974, the others alone down to .935.
 _SATTERTHWAITE = 0.75
 
-Scale = Literal["share", "positive", "difference"]
-"""share: between 0 and the metric's top; positive: above 0; difference: of two such figures."""
+
+@dataclass(frozen=True)
+class Scale:
+    """What values a figure can have."""
+
+    #: share: between 0 and `top`; positive: above 0; difference: of two such figures.
+    kind: Literal["share", "positive", "difference"]
+    top: float = 1.0
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """What a figure may be before anything is known of it."""
+        return (-self.top if self.kind == "difference" else 0.0), self.top
+
+
+SHARE = Scale("share")
 
 
 @dataclass(frozen=True)
@@ -51,15 +65,14 @@ def jackknife(
     value: np.ndarray,
     without: np.ndarray,
     rows: np.ndarray,
-    scale: Scale,
-    top: float = 1.0,
+    scale: Scale = SHARE,
     level: float = LEVEL,
     rarest: np.ndarray | None = None,
 ) -> Interval:
     """The interval of `value` [...] from its values `without` [..., G] each product.
 
     `rows` [..., G] counts the rows of each product that the figure is about; a product without
-    any takes no part. `top` is the largest value of a share. `rarest` [...] is the number of rows
+    any takes no part. `rarest` [...] is the number of rows
     of the rarest class that the figure weighs, where it weighs classes. Where `in_effect` is
     below MIN_IN_EFFECT, or a class has no row, the interval is the figure's whole range: nothing
     is known of it.
@@ -73,14 +86,14 @@ def jackknife(
     effective = in_effect(rows)
     degrees = _degrees(squares, rows, effective)
     far = t.ppf((1 + level) / 2, degrees)
-    low, high = _ends(value, error, far, scale, top)
-    if scale == "share":
+    low, high = _ends(value, error, far, scale)
+    if scale.kind == "share":
         fewest = rows.sum(-1) if rarest is None else np.minimum(rarest, rows.sum(-1))
-        low, high = _at_the_edge(value, error, fewest, low, high, top, level)
+        low, high = _at_the_edge(value, error, fewest, (low, high), scale.top, level)
     unknown = effective < MIN_IN_EFFECT
     if rarest is not None:
         unknown = unknown | (rarest == 0)
-    bottom, ceiling = _range(scale, top)
+    bottom, ceiling = scale.range
     return Interval(
         np.where(unknown, bottom, low),
         np.where(unknown, ceiling, high),
@@ -121,17 +134,18 @@ def _degrees(
 
 
 def _ends(
-    value: np.ndarray, error: np.ndarray, far: np.ndarray, scale: Scale, top: float
+    value: np.ndarray, error: np.ndarray, far: np.ndarray, scale: Scale
 ) -> tuple[np.ndarray, np.ndarray]:
     """Shares are taken on their logits and positive figures on their logarithms: a product that
     is read well moves them less than one that is read badly, and no end leaves the range."""
-    if scale == "difference":
+    if scale.kind == "difference":
         low, high = value - far * error, value + far * error
-    elif scale == "positive":
+    elif scale.kind == "positive":
         safe = np.maximum(value, np.finfo(float).tiny)
         factor = np.exp(np.minimum(far * error / safe, 700))
         low, high = value / factor, value * factor
     else:
+        top = scale.top
         share = np.clip(value / top, 1e-12, 1 - 1e-12)
         reach = far * (error / top) / (share * (1 - share))
         low, high = (
@@ -147,22 +161,15 @@ def _at_the_edge(
     value: np.ndarray,
     error: np.ndarray,
     fewest: np.ndarray,
-    low: np.ndarray,
-    high: np.ndarray,
+    ends: tuple[np.ndarray, np.ndarray],
     top: float,
     level: float,
 ) -> tuple[np.ndarray, np.ndarray]:
     """All right or all wrong: the exact binomial interval (Clopper and Pearson 1934) of as many
     rows as the rarest class has."""
     reach = beta.ppf((1 + level) / 2, 1, np.maximum(fewest, 1))
+    low, high = ends
     still = error == 0
     low = np.where(still & (value >= top), top * (1 - reach), low)
     high = np.where(still & (value <= 0), top * reach, high)
     return low, high
-
-
-def _range(scale: Scale, top: float) -> tuple[float, float]:
-    """What a figure may be before anything is known of it."""
-    if scale == "difference":
-        return -top, top
-    return 0.0, top

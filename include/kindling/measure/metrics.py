@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kindling.measure.intervals import Scale
+from kindling.measure.intervals import SHARE, Scale
 
 NEGATIVE, NEUTRAL, POSITIVE = 0, 1, 2
 CALIBRATION_BINS = 15
@@ -34,9 +34,7 @@ class Metric:
     value: Callable[[np.ndarray], np.ndarray]
     #: Which rows count: truth [n] -> bool [n].
     counts: Callable[[np.ndarray], np.ndarray] = _every_row
-    scale: Scale = "share"
-    #: The largest value there is.
-    top: float = 1.0
+    scale: Scale = SHARE
     higher_is_better: bool = True
     #: Sums [..., k] -> true rows [..., classes] of each class that the value weighs by itself;
     #: None where it weighs rows. Of a class without a row nothing is known.
@@ -192,8 +190,7 @@ LOG_LOSS = Metric(
     "nats, 0 best; ln 3 = 1.099 says nothing",
     _mean_of(_surprise),
     _mean,
-    scale="positive",
-    top=float(-np.log(EPSILON)),
+    scale=Scale("positive", float(-np.log(EPSILON))),
     higher_is_better=False,
 )
 #: Brier 1950, summed over classes: 0 best, 2 worst.
@@ -203,7 +200,7 @@ BRIER = Metric(
     "0 best, 2 worst",
     _mean_of(_squared_distance),
     _mean,
-    top=2.0,
+    scale=Scale("share", 2.0),
     higher_is_better=False,
 )
 
@@ -241,7 +238,7 @@ def calibration_error(edges: np.ndarray) -> Metric:
         "root mean square gap between confidence and accuracy, debiased",
         lambda truth, probabilities: _bin_sums(truth, probabilities, edges),
         value,
-        scale="difference",
+        scale=Scale("difference"),
         higher_is_better=False,
         shown=lambda squared: max(squared, 0.0) ** 0.5,
     )
@@ -278,7 +275,7 @@ def reliability(truth: np.ndarray, probabilities: np.ndarray) -> list[Calibratio
 
 #: What the report draws for every system and the summary names first, in this order.
 HEADLINES = (POLARITY, THREE_WAY, ACCURACY)
-#: What claims of a probability are judged by.
-PROBABILITY = (LOG_LOSS, BRIER)
+#: What claims of a probability are judged by; the bins of the first are each system's own.
+PROBABILITY = (calibration_error(np.zeros(0)), BRIER, LOG_LOSS)
 #: A gate's bar may be set on any of these; differences between systems are taken in them.
 GATED = (THREE_WAY, POLARITY)

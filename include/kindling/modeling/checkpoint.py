@@ -1,7 +1,8 @@
-"""A training run's state on disk, so that a killed run goes on and ends where an uninterrupted one would."""
+"""A training run's state in the object store: a killed run, or the pod that replaces it, goes on where it was."""
 
 import contextlib
 import errno
+import io
 import os
 import pickle
 from collections.abc import Iterator
@@ -11,35 +12,37 @@ from typing import Any
 import torch
 
 from kindling.errors import DataError, KindlingError
+from kindling.ports.objects import ObjectStore
 
 
 class Checkpoint:
-    """One file, replaced atomically; `every` is in optimiser steps."""
+    """One object, replaced atomically; `every` is in optimiser steps."""
 
-    def __init__(self, path: Path, every: int = 100) -> None:
-        self._path = path
+    def __init__(self, objects: ObjectStore, name: str, every: int = 100) -> None:
+        self._objects = objects
+        self._name = name
         self.every = every
 
     def load(self) -> dict[str, Any] | None:
         """The last state saved, or None; tensors and plain values only (nothing is unpickled to code)."""
-        if not self._path.exists():
+        data = self._objects.find_named(self._name)
+        if data is None:
             return None
         try:
-            return torch.load(self._path, map_location="cpu", weights_only=True)
+            state: dict[str, Any] = torch.load(
+                io.BytesIO(data), map_location="cpu", weights_only=True
+            )
         except (EOFError, RuntimeError, pickle.UnpicklingError) as error:
             raise DataError(
-                f"checkpoint {self._path} is damaged ({error}); delete it and run again"
+                f"checkpoint {self._name} is damaged ({error}); delete it and run again"
             ) from error
+        return state
 
     def save(self, state: dict[str, Any]) -> None:
-        partial = self._path.with_suffix(".partial")
-        with disk_full_named(self._path):
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            with partial.open("wb") as file:
-                torch.save(state, file)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(partial, self._path)
+        """Replace the state saved before; a kill in between leaves that one."""
+        buffer = io.BytesIO()
+        torch.save(state, buffer)
+        self._objects.put_named(self._name, buffer.getvalue())
 
 
 @contextlib.contextmanager

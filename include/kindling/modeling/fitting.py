@@ -2,12 +2,13 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from kindling.errors import DataError
@@ -17,6 +18,8 @@ WARM_UP_SHARE = 0.06
 GRADIENT_NORM = 1.0
 LABEL_SMOOTHING = 0.05
 LOG_SECONDS = 10.0
+
+Indices = NDArray[np.int64]
 
 log = logging.getLogger(__name__)
 
@@ -30,29 +33,40 @@ class Fitted:
     resumed_at: int
 
 
+@dataclass(frozen=True)
+class Task:
+    """What is to be learned."""
+
+    #: For log lines and errors.
+    name: str
+    module: nn.Module
+    #: AdamW's groups: `params` and `lr`.
+    groups: Sequence[Mapping[str, Any]]
+    #: Row numbers of a batch -> its loss.
+    loss_of: Callable[[Indices], torch.Tensor]
+
+
 def fit(
-    name: str,
-    module: nn.Module,
-    groups: Iterable[dict[str, Any]],
-    plan: Sequence[np.ndarray],
-    loss_of: Callable[[np.ndarray], torch.Tensor],
+    task: Task,
+    plan: Sequence[Indices],
     checkpoint: Checkpoint,
     seed: int,
     clock: Callable[[], float] = time.monotonic,
 ) -> Fitted:
-    """Train `module` in place on the batches of `plan` (row numbers), AdamW over parameter `groups`.
+    """Train the task's module in place on the batches of `plan`, with AdamW.
 
     The plan, the learning rate and the random state at step k depend on nothing but k and `seed`, so
     a run that resumes from its checkpoint ends with the weights of one that never stopped.
     DataError when a loss is not finite.
     """
     optimizer = torch.optim.AdamW(
-        [{**group, "params": list(group["params"])} for group in groups],
+        [{**group, "params": list(group["params"])} for group in task.groups],
         weight_decay=0.01,
     )
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: learning_rate_factor(step, len(plan))
     )
+    name, module = task.name, task.module
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         losses = _restore(checkpoint, module, optimizer, schedule)
@@ -61,7 +75,12 @@ def fit(
         module.train()
         for step in range(resumed_at, len(plan)):
             losses.append(
-                _step(module, optimizer, loss_of(plan[step]), f"{name} step {step + 1}")
+                _step(
+                    module,
+                    optimizer,
+                    task.loss_of(plan[step]),
+                    f"{name} step {step + 1}",
+                )
             )
             schedule.step()
             if (step + 1) % checkpoint.every == 0 or step + 1 == len(plan):
@@ -85,14 +104,14 @@ def learning_rate_factor(step: int, steps: int) -> float:
 
 def length_bucketed_plan(
     lengths: Sequence[int], batch_size: int, epochs: int, seed: int
-) -> list[np.ndarray]:
+) -> list[Indices]:
     """Every row once an epoch, in batches of like length, in random order.
 
     Rows are sorted by length only within chunks of 50 batches, so that batches differ between epochs.
     """
     rng = np.random.default_rng(seed)
     by_row = np.asarray(lengths)
-    plan: list[np.ndarray] = []
+    plan: list[Indices] = []
     for _ in range(epochs):
         order = rng.permutation(len(by_row))
         batches = []
@@ -115,7 +134,7 @@ def _step(
             f"{where}: the loss is {value}; lower the learning rate or look for damaged rows"
         )
     optimizer.zero_grad(set_to_none=True)
-    loss.backward()
+    loss.backward()  # type: ignore[no-untyped-call]
     nn.utils.clip_grad_norm_(
         (p for p in module.parameters() if p.requires_grad), GRADIENT_NORM
     )
@@ -150,6 +169,7 @@ def _save(
             "optimizer": optimizer.state_dict(),
             "schedule": schedule.state_dict(),
             "random": torch.get_rng_state(),
+            "cuda_random": torch.cuda.get_rng_state_all(),
             "losses": losses,
         }
     )
@@ -168,6 +188,8 @@ def _restore(
     optimizer.load_state_dict(state["optimizer"])
     schedule.load_state_dict(state["schedule"])
     torch.set_rng_state(state["random"])
+    if len(state["cuda_random"]) == torch.cuda.device_count():
+        torch.cuda.set_rng_state_all(state["cuda_random"])
     return list(state["losses"])
 
 
@@ -177,7 +199,7 @@ class _Pace:
     def __init__(
         self,
         name: str,
-        plan: Sequence[np.ndarray],
+        plan: Sequence[Indices],
         start: int,
         clock: Callable[[], float],
     ) -> None:

@@ -52,8 +52,9 @@ def model_id(folder: Path, sha256: str) -> str:
 
 def load_encoder(folder: Path) -> BertModel:
     """The encoder in float32, without the pooler that mean pooling does not use."""
-    transformers_logging.disable_progress_bar()
-    transformers_logging.set_verbosity_error()  # It reports the pooler left out as if that were news.
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    # It reports the pooler left out as if that were news.
+    transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     try:
         return BertModel.from_pretrained(
             folder, local_files_only=True, add_pooling_layer=False, dtype="float32"

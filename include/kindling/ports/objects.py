@@ -22,3 +22,11 @@ class ObjectStore(Protocol):
     def get(self, uri: str) -> bytes:
         """The bytes; DataError naming the URI when they are not there."""
         ...
+
+    def find_named(self, name: str) -> bytes | None:
+        """What was last stored under a name, or None."""
+        ...
+
+    def remove_named(self, name: str) -> None:
+        """Forget what was stored under a name, or under names in it as a folder; nothing there is fine."""
+        ...

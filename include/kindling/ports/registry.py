@@ -8,13 +8,17 @@ from typing import Any, Protocol
 
 @dataclass(frozen=True)
 class ModelVersion:
+    """A registered model."""
+
     version: str
     run_id: str
     uri: str
+    #: True of a model that serves although no gate has let it through, because none has yet.
+    provisional: bool = False
 
 
 class ModelRegistry(Protocol):
-    """Runs, models and the alias `champion` (MLflow)."""
+    """Runs, models, and the aliases `champion` and `provisional` (MLflow)."""
 
     name: str
 
@@ -32,13 +36,25 @@ class ModelRegistry(Protocol):
         """Add figures to the run behind a version."""
         ...
 
-    def champion(self) -> ModelVersion | None: ...
+    def champion(self) -> ModelVersion | None:
+        """The version that passed its gate last; None while none has."""
+        ...
+
+    def serving(self) -> ModelVersion | None:
+        """The champion, or while there is none the provisional version."""
+        ...
 
     def candidate(self, run_id: str) -> ModelVersion | None:
         """The version that this run registered."""
         ...
 
-    def promote(self, version: str) -> None: ...
+    def promote(self, version: str) -> None:
+        """Make the version the champion; a provisional one ends with it."""
+        ...
+
+    def serve_provisionally(self, version: str) -> None:
+        """Serve the version, marked as provisional, until there is a champion."""
+        ...
 
     def download(self, version: str, into: Path) -> Path:
         """Fetch the model folder; returns its path."""

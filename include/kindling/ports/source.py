@@ -7,16 +7,38 @@ the name of its file in `kindling/sources/`, or by an entry point of the group
 the module.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import Any, Protocol
 
+from kindling.errors import ConfigurationError
 from kindling.ports.objects import ObjectStore
 from kindling.ports.standing import StandingStore
 from kindling.records import Page, Photo, Product, Rejection, Review
 
 #: The category of products whose source names none: a category of its own, not a loss.
 UNCATEGORISED = "uncategorised"
+
+
+def require_categories(
+    niche: Sequence[str], categories: Iterable[str], key: str
+) -> None:
+    """ConfigurationError for a category of the niche that no review is in, with the likeliest one.
+
+    Such a category would be filled with nothing, in silence.
+    """
+    here = sorted(set(categories))
+    for name in niche:
+        if name in here:
+            continue
+        folded = {one.casefold(): one for one in here}
+        close = get_close_matches(name.casefold(), folded, n=1)
+        meant = f" ({folded[close[0]]}?)" if close else ""
+        shown = ", ".join(here[:20]) + (", …" if len(here) > 20 else "")
+        raise ConfigurationError(
+            f"{key}: no review is of the category {name!r}{meant}. Categories: {shown}"
+        )
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,8 @@ from kindling.scraping.personal_data import Masked, luhn, mask_personal_data
 
 __all__ = ["Masked", "luhn", "mask_personal_data", "normalise"]
 
+#: Most texts hold nothing that has to be undone.
+_PLAIN = re.compile(r"[\t\n\r -%'-;=-~]*")
 #: Escaping is undone this often at most: text escaped deeper than that is an attack, not an accident.
 _MAX_DEPTH = 6
 _AMPERSANDS = re.compile(r"&(?:amp;|#38;|#x26;)+", re.IGNORECASE)
@@ -52,6 +54,8 @@ _PILED = re.compile("([\u0300-\u036f]{4})[\u0300-\u036f]+")
 
 def normalise(text: str) -> str:
     """One line of visible text: entities and left-over tags undone, NFC, white space collapsed."""
+    if _PLAIN.fullmatch(text):
+        return " ".join(text.split())
     for _ in range(_MAX_DEPTH):
         before = text
         text = _ENTITY.sub(

@@ -8,14 +8,16 @@ import asyncio
 import hashlib
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from kindling.errors import DataError, TransientError
 from kindling.records import Rejection
 from kindling.scraping import opt_out, sitemap
 from kindling.scraping.fetch import Fetched, FetchError
+from kindling.scraping.induction import Verdict
+from kindling.scraping.reading import MAX_SAMPLES, SavedPage
 from kindling.scraping.site import Crawl, CrawledPage, LayoutVerdict, Site
 from kindling.scraping.urls import absolute, page_key, same_site
 
@@ -59,7 +61,11 @@ async def crawl(site: Site) -> Crawl:
     work = _Work(site)
     frontier = work.new([site.start_url, *await _sitemap_pages(site)])
     while frontier:
-        frontier = await work.level(frontier) or await work.draw_lossy()
+        frontier = (
+            await work.level(frontier)
+            or await work.draw_lossy()
+            or await work.learn_structure()
+        )
     return work.result()
 
 
@@ -77,6 +83,7 @@ class _Work:
         self._chains: dict[str, _Chain] = defaultdict(_Chain)
         self._judged: set[str] = set()
         self._verdicts: list[LayoutVerdict] = []
+        self._learnt: Verdict | None = None
         self._attempted = self._outages = self._left = self._told = 0
 
     def new(self, urls: Iterable[str]) -> list[str]:
@@ -117,6 +124,39 @@ class _Work:
             drawn += await self._draw_layout(layout, urls)
         return self._leads(drawn)
 
+    async def learn_structure(self) -> list[str]:
+        """Look once for rules in the structure of pages without reviews; returns where these newly lead to.
+
+        Pages that have what the rules need are read again from the store, not fetched again.
+        """
+        load = self._site.load
+        pages = sorted(self._pages.items())
+        bare = [url for url, page in pages if not page.extraction.reviews]
+        if load is None or self._learnt is not None or len(bare) < 2:
+            return []
+        with_reviews = [url for url, page in pages if page.extraction.reviews]
+        chosen = [*_spread(bare, MAX_SAMPLES), *_spread(with_reviews, MAX_SAMPLES // 2)]
+        samples = [await self._saved(self._pages[url], load) for url in chosen]
+        self._learnt = await self._site.reader.learn(samples)
+        if self._learnt.rules is None:
+            log.info("no rules in the pages' structure: %s", self._learnt.why)
+            return []
+        log.info("rules in the pages' structure: items are %s", self._learnt.rules.item)
+        read: list[str] = []
+        for url in bare:
+            page = self._pages[url]
+            saved = await self._saved(page, load)
+            found = await self._site.reader.read(saved.body, url, saved.content_type)
+            if found.reviews:
+                self._pages[url] = replace(page, extraction=found)
+                read.append(url)
+        return self._leads(read)
+
+    @staticmethod
+    async def _saved(page: CrawledPage, load: Callable[[str], bytes]) -> SavedPage:
+        body = await asyncio.to_thread(load, page.uri)
+        return SavedPage(page.url, page.url, body, page.content_type)
+
     def result(self) -> Crawl:
         pages = tuple(page for _, page in sorted(self._pages.items()))
         return Crawl(
@@ -127,6 +167,7 @@ class _Work:
             attempted=self._attempted,
             outages=self._outages,
             left=self._left,
+            learnt=self._learnt,
         )
 
     async def _fetch(self, url: str) -> None:
@@ -157,7 +198,14 @@ class _Work:
         uri = await asyncio.to_thread(self._site.store, fetched.body)
         digest = hashlib.sha256(fetched.body).hexdigest()
         self._pages[url] = CrawledPage(
-            url, fetched.status, digest, uri, fetcher, fetched.fetched_at, found
+            url,
+            fetched.status,
+            digest,
+            uri,
+            fetcher,
+            fetched.fetched_at,
+            found,
+            fetched.content_type,
         )
         for number, problem in enumerate(found.problems):
             self._reject(f"{url}#{number}", "parse_error", problem)
@@ -273,6 +321,12 @@ class _Work:
 
     def _reject(self, row_id: str, reason: str, detail: str) -> None:
         self._rejections[row_id] = Rejection(row_id, reason, detail[:500])
+
+
+def _spread(urls: list[str], most: int) -> list[str]:
+    """At most so many of them, evenly from the whole list."""
+    step = max(1, len(urls) // most)
+    return urls[::step][:most]
 
 
 async def _sitemap_pages(site: Site) -> list[str]:

@@ -5,8 +5,6 @@ import functools
 import re
 import warnings
 
-import dateparser
-
 _ISO = re.compile(r"(\d{4})-(\d{2})-(\d{2})(?![\d-])")
 _EPOCH = re.compile(r"-?\d{9,10}(?:\.\d+)?|\d{12,13}")
 #: Year first, with any marks between: 2024年10月5日, 2024. 10. 5., 2024/10/05.
@@ -128,6 +126,9 @@ def _relative(text: str, language: str, today: datetime.date) -> datetime.date |
 def _parsed(
     text: str, languages: list[str] | None, settings: dict[str, object]
 ) -> datetime.datetime | None:
+    # Loading it takes .3 s; most shops write ISO dates.
+    import dateparser
+
     with warnings.catch_warnings():
         # dateparser's own use of a deprecated way to read a date without a year.
         warnings.simplefilter("ignore", DeprecationWarning)

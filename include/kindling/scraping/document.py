@@ -1,14 +1,14 @@
 """A page's bytes as text that a parser can take: its encoding told, its traps for parsers defused."""
 
 import codecs
+import contextlib
 import re
 
-from charset_normalizer import from_bytes
 from w3lib.encoding import html_to_unicode, resolve_encoding
 
 #: A parser's time grows with tags times depth; the deepest of 61 real product pages has 170.
 MAX_DEPTH = 512
-_TAG = re.compile(r"<(?:(/?)([a-z][a-z0-9-]*)|!--)", re.IGNORECASE)
+_TAG = re.compile(r"<(?:(/?)([a-z][a-z0-9-]*)|!--)")
 #: Elements whose content is text, whatever it looks like.
 _RAW = frozenset(
     "script style textarea title xmp iframe noembed noframes plaintext".split()
@@ -36,6 +36,7 @@ _DECLARED = re.compile(
 _DASH = re.compile(
     r"[\u2010-\u2015]|&#(?:821[0-3]|x201[0-5]);|&[nm]dash;", re.IGNORECASE
 )
+_SINGLE_BYTE = re.compile(r"cp125\d|windows-125\d|iso-?8859|latin|koi8", re.IGNORECASE)
 _REPLACEMENT = "\ufffd"
 
 
@@ -46,6 +47,10 @@ def decoded(body: bytes, content_type: str) -> tuple[str, list[str]]:
     misspelt, then what the bytes themselves look like.
     """
     encoding, text = html_to_unicode(content_type or None, body)
+    if _SINGLE_BYTE.match(encoding) and not text.isascii():
+        # Bytes that are UTF-8 throughout are no accident, whatever the page says.
+        with contextlib.suppress(UnicodeDecodeError):
+            return body.decode("utf-8-sig"), []
     if _REPLACEMENT not in text or body.startswith(
         (codecs.BOM_UTF8, b"\xff\xfe", b"\xfe\xff")
     ):
@@ -55,6 +60,9 @@ def decoded(body: bytes, content_type: str) -> tuple[str, list[str]]:
             return body.decode(name), []
         except (UnicodeDecodeError, LookupError):
             continue
+    # Loading it takes longer than most crawls of a page; few pages need it.
+    from charset_normalizer import from_bytes
+
     if guess := from_bytes(body[:200_000]).best():
         again = body.decode(guess.encoding, "replace")
         if again.count(_REPLACEMENT) < text.count(_REPLACEMENT):
@@ -67,14 +75,19 @@ def decoded(body: bytes, content_type: str) -> tuple[str, list[str]]:
 
 def too_deep(html: str) -> bool:
     """Whether elements nest deeper than 512; tags in scripts, comments and texts are none."""
-    depth, at, lowered = 0, 0, html.lower()
-    while match := _TAG.search(lowered, at):
-        at = match.end()
+    if html.count("<") - html.count("</") <= MAX_DEPTH:
+        return False
+    depth = text_until = 0
+    lowered = html.lower()
+    for match in _TAG.finditer(lowered):
+        if match.start() < text_until:
+            continue
         closing, tag = match[1], match[2]
         if tag is None:
-            at = _after(lowered, "-->", at)
-        elif not closing and tag in _RAW:
-            at = _after(lowered, f"</{tag}", at)
+            text_until = _after(lowered, "-->", match.end())
+        elif tag in _RAW:
+            if not closing:
+                text_until = _after(lowered, f"</{tag}", match.end())
         elif tag not in _NOT_PILED:
             depth = max(0, depth - 1) if closing else depth + 1
             if depth > MAX_DEPTH:
@@ -88,7 +101,7 @@ def parsable(html: str) -> str:
         html = _SHADOW.sub(r"<div\1", html)
     if html.count("<option") > _MAX_OPTIONS:
         html = _OPTION.sub("", html)
-    if html.count("<") > _MAX_UNCLOSED:
+    if html.count("<") - 2 * html.count("</") > _MAX_UNCLOSED:
         closing = _FORMATTING.findall(html)
         if len(closing) - 2 * sum(map(bool, closing)) > _MAX_UNCLOSED:
             html = _FORMATTING.sub("", html)

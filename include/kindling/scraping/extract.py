@@ -8,7 +8,15 @@ from collections import Counter
 from selectolax.lexbor import LexborHTMLParser
 from w3lib.html import get_base_url
 
-from kindling.scraping import embedded, items, opt_out, rules, schema_org, structured
+from kindling.scraping import (
+    discovery,
+    embedded,
+    items,
+    opt_out,
+    rules,
+    schema_org,
+    structured,
+)
 from kindling.scraping.document import MAX_DEPTH, decoded, parsable, too_deep
 from kindling.scraping.findings import (
     Extraction,
@@ -59,7 +67,7 @@ def extract(
     return Extraction(
         product=full,
         reviews=tuple(reviews),
-        links=rules.links(tree, mapping.links, base),
+        links=_links(tree, mapping, base),
         problems=tuple(problems),
         checked=checked,
         conflicts=conflicts,
@@ -105,6 +113,13 @@ def _joined(first: list[FoundReview], second: list[FoundReview]) -> list[FoundRe
 
 def _fold(text: str) -> str:
     return "".join(char for char in text.lower() if char.isalnum())[:_SAME_START]
+
+
+def _links(tree: LexborHTMLParser, mapping: Mapping, base: str) -> Links:
+    """By the mapping's rules; by structure where it has none for products and listings."""
+    if mapping.links.product or mapping.links.listing:
+        return rules.links(tree, mapping.links, base)
+    return discovery.links(tree, base)
 
 
 def _complete(

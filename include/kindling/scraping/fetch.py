@@ -16,6 +16,7 @@ from kindling.scraping.fetch_error import KINDS, FetchError, Kind
 from kindling.scraping.pace import Pace, Sleep
 from kindling.scraping.public import Resolve, is_address, is_public, resolve
 from kindling.scraping.robots import AGENT, Robots, from_response
+from kindling.scraping.transport import AiohttpTransport
 from kindling.scraping.urls import absolute, origin_of, same_site
 
 __all__ = [
@@ -247,13 +248,15 @@ class Fetcher:
         status, url = response.status_code, want.url
         if not 200 <= status < 300:
             raise self._refusal(url, response)
-        content_type = response.headers.get("content-type", "").strip()
+        headers = _headers(response)
+        content_type = headers.get("content-type", "").strip()
         # An answer that names no type may be any; the reader finds out.
         if want.types and content_type:
             if not content_type.lower().startswith(want.types):
                 raise FetchError(url, "wrong_type", f"media type {content_type[:80]!r}")
         try:
-            body = Body(response.headers.get("content-encoding", ""), want.max_bytes)
+            encoding = headers.get("content-encoding", "").replace("\n", ",")
+            body = Body(encoding, want.max_bytes)
         except BadEncoding as error:
             raise FetchError(url, "encoding", str(error)) from None
         try:
@@ -269,7 +272,7 @@ class Fetcher:
             ) from None
         if not body.content.strip():
             raise FetchError(url, "empty", f"HTTP {status} without content")
-        return Fetched(at, status, _headers(response), bytes(body.content), self._now())
+        return Fetched(at, status, headers, bytes(body.content), self._now())
 
     def _refusal(self, url: str, response: httpx.Response) -> Exception:
         status = response.status_code
@@ -314,8 +317,9 @@ class _Again(Exception):
 
 def _headers(response: httpx.Response) -> dict[str, str]:
     headers: dict[str, str] = {}
-    for name, value in response.headers.multi_items():
-        name = name.lower()
+    # httpx's own view looks for the headers' encoding at every access.
+    for raw_name, raw_value in response.headers.raw:
+        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
         headers[name] = f"{headers[name]}\n{value}" if name in headers else value
     return headers
 
@@ -330,15 +334,12 @@ async def open_fetcher(
     resolver: Resolve = resolve,
 ) -> AsyncIterator[Fetcher]:
     """A fetcher with a connection pool of its own; `seed` spreads the retries."""
-    limits = httpx.Limits(
-        max_connections=policy.concurrency, max_keepalive_connections=policy.concurrency
-    )
     async with httpx.AsyncClient(
-        transport=transport,
-        limits=limits,
+        transport=transport
+        or AiohttpTransport(policy.concurrency, policy.connect_s, policy.total_s),
         trust_env=False,
         follow_redirects=False,
-        timeout=httpx.Timeout(policy.total_s, connect=policy.connect_s),
+        timeout=None,
         headers={
             "User-Agent": f"{AGENT}/0.1",
             "Accept-Language": "en",

@@ -59,11 +59,12 @@ def settle(
     rejections: list[Rejection] = []
     conflicting: list[Candidate] = []
     for one in candidates:
-        here = (_path(one.address), one.review.review_id, one.content)
-        known = kept.get(one.key)
-        if known is None and not (one.address and here in listed):
-            kept[one.key] = one
-            listed.add(here)
+        key = one.key
+        known = kept.get(key)
+        if known is None and not (one.address and _on_list(one) in listed):
+            kept[key] = one
+            if one.address:
+                listed.add(_on_list(one))
             continue
         rejections.append(_duplicate(one))
         if known is not None and known.content != one.content:
@@ -72,13 +73,20 @@ def settle(
     ids = _ids(kept)
     prefix = f"{source}:" if source else ""
     return [
-        replace(one.review, review_id=f"{prefix}{ids[key]}"[:250])
-        for key, one in kept.items()
+        _named(one.review, f"{prefix}{ids[key]}"[:250]) for key, one in kept.items()
     ], rejections
 
 
-def _path(address: str) -> str:
-    return address.partition("#")[0].partition("?")[0]
+def _named(review: Review, review_id: str) -> Review:
+    if review.review_id == review_id:
+        return review
+    return replace(review, review_id=review_id)
+
+
+def _on_list(one: Candidate) -> tuple[str, str, str]:
+    """The review as part of a list, whichever of the list's pages it is on."""
+    path = one.address.partition("#")[0].partition("?")[0]
+    return path, one.review.review_id, one.content
 
 
 def _duplicate(one: Candidate) -> Rejection:

@@ -81,13 +81,17 @@ def _by_key(items: Sequence[LexborNode]) -> dict[str, dict[int, LexborNode]]:
     for number, item in enumerate(items):
         for node in item.css("*"):
             if node.mem_id != item.mem_id:
-                for key in keys_of(node) or _plain(node):
+                for key in keys_of(node) or _plain(node, item):
                     found[key].setdefault(number, node)
     return found
 
 
-def _plain(node: LexborNode) -> list[str]:
-    return [node.tag] if node.tag in ("p", "blockquote", "time", "h3", "h4") else []
+def _plain(node: LexborNode, item: LexborNode) -> list[str]:
+    """The tag of an element without marks, where it is the item's first of that tag."""
+    if node.tag not in ("p", "blockquote", "time", "h3", "h4"):
+        return []
+    first = item.css_first(node.tag)
+    return [node.tag] if first is not None and first.mem_id == node.mem_id else []
 
 
 def _rating_keys(
@@ -105,8 +109,15 @@ def _rating_keys(
         )
         if read >= 0.95 * len(nodes):
             shares[key] = read
+    # The outermost first: it holds all that bears witness to the rating.
     ordered = sorted(
-        shares, key=lambda key: (-shares[key], not _RATING.search(key), len(key), key)
+        shares,
+        key=lambda key: (
+            -shares[key],
+            not _RATING.search(key),
+            _depth(by_key[key]),
+            key,
+        ),
     )
     kept: list[str] = []
     covered: set[int] = set()

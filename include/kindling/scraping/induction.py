@@ -78,7 +78,8 @@ def induce(samples: Sequence[Sample]) -> Verdict:
     candidates = _candidates(samples)
     scored = sorted(
         ((_score(one, samples), one) for one in candidates),
-        key=lambda pair: (-pair[0], pair[1].key),
+        # Of rules that are equally good, the outermost: it holds the id.
+        key=lambda pair: (-pair[0], _depth(pair[1]), pair[1].key),
     )
     scored = [(score, one) for score, one in scored if score > 0]
     if not scored:
@@ -137,10 +138,16 @@ def _score(candidate: _Candidate, samples: Sequence[Sample]) -> float:
     # Outer elements hold all fields, inner ones only some.
     whole = sum(len(text) for text in texts) / len(texts)
     telling = 1.2 if _ABOUT_REVIEWS.search(candidate.key) else 1.0
-    matched = sum(len(samples[page].tree.css(candidate.key)) for page in candidate.items)
+    matched = sum(
+        len(samples[page].tree.css(candidate.key)) for page in candidate.items
+    )
     precise = len(items) / matched
     evidence = 0.5 + named + dated + min(whole, 2000) / 20_000
     return len(items) * unique * precise * telling * evidence
+
+
+def _depth(candidate: _Candidate) -> int:
+    return sum(1 for _ in ancestors(candidate.all[0], 100))
 
 
 def _names_reviews(item: LexborNode) -> bool:

@@ -44,7 +44,7 @@ def microdata(
     tree: LexborHTMLParser, html: str, url: str, problems: list[str]
 ) -> list[Node]:
     """The page's items as JSON-LD nodes; empty where the page has none of schema.org."""
-    if not _MICRODATA.search(html):
+    if "schema.org/" not in html or not _MICRODATA.search(html):
         return []
     syntax = _Syntax("microdata", "itemscope", "itemtype", "itemprop", ("itemid",))
     return _read(tree, url, syntax, problems)
@@ -54,7 +54,7 @@ def rdfa(
     tree: LexborHTMLParser, html: str, url: str, problems: list[str]
 ) -> list[Node]:
     """The page's RDFa Lite as JSON-LD nodes; empty where it types no product or review."""
-    if not _RDFA.search(html):
+    if "typeof" not in html or not _RDFA.search(html):
         return []
     syntax = _Syntax("rdfa", "typeof", "typeof", "property", ("resource", "about"))
     return _read(tree, url, syntax, problems)

@@ -5,16 +5,13 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import phonenumbers
-from stdnum import ean, iban
-
 _EMAIL = re.compile(r"[\w.+-]{1,64}@(?:[\w-]{1,63}\.){1,8}[a-z]{2,24}", re.IGNORECASE)
 _CARD = re.compile(r"(?<![\d.,-])[2-6]\d{3}(?:[ -]?\d){9,15}(?![\d]|[.,]\d)")
 _IBAN = re.compile(
     r"(?<![A-Z0-9])[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]){11,32}(?![A-Z0-9])", re.IGNORECASE
 )
 _PHONE = re.compile(
-    r"(?<![\w.,/-])(?:"
+    r"(?<![\w.,/-])(?<!\d )(?:"
     r"(?:\+|00)[1-9]\d{0,2}(?:[ .()/-]{0,2}\d){7,12}"  # international
     r"|\(\d{3}\)[ .-]?\d{3}[ .-]?\d{4}"  # (555) 010-1234
     r"|(?:1[ .-])?[2-9]\d{2}[ .-][2-9]\d{2}[ .-]\d{4}"  # 555-210-1234
@@ -47,7 +44,7 @@ _CALLED = re.compile(
     r"rufen?|ligue|ligar|chiam\w*|bel(?:len)?|dzwoni\w*|zadzwoń)\W{1,3}(?:\w{1,6}\W{1,3}){0,3}$",
     re.IGNORECASE,
 )
-_DIGIT = re.compile(r"\d")
+_ENOUGH_DIGITS = re.compile(r"\d(?:[ .()/+-]{0,3}\d){6}|[A-Za-z]{2}\d{2}")
 
 
 @dataclass(frozen=True)
@@ -68,8 +65,8 @@ def mask_personal_data(text: str) -> Masked:
     counts: Counter[str] = Counter()
     if "@" in text:
         text = _masked(text, _EMAIL, "email", lambda match: len(match[0]), counts)
-    # Sixteen of a hundred reviews hold a digit; the rest need no look.
-    if not _DIGIT.search(text):
+    # Few reviews hold as many digits as any of these numbers has; the rest need no closer look.
+    if not _ENOUGH_DIGITS.search(text):
         return Masked(text, counts)
     for kind, pattern, length in _KINDS:
         text = _masked(text, pattern, kind, length, counts)
@@ -101,6 +98,8 @@ def _masked(
 
 
 def _iban(match: re.Match[str]) -> int:
+    from stdnum import iban
+
     # Words in capitals may follow; the check tells where the number ends.
     for end in range(len(match[0]), 14, -1):
         if match[0][end - 1].isalnum() and iban.is_valid(match[0][:end]):
@@ -109,6 +108,8 @@ def _iban(match: re.Match[str]) -> int:
 
 
 def _card(match: re.Match[str]) -> int:
+    from stdnum import ean
+
     digits = "".join(filter(str.isdigit, match[0]))
     is_card = luhn(digits) and not (len(digits) == 13 and ean.is_valid(digits))
     return len(match[0]) if is_card else 0
@@ -139,6 +140,9 @@ def _grouped_phone(match: re.Match[str]) -> int:
 
 
 def _valid(stated: str, regions: tuple[str, ...]) -> bool:
+    # Loaded when there is a number to look at: the plans of all countries are large.
+    import phonenumbers
+
     for region in regions:
         try:
             number = phonenumbers.parse(stated, region)

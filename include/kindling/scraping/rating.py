@@ -1,5 +1,6 @@
 """Star ratings as shops write them, brought to whole stars from 1 to 5; no value rather than a wrong one."""
 
+import functools
 import math
 import re
 import unicodedata
@@ -79,7 +80,12 @@ def parse_rating(stated: object) -> Rating | None:
         return None
     if isinstance(stated, int | float):
         return Rating(_finite(stated))
-    text = str(stated)[:1000].strip()
+    return _of_text(str(stated)[:1000].strip())
+
+
+@functools.lru_cache(maxsize=10_000)
+def _of_text(text: str) -> Rating | None:
+    """Labels repeat from review to review, so each is read once."""
     if _BARE.fullmatch(text) and text.isascii():
         return None if _grouped(text) else Rating(_decimal(text))
     text = _unified(text)

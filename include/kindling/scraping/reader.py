@@ -8,6 +8,7 @@ CPU seconds, for on a busy machine a page is no worse for having waited.
 import asyncio
 import multiprocessing
 import signal
+from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Self
@@ -17,7 +18,9 @@ import msgspec
 from kindling.errors import KindlingError
 from kindling.scraping.extract import extract
 from kindling.scraping.findings import Extraction, Links
-from kindling.scraping.mapping import Mapping
+from kindling.scraping.induction import Verdict
+from kindling.scraping.mapping import Mapping, ReviewRules
+from kindling.scraping.reading import SavedPage, learn_from, with_rules
 
 # Not fork: the process that starts this one has threads.
 _SPAWN = multiprocessing.get_context("spawn")
@@ -54,17 +57,45 @@ class Reader:
         async with self._turn:
             return await asyncio.to_thread(self._ask, body, url, content_type)
 
+    async def learn(self, pages: Sequence[SavedPage]) -> Verdict:
+        """Rules that the pages' structure gives, used from now on where there are some."""
+        async with self._turn:
+            verdict = await asyncio.to_thread(self._ask_to_learn, tuple(pages))
+            if verdict.rules is not None:
+                self._mapping = with_rules(self._mapping, verdict.rules)
+                # The next page starts a process that knows them.
+                self._stop()
+            return verdict
+
+    def _ask_to_learn(self, pages: tuple[SavedPage, ...]) -> Verdict:
+        answer = self._exchange((pages, len(pages) * self._budget_s))
+        if isinstance(answer, str):
+            return Verdict(None, answer)
+        learnt = _LEARNT_DECODER.decode(answer)
+        rules = ReviewRules.model_validate_json(learnt.rules) if learnt.rules else None
+        return Verdict(rules, learnt.why, learnt.evidence)
+
     def _ask(self, body: bytes, url: str, content_type: str) -> Extraction:
+        page = SavedPage(url, url, body, content_type)
+        answer = self._exchange((page, self._budget_s))
+        if isinstance(answer, str):
+            return Extraction(None, (), Links(), problems=(answer,))
+        return _DECODER.decode(answer)
+
+    def _exchange(
+        self, question: tuple[SavedPage | tuple[SavedPage, ...], float]
+    ) -> bytes | str:
+        """The process's answer, or in words why there is none."""
         pipe = self._pipe or self._start()
         try:
-            pipe.send((body, url, content_type))
+            pipe.send(question)
             if pipe.poll(_IDLE_S):
-                return _DECODER.decode(pipe.recv_bytes())
+                return pipe.recv_bytes()
             problem = f"no answer within {_IDLE_S:g} s"
         except (EOFError, ConnectionError):
             problem = self._cause_of_death()
         self._stop()
-        return Extraction(None, (), Links(), problems=(problem,))
+        return problem
 
     def _cause_of_death(self) -> str:
         process = self._process
@@ -77,7 +108,7 @@ class Reader:
     def _start(self) -> Connection:
         self._pipe, theirs = _SPAWN.Pipe()
         self._process = _SPAWN.Process(
-            target=_serve, args=(theirs, self._mapping, self._budget_s), daemon=True
+            target=_serve, args=(theirs, self._mapping), daemon=True
         )
         self._process.start()
         theirs.close()
@@ -104,18 +135,38 @@ class Reader:
         self._process = self._pipe = None
 
 
-def _serve(pipe: Connection, mapping: Mapping, budget_s: float) -> None:
+class _Learnt(msgspec.Struct):
+    """A verdict on its way between processes; `rules` is the JSON of ReviewRules, or empty."""
+
+    rules: str
+    why: str
+    evidence: dict[str, float]
+
+
+_LEARNT_DECODER = msgspec.msgpack.Decoder(_Learnt)
+
+
+def _serve(pipe: Connection, mapping: Mapping) -> None:
     """Answer until the other side is gone."""
     # Ctrl-C goes to the whole group; the parent decides what becomes of this process.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     pipe.send_bytes(_READY)
     while True:
         try:
-            body, url, content_type = pipe.recv()
+            pages, budget_s = pipe.recv()
         except EOFError:
             return
         # The kernel ends the process when its CPU time is used up, inside native code too.
         signal.setitimer(signal.ITIMER_PROF, budget_s)
-        found = extract(body, url, mapping, content_type)
+        answer = _answer(pages, mapping)
         signal.setitimer(signal.ITIMER_PROF, 0)
-        pipe.send_bytes(_ENCODER.encode(found))
+        pipe.send_bytes(answer)
+
+
+def _answer(pages: SavedPage | tuple[SavedPage, ...], mapping: Mapping) -> bytes:
+    if isinstance(pages, SavedPage):
+        found = extract(pages.body, pages.url, mapping, pages.content_type)
+        return _ENCODER.encode(found)
+    verdict = learn_from(pages, mapping)
+    rules = verdict.rules.model_dump_json() if verdict.rules else ""
+    return _ENCODER.encode(_Learnt(rules, verdict.why, verdict.evidence))

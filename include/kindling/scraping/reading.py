@@ -9,7 +9,7 @@ from kindling.scraping.document import decoded, parsable, too_deep
 from kindling.scraping.extract import extract
 from kindling.scraping.findings import Extraction
 from kindling.scraping.induction import Sample, Verdict, induce
-from kindling.scraping.mapping import Mapping
+from kindling.scraping.mapping import Mapping, ReviewRules
 
 #: Pages that a rule is found on; more say nothing new.
 MAX_SAMPLES = 16
@@ -33,10 +33,20 @@ def read_together(
     verdict = learn(read)
     if verdict.rules is None:
         return read
-    learnt = mapping.model_copy(update={"reviews": (*mapping.reviews, verdict.rules)})
+    learnt = with_rules(mapping, verdict.rules)
     return [
         (page, found if found.reviews else _read(page, learnt)) for page, found in read
     ]
+
+
+def learn_from(pages: Iterable[SavedPage], mapping: Mapping) -> Verdict:
+    """Rules that the pages' structure gives, where the mapping and structured data leave some unread."""
+    return learn([(page, _read(page, mapping)) for page in pages])
+
+
+def with_rules(mapping: Mapping, rules: ReviewRules) -> Mapping:
+    """The mapping and, after its own layouts, the one that was found."""
+    return mapping.model_copy(update={"reviews": (*mapping.reviews, rules)})
 
 
 def learn(read: list[tuple[SavedPage, Extraction]]) -> Verdict:

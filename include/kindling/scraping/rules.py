@@ -93,7 +93,7 @@ def value_of(item: LexborNode, rule: Rule | None) -> str:
     """The field's text, empty where the rule finds nothing."""
     if rule is None:
         return ""
-    node = next(iter(_found(item, rule)), None)
+    node = _first(item, rule)
     if node is None:
         return ""
     value = (node.attributes.get(rule.attr) or "") if rule.attr else shown_text(node)
@@ -126,7 +126,7 @@ def _rating(item: LexborNode, rules: ReviewRules) -> Rating | None:
     """What the rule's element states; a rule that nobody has looked at needs two witnesses."""
     if rules.name != INDUCED:
         return parse_rating(value_of(item, rules.rating))
-    node = next(iter(_found(item, rules.rating)), None)
+    node = _first(item, rules.rating)
     return verified_rating(node, item) if node is not None else None
 
 
@@ -143,6 +143,16 @@ def _all(item: LexborNode, rule: Rule | None, url: str) -> tuple[str, ...]:
         for node in _found(item, rule)
     )
     return tuple(dict.fromkeys(one for one in found if one and one != url))
+
+
+def _first(item: LexborNode, rule: Rule) -> LexborNode | None:
+    if not rule.css:
+        return item
+    for css in rule.css:
+        node = item.css_first(css)
+        if node is not None:
+            return node
+    return None
 
 
 def _found(item: LexborNode, rule: Rule) -> list[LexborNode]:

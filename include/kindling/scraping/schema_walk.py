@@ -100,4 +100,8 @@ class Families:
 
 def reviews_of(placed: list[Placed]) -> list[Placed]:
     """The review nodes that say something, in document order."""
-    return [one for one in placed if is_review(one.node) and len(one.node) > 2]
+    return [
+        one
+        for one in placed
+        if is_review(one.node) and (len(one.node) > 2 or "@id" not in one.node)
+    ]

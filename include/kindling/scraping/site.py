@@ -8,6 +8,8 @@ from typing import Literal, Protocol
 from kindling.records import Rejection
 from kindling.scraping.fetch import Fetched, Fetcher, FetchError
 from kindling.scraping.findings import Extraction
+from kindling.scraping.induction import Verdict
+from kindling.scraping.reading import SavedPage
 from kindling.scraping.robots import Robots
 
 
@@ -17,6 +19,10 @@ class Reads(Protocol):
     async def read(
         self, body: bytes, url: str, content_type: str = ""
     ) -> Extraction: ...
+
+    async def learn(self, pages: Sequence[SavedPage]) -> Verdict:
+        """Rules that the pages' structure gives; where there are some, `read` uses them from now on."""
+        ...
 
 
 class Renderer(Protocol):
@@ -36,6 +42,7 @@ class CrawledPage:
     fetcher: Literal["http", "browser"]
     fetched_at: datetime
     extraction: Extraction
+    content_type: str = ""
 
 
 @dataclass(frozen=True)
@@ -62,11 +69,13 @@ class Crawl:
     outages: int
     #: Addresses known but not asked for, since `max_pages` was reached.
     left: int
+    #: What came of looking for rules in the structure of pages that nothing else could read.
+    learnt: Verdict | None = None
 
 
 @dataclass(frozen=True)
 class Site:
-    """What a crawl works with. `store` keeps raw bytes and returns their URI."""
+    """What a crawl works with. `store` keeps raw bytes and returns their URI; `load` gives them back."""
 
     start_url: str
     reader: Reads
@@ -76,3 +85,5 @@ class Site:
     #: None where there is no browser.
     renderer: Renderer | None
     max_pages: int
+    #: None where stored pages are not read again: then no rules are looked for in their structure.
+    load: Callable[[str], bytes] | None = None

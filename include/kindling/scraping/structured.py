@@ -84,7 +84,7 @@ def _mended(block: str) -> list[Any]:
     try:
         return _in_a_row(block)
     except ValueError:
-        return _in_a_row(jstyleson.dispose(block))
+        return _in_a_row(jstyleson.dispose(block).strip())
 
 
 def _in_a_row(block: str) -> list[Any]:

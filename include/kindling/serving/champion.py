@@ -9,13 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
-import torch
-
 from kindling.errors import DataError, KindlingError
-from kindling.modeling.model import SentimentModel
-from kindling.modeling.text_tower import Embedder
+from kindling.extensions import load_classifier
+from kindling.modeling.device import set_threads
+from kindling.modeling.embedder import Embedder
 from kindling.ports.index import IndexAlias, KeywordIndex, VectorIndex
-from kindling.ports.registry import ModelRegistry
+from kindling.ports.registry import ModelRegistry, ModelVersion
 from kindling.serving.neighbours import THREADS, Found, Neighbours
 from kindling.serving.predictor import Predictor
 from kindling.serving.questions import Analyze
@@ -52,15 +51,13 @@ class Champion:
     """The predictor that answers now. `predictor` is replaced whole, after the new one has answered once."""
 
     def __init__(self, deps: Needs, look_every_s: float = LOOK_EVERY_S) -> None:
-        torch.set_num_threads(deps.threads)
+        set_threads(deps.threads)
         self._deps, self._look_every_s = deps, look_every_s
         self._stop = threading.Event()
         self._searches = ThreadPoolExecutor(THREADS, thread_name_prefix="search")
-        champion, index = deps.registry.champion(), self._index()
+        champion, index = deps.registry.serving(), self._index()
         if champion is None:
-            raise DataError(
-                "no champion to serve yet: run the pipeline until a model passes its gate"
-            )
+            raise DataError("no model to serve yet: run the pipeline once")
         if index is None:
             log.warning(
                 "no index serves yet: answers come without similar reviews until one does"
@@ -73,7 +70,7 @@ class Champion:
             time.monotonic(),
         )
         self.predictor = Predictor(
-            **self._model(champion.version),
+            **self._model(champion),
             search=self._search(index) if index else None,
         )
         _warm(self.predictor)
@@ -94,13 +91,16 @@ class Champion:
     def look(self) -> bool:
         """Take up what the aliases name now; whether anything changed. A failure leaves the predictor as it was."""
         serving = self.predictor
-        champion, index = self._deps.registry.champion(), self._deps.alias.current()
+        champion, index = self._deps.registry.serving(), self._deps.alias.current()
         search = serving.search.version if serving.search else None
         model = champion.version if champion else serving.model_version
         self._named = (model, index or search, time.monotonic())
         coming = serving
-        if model != serving.model_version:
-            coming = replace(coming, **self._model(model))
+        if champion is not None and model != serving.model_version:
+            coming = replace(coming, **self._model(champion))
+        elif champion is not None and champion.provisional != serving.provisional:
+            # The provisional model has become the champion.
+            coming = replace(coming, provisional=champion.provisional)
         if index is not None and index != search:
             coming = replace(coming, search=self._search(index))
         if coming is serving:
@@ -125,16 +125,16 @@ class Champion:
             log.error("the index alias cannot be read: %s", error)
             return None
 
-    def _model(self, version: str) -> dict[str, Any]:
+    def _model(self, named: ModelVersion) -> dict[str, Any]:
         with tempfile.TemporaryDirectory(prefix="kindling-champion-") as folder:
-            model = SentimentModel.load(
-                self._deps.registry.download(version, Path(folder))
+            model = load_classifier(
+                self._deps.registry.download(named.version, Path(folder))
             )
-        # Without validation rows the temperature stays at exactly 1.
         return {
             "model": model,
-            "model_version": version,
-            "calibrated": model.fusion.text_temperature != 1.0,
+            "model_version": named.version,
+            "provisional": named.provisional,
+            "calibrated": model.calibrated,
         }
 
     def _search(self, version: str) -> Neighbours:

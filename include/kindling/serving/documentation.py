@@ -82,6 +82,8 @@ def _operation(path: str, operation: Operation) -> dict[str, Any]:
     media_type, model = ANSWERS[path]
     schema = _named(model) if model else {"type": "string"}
     responses = {"200": _content(operation.answer, media_type, schema)}
+    if path == "/health":
+        responses["200"] = {"description": operation.answer}
     for status in operation.statuses:
         responses[str(status)] = _problem(path, status)
     made: dict[str, Any] = {
@@ -101,9 +103,8 @@ def _problem(path: str, status: int) -> dict[str, Any]:
             "not ready; `reason` says why", "application/json", _named(Readiness)
         )
     if path == "/health":
-        return _content(
-            STATUSES[status], "text/plain; charset=utf-8", {"type": "string"}
-        )
+        # LitServe's own route: two words without a media type.
+        return {"description": STATUSES[status]}
     shown = _content(STATUSES[status], "application/json", _named(ErrorAnswer))
     if status in (429, 503):
         shown["headers"] = {
@@ -128,6 +129,8 @@ def _bodies(path: str) -> dict[str, Any]:
         bodies[NDJSON]["schema"] = {
             "type": "string",
             "description": f"At most {MAX_BATCH_ROWS} lines, each a BatchRequestRow.",
+            "contentMediaType": "application/json",
+            "contentSchema": _named(BatchRequestRow),
         }
         bodies[NDJSON]["examples"] = {
             "two": {

@@ -40,13 +40,8 @@ class PublicOnly(httpcore.AsyncNetworkBackend):
     async def connect_tcp(
         self, host: str, port: int, *arguments: Any, **options: Any
     ) -> httpcore.AsyncNetworkStream:
-        named = f"{host.lower()}:{port}" in self._allowed
-        if not named and port not in PORTS:
-            raise NotFetched(
-                f"image_url names port {port}; "
-                f"allowed: {', '.join(map(str, sorted(PORTS)))}"
-            )
         addresses = await _addresses(host, port)
+        named = f"{host.lower()}:{port}" in self._allowed
         if not named and host.lower() not in self._allowed:
             if not all(map(is_public, addresses)):
                 addresses = []
@@ -56,6 +51,11 @@ class PublicOnly(httpcore.AsyncNetworkBackend):
             raise NotFetched(
                 f"image_url could not be fetched: {host} is not a public address "
                 "that has an answer"
+            )
+        if not named and port not in PORTS:
+            raise NotFetched(
+                f"image_url names port {port}; "
+                f"allowed: {', '.join(map(str, sorted(PORTS)))}"
             )
         return await self._network.connect_tcp(
             addresses[0], port, *arguments, **options

@@ -20,7 +20,7 @@ from kindling.serving.breaker import CircuitBreaker
 from kindling.serving.search import ReviewSearch
 
 #: Seconds that an answer waits for its similar reviews once the sentiment is there.
-DEADLINE_S = 0.5
+DEADLINE_S = 1.0
 #: Failures in a row after which no request waits any more.
 FAILURES = 2
 PROBE_EVERY_S = 1.0

@@ -45,6 +45,8 @@ class Predictor:
     model: SentimentClassifier
     model_version: str
     calibrated: bool
+    #: True of a model that no gate has let through: every answer says so.
+    provisional: bool
     #: None until an index was ever built.
     search: Neighbours | None
 
@@ -92,6 +94,7 @@ class Predictor:
             "image_used": image_used,
             "image_reason": None if image_used else request.image_reason or missing,
             "model_version": self.model_version,
+            "provisional": self.provisional,
             "index_version": self.search.version if self.search else None,
             "similar_reviews": [review.model_dump() for review in found.reviews],
             "search_code": found.code,
@@ -113,6 +116,7 @@ class Predictor:
         """The fields of ServedVersions that are the predictor's own."""
         return ServedVersions(
             model_version=self.model_version,
+            provisional=self.provisional,
             index_version=self.search.version if self.search else None,
             fusion=self.search.fusion if self.search else None,
             calibrated=self.calibrated,

@@ -38,6 +38,10 @@ RETRY_S, RETRY_MOST_S = 1.0, 30.0
 log = logging.getLogger(__name__)
 
 
+class Ended(Exception):
+    """The server was told to end before it was up."""
+
+
 class Server(litserve.LitServer):  # type: ignore[misc]
     """LitServe that ends in order: by itself it answers SIGTERM by leaving its children behind."""
 
@@ -58,6 +62,9 @@ class Server(litserve.LitServer):  # type: ignore[misc]
 
     def verify_worker_status(self) -> None:
         """Do not wait: `/health` says "not ready" while the model loads, instead of nothing."""
+        # Told to end before there was an event that could be set.
+        if self.ending:
+            raise Ended
 
     def launch_single_inference_worker(
         self, lit_api: litserve.LitAPI, worker_id: int
@@ -143,6 +150,8 @@ def run(open_served: Opened, front: Front, rules: Rules, host: str, port: int) -
             timeout_keep_alive=KEEP_ALIVE_S,
             server_header=False,
         )
+    except Ended:
+        log.info("told to end before it was up")
     finally:
         end_children()
     if server.start_failed:

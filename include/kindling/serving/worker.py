@@ -21,7 +21,8 @@ from litserve.loops.base import LitLoop
 from litserve.utils import LitAPIStatus, LoopResponseType
 
 from kindling.errors import DataError
-from kindling.serving.neighbours import DEADLINE_S, Deadlines, Found
+from kindling.retrieval.rerank import Query
+from kindling.serving.neighbours import DEADLINE_S, Deadlines, Found, Pending
 from kindling.serving.predictor import Predictor, Verdict
 from kindling.serving.questions import Analyze, Ask, Search
 from kindling.serving.refusals import Refused
@@ -67,6 +68,7 @@ class Desk:
     def __init__(self, served: Served, send: Send) -> None:
         self._served, self._send = served, send
         self._beside, self._searching = Deadlines(), Deadlines()
+        self._room = threading.Semaphore(MAX_TOGETHER)
         #: When the questions under way were begun; None between them.
         self.busy_since: float | None = None
 
@@ -87,22 +89,50 @@ class Desk:
         queries = predictor.queries([one.text if one.top_k else None for one in asks])
         # Begun before the model runs: stores work while it does.
         pending = [
-            predictor.search.start(query, ask.top_k)
-            if predictor.search and query is not None
-            else None
+            self._begun(predictor, query, ask.top_k)
             for ask, query in zip(asks, queries, strict=True)
         ]
+        verdicts = self._verdicts(predictor, asks, pending)
         for question, ask, verdict, search in zip(
-            questions, asks, predictor.verdicts(asks), pending, strict=True
+            questions, asks, verdicts, pending, strict=True
         ):
-            if isinstance(verdict, DataError):
-                self._refuse(question, 422, "unreadable", str(verdict))
-                continue
             finish = self._finishing(predictor, question, verdict)
             if search is None:
                 finish(predictor.not_searched(ask))
             else:
-                search.finish(finish, self._beside, DEADLINE_S)
+                search.finish(partial(self._after, finish), self._beside, DEADLINE_S)
+
+    def _verdicts(
+        self,
+        predictor: Predictor,
+        asks: Sequence[Analyze],
+        pending: Sequence[Pending | None],
+    ) -> list[Verdict | DataError]:
+        verdicts: list[Verdict | DataError] | None = None
+        try:
+            verdicts = predictor.verdicts(asks)
+        finally:
+            if verdicts is None:
+                # Nobody waits for these any more.
+                for search in filter(None, pending):
+                    search.finish(
+                        partial(self._after, _ignore), self._beside, DEADLINE_S
+                    )
+        return verdicts
+
+    def _begun(
+        self, predictor: Predictor, query: Query | None, top_k: int
+    ) -> Pending | None:
+        if predictor.search is None or query is None:
+            return None
+        # Searches of the batch before are done or over their deadline by then: without
+        # this they would pile up behind a model that is faster than they are.
+        self._room.acquire()
+        return predictor.search.start(query, top_k)
+
+    def _after(self, finish: Callable[[Found], None], found: Found) -> None:
+        self._room.release()
+        finish(found)
 
     def _search(self, predictor: Predictor, questions: Sequence[Question]) -> None:
         asks = [one.ask for one in questions if isinstance(one.ask, Search)]
@@ -119,10 +149,13 @@ class Desk:
                 )
 
     def _finishing(
-        self, predictor: Predictor, question: Question, verdict: Verdict
+        self, predictor: Predictor, question: Question, verdict: Verdict | DataError
     ) -> Callable[[Found], None]:
         def finish(found: Found) -> None:
             assert isinstance(question.ask, Analyze)
+            if isinstance(verdict, DataError):
+                self._refuse(question, 422, "unreadable", str(verdict))
+                return
             self._reply(question, predictor.answer(question.ask, verdict, found))
 
         return finish
@@ -219,6 +252,10 @@ class ReviewLoop(LitLoop):  # type: ignore[misc]
             }
             send(0, BEAT, state, LitAPIStatus.OK)
             time.sleep(BEAT_EVERY_S)
+
+
+def _ignore(found: Found) -> None:
+    """What a search found for a question that is answered otherwise."""
 
 
 def _together(taken: "queue.SimpleQueue[Question]") -> list[Question]:

@@ -258,6 +258,8 @@ def _pages(found: "Crawl") -> list[Page]:
 
 def _figures(collected: _Collected, rows: "Rows") -> dict[str, Any]:
     """Counts and rates of one crawl; none is an estimate of anything beyond it."""
+    from kindling.scraping.rows import languages
+
     pages = collected.crawl.pages
     stated = {
         page.extraction.product.product_id: page.extraction.product.stated_reviews or 0
@@ -279,7 +281,7 @@ def _figures(collected: _Collected, rows: "Rows") -> dict[str, Any]:
         "personal_data_masked": {
             kind: rows.masked[kind] for kind in ("email", "phone", "card", "iban")
         },
-        "languages": dict(rows.languages.most_common()),
+        "languages": dict(languages(rows.reviews).most_common()),
         "robots_disallowed": reasons["robots_disallowed"],
         "ai_opt_outs": reasons["ai_opt_out"],
         "products_not_reached": len(collected.crawl.unreached),

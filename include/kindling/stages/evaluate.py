@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -16,19 +16,28 @@ from kindling.catalog import STAGE_NAMES
 from kindling.errors import DataError
 from kindling.evaluation.controls import Latency, latency
 from kindling.evaluation.evaluator import Answers, Evaluation, evaluate
-from kindling.evaluation.report import Coverage, Provenance, render
+from kindling.evaluation.figures import EvaluationFigures
+from kindling.evaluation.gate import judge
+from kindling.evaluation.report import Coverage, Provenance, Surroundings, render
+from kindling.evaluation.robustness import robustness
+from kindling.evaluation.verdict import Evidence, Rules, Verdict
+from kindling.extensions import load_classifier
 from kindling.measure.intervals import METHOD as INTERVALS
-from kindling.modeling.baseline import FOLDER, Baseline
-from kindling.modeling.model import SentimentModel
+from kindling.measure.sample import Sample
+from kindling.modeling.device import set_threads
+from kindling.modeling.folder import BASELINE
 from kindling.observe.lineage import code_sha256
+from kindling.ports.classifier import Classifier
 from kindling.ports.objects import ObjectStore
 from kindling.ports.registry import ModelRegistry, ModelVersion
-from kindling.recipe import EvaluateConfig
-from kindling.records import Example, StageReport
+from kindling.recipe import EvaluateConfig, PromoteConfig
+from kindling.records import Estimate, Example, StageReport
 from kindling.stages.contract import Context, Outcome
 from kindling.stages.view import Holdout, RunView
 
 LATENCY_REQUESTS = 40
+
+_Request = tuple[str, bytes | None]
 
 log = logging.getLogger(__name__)
 
@@ -48,11 +57,13 @@ class _Measured:
     evaluation: Evaluation
     latencies: dict[str, Latency]
     text_model: str
+    #: Change of the texts -> accuracy after minus before.
+    robustness: dict[str, Estimate]
 
 
 def run(config: EvaluateConfig, context: Context, needs: Needs) -> Outcome:
     """Figures with intervals, `report.html` and `figures.json` of the run."""
-    torch.set_num_threads(needs.threads)
+    set_threads(needs.threads)
     golden = needs.holdout.examples()
     if not golden:
         raise DataError(
@@ -64,7 +75,8 @@ def run(config: EvaluateConfig, context: Context, needs: Needs) -> Outcome:
     champion = needs.registry.champion()
     other = champion if champion and champion.version != candidate.version else None
     measured = _measure(golden, candidate, other, config, context, needs)
-    figures = _figures(measured, candidate, other)
+    found = _handed_on(measured, candidate, other)
+    figures = found.to_dict()
     needs.registry.log_metrics(
         candidate.version,
         {
@@ -75,11 +87,10 @@ def run(config: EvaluateConfig, context: Context, needs: Needs) -> Outcome:
     provenance = _provenance(config, context, measured, candidate, other)
     html = render(
         measured.evaluation,
+        _verdict(context.recipe.promote, found),
         provenance,
         golden,
-        measured.latencies,
-        _pipeline(needs.view),
-        _coverage(needs.view),
+        _around(measured, needs.view),
     )
     content = json.dumps(
         {
@@ -106,6 +117,31 @@ def run(config: EvaluateConfig, context: Context, needs: Needs) -> Outcome:
             "intervals": INTERVALS,
             "registry": needs.registry.name,
         },
+    )
+
+
+def _handed_on(
+    measured: _Measured, candidate: ModelVersion, champion: ModelVersion | None
+) -> EvaluationFigures:
+    return EvaluationFigures.of(
+        measured.evaluation,
+        (candidate.version, champion.version if champion else None),
+        measured.latencies,
+        measured.robustness,
+    )
+
+
+def _around(measured: _Measured, view: RunView) -> Surroundings:
+    return Surroundings(
+        measured.latencies, measured.robustness, _pipeline(view), _coverage(view)
+    )
+
+
+def _verdict(rules: PromoteConfig, found: EvaluationFigures) -> Verdict:
+    """What `promote` will say, unless the champion changes in between."""
+    return judge(
+        Rules(**rules.model_dump(exclude={"provisional"})),
+        Evidence.of(found, rules.metric),
     )
 
 
@@ -147,7 +183,7 @@ def _measure(
     photos = [bytes_of.get(one.photo_uri or "") for one in golden]
     with tempfile.TemporaryDirectory(prefix="kindling-evaluate-") as folder:
         path = needs.registry.download(candidate.version, Path(folder) / "candidate")
-        model, baseline = SentimentModel.load(path), Baseline.load(path / FOLDER)
+        model, baseline = load_classifier(path), load_classifier(path / BASELINE)
         log.info(
             "answering %d golden rows, %d with a photo",
             len(golden),
@@ -161,7 +197,15 @@ def _measure(
             _champion(champion, texts, photos, Path(folder), needs),
         )
     evaluation = evaluate(golden, context.niche, answers, context.seed)
-    return _Measured(evaluation, _latencies(model, texts, photos), model.text_model)
+    sturdy = robustness(
+        Sample.of(golden),
+        texts,
+        lambda asked: model.predict(asked, [None] * len(asked)).probabilities,
+        np.random.default_rng(context.seed),
+    )
+    return _Measured(
+        evaluation, _latencies(model, texts, photos), model.base_model, sturdy
+    )
 
 
 def _champion(
@@ -174,94 +218,56 @@ def _champion(
     if champion is None:
         return None
     log.info("answering with the champion, version %s", champion.version)
-    model = SentimentModel.load(
+    model = load_classifier(
         needs.registry.download(champion.version, folder / "champion")
     )
     return model.predict(texts, photos).probabilities
 
 
 def _answers(
-    model: SentimentModel,
-    baseline: Baseline,
+    model: Classifier,
+    baseline: Classifier,
     texts: Sequence[str],
     photos: Sequence[bytes | None],
     champion: np.ndarray | None,
 ) -> Answers:
-    """The candidate's towers run once; the controls only fuse their logits anew."""
-    pictured = np.array(
-        [row for row, photo in enumerate(photos) if photo is not None], dtype=np.int64
-    )
-    text = model.text.logits(texts)
-    answers, image = model.fusion.probabilities(text, None), None
-    if model.image and len(pictured):
-        image = model.image.logits([photos[row] for row in pictured])  # type: ignore[misc]
-        answers[pictured] = model.fusion.probabilities(text[pictured], image)
+    """The candidate is asked again and again for the photo control, and remembers what it has read."""
+    asked = model.remembering()
+
+    def ask(text_of: np.ndarray | None, photo_of: np.ndarray | None) -> np.ndarray:
+        said = None if text_of is None else [texts[row] for row in text_of]
+        seen = None if photo_of is None else [photos[row] for row in photo_of]
+        n = len(said or seen or ())
+        return asked.predict(said or [None] * n, seen or [None] * n).probabilities
+
+    pictured = [row for row, photo in enumerate(photos) if photo is not None]
     return Answers(
-        answers,
-        baseline.probabilities(texts),
+        asked.predict(texts, photos).probabilities,
+        baseline.predict(texts, photos).probabilities,
         champion,
-        text,
-        image,
-        pictured,
-        model.fusion.probabilities,
+        np.array(pictured, dtype=np.int64),
+        ask if model.reads_photos else None,
     )
 
 
 def _latencies(
-    model: SentimentModel, texts: Sequence[str], photos: Sequence[bytes | None]
+    model: Classifier, texts: Sequence[str], photos: Sequence[bytes | None]
 ) -> dict[str, Latency]:
-    pairs = list(zip(texts, photos, strict=True))
-    requests = {
+    pairs: list[_Request] = list(zip(texts, photos, strict=True))
+    pictured = [pair for pair in pairs if pair[1] is not None]
+    requests: dict[str, list[_Request]] = {
         "text": [(text, None) for text, _ in pairs[:LATENCY_REQUESTS]],
-        "text+image": [pair for pair in pairs if pair[1] is not None][
-            :LATENCY_REQUESTS
-        ],
+        "text+image": pictured[:LATENCY_REQUESTS],
     }
+
+    def answer(request: _Request) -> None:
+        model.predict([request[0]], [request[1]])
+
     return {
-        name: latency(
-            lambda request: model.predict([request[0]], [request[1]]),
-            some,
-            time.perf_counter,
-        )
+        name: latency(answer, some, time.perf_counter)
         for name, some in requests.items()
         if some
     }
-
-
-def _figures(
-    measured: _Measured, candidate: ModelVersion, champion: ModelVersion | None
-) -> dict[str, Any]:
-    """What the gate and the summary read; the slices stand in figures.json."""
-    found = measured.evaluation
-    figures: dict[str, Any] = {
-        "candidate_version": candidate.version,
-        "champion_version": champion.version if champion else None,
-        "golden_rows": found.rows,
-        "golden_products": found.products,
-        "golden_photos": found.photos,
-        "data_sha256": found.data_sha256,
-        **found.systems["candidate"],
-    }
-    for name in ("baseline", "champion"):
-        figures |= {
-            f"{name}_{metric}": figure
-            for metric, figure in found.systems.get(name, {}).items()
-        }
-    for name, by_metric in found.differences.items():
-        figures |= {
-            f"{metric}_minus_{name}": figure for metric, figure in by_metric.items()
-        }
-    if found.photo:
-        figures |= {
-            f"photo_{name}": figure for name, figure in vars(found.photo).items()
-        }
-    figures["worse_slices"] = [
-        f"{one.group}: {one.name}" for one in found.slices if one.worse
-    ]
-    figures |= {
-        f"latency_ms_{name}": asdict(one) for name, one in measured.latencies.items()
-    }
-    return figures
 
 
 def _pipeline(view: RunView) -> list[StageReport]:

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-import torch
 
 from kindling.errors import DataError
 from kindling.measure.estimates import resampled
-from kindling.modeling.text_tower import Embedder
+from kindling.modeling.device import set_threads
+from kindling.modeling.embedder import Embedder
 from kindling.observe.lineage import sha256_of
 from kindling.ports.index import (
     Document,
@@ -53,7 +53,7 @@ def run(config: IndexConfig, context: Context, needs: Needs) -> Outcome:
 
     DataError when a check fails: the alias stays, and the failed version is dropped.
     """
-    torch.set_num_threads(needs.threads)
+    set_threads(needs.threads)
     embedder = Embedder(needs.text_model)
     documents, rejections = _documents(needs.searchable, context.run_id)
     embeddings, embedded = _embeddings(

@@ -1,19 +1,20 @@
-"""The gate: the alias `champion` moves to the run's model, or the reasons why not are kept."""
+"""The gate: the alias `champion` moves to the run's model, or the reasons why not are kept.
+
+A first night is not empty-handed: while no model has passed, the newest one serves, marked as
+provisional in every answer, unless the recipe forbids it.
+"""
 
 import logging
-from collections.abc import Mapping
-from dataclasses import asdict
-from typing import Any, Protocol
+from typing import Protocol
 
 from kindling.errors import DataError
-from kindling.evaluation.gate import Check, Evidence, Rules, Verdict, judge
+from kindling.evaluation.figures import EvaluationFigures
+from kindling.evaluation.gate import judge
+from kindling.evaluation.verdict import Check, Evidence, Rules, Verdict
 from kindling.ports.registry import ModelRegistry, ModelVersion
 from kindling.recipe import PromoteConfig
-from kindling.records import Estimate
 from kindling.stages.contract import Context, Outcome
 from kindling.stages.view import RunView
-
-THREE_WAY = "three_way_macro_f1"
 
 log = logging.getLogger(__name__)
 
@@ -30,82 +31,64 @@ def run(config: PromoteConfig, context: Context, needs: Needs) -> Outcome:
     evaluation = needs.view.report("evaluate")
     if evaluation is None:
         raise DataError(f"run {context.run_id!r} has no evaluation; run evaluate first")
-    figures, champion = evaluation.figures, needs.registry.champion()
-    candidate = str(figures["candidate_version"])
+    figures = EvaluationFigures.from_dict(evaluation.figures)
+    champion, candidate = needs.registry.champion(), figures.candidate_version
     if champion and champion.version == candidate:
         log.info("version %s is the champion already", candidate)
-        return _outcome(
-            candidate,
-            champion,
-            Verdict((Check("already champion", True, "nothing to move"),)),
-            needs,
+        nothing = Check(
+            "already-champion", "already champion", "pass", "nothing to move"
         )
-    verdict = judge(_rules(config), _evidence(config, figures))
-    stale = _stale(champion, figures)
-    verdict = Verdict((*verdict.checks, stale)) if stale else verdict
+        return _outcome(candidate, champion, Verdict((nothing,)), needs)
+    verdict = _verdict(config, figures, champion)
     for check in verdict.checks:
-        log.info(
-            "%s %s: %s", "pass" if check.passed else "FAIL", check.name, check.detail
-        )
+        log.info("%s, %s: %s", check.verdict, check.name, check.detail)
     if verdict.promoted:
         needs.registry.promote(candidate)
         log.info("version %s is the champion now", candidate)
+    elif champion is None and config.provisional:
+        needs.registry.serve_provisionally(candidate)
+        log.info("version %s serves provisionally: no gate let one through", candidate)
     return _outcome(candidate, champion, verdict, needs)
 
 
-def _rules(config: PromoteConfig) -> Rules:
-    return Rules(**config.model_dump())
+def _verdict(
+    config: PromoteConfig, figures: EvaluationFigures, champion: ModelVersion | None
+) -> Verdict:
+    try:
+        evidence = Evidence.of(figures, config.metric)
+    except KeyError as error:
+        raise DataError(
+            f"the evaluation has no figure {error}; run evaluate again"
+        ) from error
+    verdict = judge(Rules(**config.model_dump(exclude={"provisional"})), evidence)
+    stale = _stale(champion, figures)
+    return Verdict((*verdict.checks, stale)) if stale else verdict
 
 
-def _evidence(config: PromoteConfig, figures: Mapping[str, Any]) -> Evidence:
-    def wanted(name: str) -> Estimate:
-        found = _estimate(figures, name)
-        if found is None:
-            raise DataError(
-                f"the evaluation has no figure {name!r}; run evaluate again"
-            )
-        return found
-
-    return Evidence(
-        figure=wanted(config.metric),
-        over_baseline=wanted(f"{THREE_WAY}_minus_baseline"),
-        over_constant=wanted(f"{THREE_WAY}_minus_constant"),
-        over_champion=wanted(f"{config.metric}_minus_champion")
-        if figures["champion_version"]
-        else None,
-        photo_gain=_estimate(figures, "photo_log_loss_gain"),
-        golden_photos=int(figures["golden_photos"]),
-        worse_slices=tuple(figures["worse_slices"]),
-    )
-
-
-def _estimate(figures: Mapping[str, Any], name: str) -> Estimate | None:
-    """Stored reports hold an Estimate as its dict."""
-    found = figures.get(name)
-    return Estimate(**found) if isinstance(found, Mapping) else found
-
-
-def _stale(champion: ModelVersion | None, figures: Mapping[str, Any]) -> Check | None:
+def _stale(champion: ModelVersion | None, figures: EvaluationFigures) -> Check | None:
     """A failed check when the alias moved after the evaluation: the comparison is with yesterday's champion."""
     now = champion.version if champion else None
-    if now == figures["champion_version"]:
+    if now == figures.champion_version:
         return None
     return Check(
+        "champion-changed",
         "champion unchanged",
-        False,
-        f"compared with version {figures['champion_version']}, "
-        f"the champion is now {now}; run evaluate again",
+        "fail",
+        f"compared with version {figures.champion_version}, the champion is now {now}",
+        "run evaluate again",
     )
 
 
 def _outcome(
     candidate: str, champion: ModelVersion | None, verdict: Verdict, needs: Needs
 ) -> Outcome:
+    serving = needs.registry.serving()
     return Outcome(
         rows_in=1,
         rows_out=int(verdict.promoted),
         figures={
             "promoted": verdict.promoted,
+            "verdict": verdict.outcome,
             "reasons": verdict.reasons,
             "candidate_version": candidate,
             "champion_version": candidate
@@ -114,7 +97,9 @@ def _outcome(
             if champion
             else None,
             "previous_champion": champion.version if champion else None,
-            "checks": [asdict(check) for check in verdict.checks],
+            "serving_version": serving.version if serving else None,
+            "provisional": bool(serving and serving.provisional),
+            "checks": [check.to_dict() for check in verdict.checks],
         },
         implementation={"registry": needs.registry.name},
     )

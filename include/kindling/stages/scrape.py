@@ -9,7 +9,13 @@ from typing import Any, Protocol
 from kindling import extensions
 from kindling.errors import DataError
 from kindling.ports.objects import ObjectStore
-from kindling.ports.source import UNCATEGORISED, Haul, Source, SourceTools
+from kindling.ports.source import (
+    UNCATEGORISED,
+    Haul,
+    Source,
+    SourceTools,
+    require_categories,
+)
 from kindling.ports.standing import StandingStore
 from kindling.quality.checks import check
 from kindling.recipe import ScrapeConfig, SourceEntry
@@ -56,6 +62,9 @@ def run(config: ScrapeConfig, context: Context, needs: Needs) -> Outcome:
             f"{config.min_reviews} (scrape.min_reviews); {rows.found} were found; rejections: "
             f"{_counted_reasons([*rows.rejections, *failing])}"
         )
+    if context.shard.of == 1:
+        # Another shard may hold the category that this one lacks.
+        require_categories(context.niche, (one.category for one in reviews), "niche")
     log.info(
         "%s: %d reviews of %d products, %d photos",
         names,

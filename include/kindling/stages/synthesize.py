@@ -74,15 +74,13 @@ def run(config: SynthesizeConfig, context: Context, needs: Needs) -> Outcome:
     sources = _sources(context, needs.view)
     refuse_unknown(context.niche, sources.products)
     material = Material(sources.reviews, sources.products, context.seed, needs.llm)
-    writer, editor = _hands(config, material)
+    hands = _hands(config, material, needs.objects)
+    writer, editor, studio = hands.writer, hands.editor, hands.studio
     lacking, filled = _written(config, context, sources, writer)
-    studio = Studio(editor, needs.objects, _in_words(sources.products))
     rows = [
         row
         for cell, drafts in filled.drafts.items()
-        for row in _rows(
-            cell, drafts, (writer, editor), sources, config, studio, context.seed
-        )
+        for row in _rows(cell, drafts, hands, sources, config, context.seed)
     ]
     log.info(
         "%d rows, %d with a photo",
@@ -110,14 +108,23 @@ def run(config: SynthesizeConfig, context: Context, needs: Needs) -> Outcome:
     )
 
 
-def _hands(config: SynthesizeConfig, material: Material) -> tuple[Writer, Editor]:
-    """The writer and the editor that the recipe names."""
+@dataclass(frozen=True)
+class _Hands:
+    """Who does the work: the writer and the editor that the recipe names."""
+
+    writer: Writer
+    editor: Editor
+    studio: Studio
+
+
+def _hands(
+    config: SynthesizeConfig, material: Material, objects: ObjectStore
+) -> _Hands:
     writing = extensions.options("writer", config.writer, config.writer_options)
     editing = extensions.options("editor", config.editor, config.editor_options)
-    return (
-        extensions.find("writer", config.writer).writer(writing, material),
-        extensions.find("editor", config.editor).editor(editing, material),
-    )
+    writer = extensions.find("writer", config.writer).writer(writing, material)
+    editor = extensions.find("editor", config.editor).editor(editing, material)
+    return _Hands(writer, editor, Studio(editor, objects, _in_words(material.products)))
 
 
 def _written(
@@ -143,10 +150,13 @@ def _written(
 
 
 def _records(rows: Iterable[_Row]) -> Iterator[Record]:
+    """Reviews and origins, and each photo once: an editor may make one for two rows."""
+    seen: set[str] = set()
     for row in rows:
         yield row.review
         yield row.synthesis
-        if row.photo:
+        if row.photo is not None and row.photo.photo_id not in seen:
+            seen.add(row.photo.photo_id)
             yield row.photo
 
 
@@ -220,10 +230,9 @@ def _subjects(
 def _rows(
     cell: Cell,
     drafts: Mapping[str, Draft],
-    hands: tuple[Writer, Editor],
+    hands: _Hands,
     sources: _Sources,
     config: SynthesizeConfig,
-    studio: Studio,
     seed: int,
 ) -> Iterator[_Row]:
     rng = cell_generator(seed, cell, "photos")
@@ -235,7 +244,7 @@ def _rows(
         if shown.condition:
             own = sources.own_photos.get(subject) or bases
             condition = _cue(draft, shown.condition)
-            photo = studio.review_photo(subject, own, condition, rng)
+            photo = hands.studio.review_photo(subject, own, condition, rng)
         yield _row(cell, review_id, draft, subject, photo, hands)
 
 
@@ -254,9 +263,9 @@ def _row(
     draft: Draft,
     subject: str,
     photo: Photo | None,
-    hands: tuple[Writer, Editor],
+    hands: _Hands,
 ) -> _Row:
-    writer, editor = hands
+    writer, editor = hands.writer, hands.editor
     review = Review(
         review_id=review_id,
         product_id=subject,

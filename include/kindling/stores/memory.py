@@ -137,6 +137,17 @@ class MemoryObjects:
         self._objects[uri] = data
         return uri
 
+    def find_named(self, name: str) -> bytes | None:
+        """What was last stored under a name, or None."""
+        return self._objects.get(f"memory://{name}")
+
+    def remove_named(self, name: str) -> None:
+        """Forget what was stored under a name, or under names in it as a folder."""
+        uri = f"memory://{name}"
+        for one in list(self._objects):
+            if one == uri or one.startswith(f"{uri}/"):
+                del self._objects[one]
+
     def put_directory(self, name: str, directory: Path) -> str:
         """Store a folder's files under a name; returns the URI of the folder."""
         for path in sorted(directory.rglob("*")):

@@ -1,5 +1,6 @@
 """Bytes by URI through fsspec: a folder on a laptop, S3 in a cluster, the same code."""
 
+import contextlib
 import errno
 import hashlib
 import os
@@ -33,11 +34,22 @@ class FsspecObjects:
 
     def put_named(self, name: str, data: bytes) -> str:
         """Store under a name such as `runs/R/report.html`, replacing atomically; returns the URI."""
-        if ".." in name.split("/"):
-            raise ValueError(f"object name {name!r} leaves the store")
-        uri = f"{self._root}/{name.lstrip('/')}"
+        uri = self._named(name)
         self._write(uri, data)
         return uri
+
+    def find_named(self, name: str) -> bytes | None:
+        """What was last stored under a name, or None."""
+        try:
+            found: bytes = self._filesystem.cat_file(self._named(name))
+        except FileNotFoundError:
+            return None
+        return found
+
+    def remove_named(self, name: str) -> None:
+        """Forget what was stored under a name, or under names in it as a folder."""
+        with contextlib.suppress(FileNotFoundError):
+            self._filesystem.rm(self._named(name), recursive=True)
 
     def put_directory(self, name: str, directory: Path) -> str:
         """Store a folder's files under a name; returns the URI of the folder."""
@@ -56,6 +68,11 @@ class FsspecObjects:
         except FileNotFoundError:
             raise DataError(f"object {uri} is not in the store") from None
         return data
+
+    def _named(self, name: str) -> str:
+        if ".." in name.split("/"):
+            raise ValueError(f"object name {name!r} leaves the store")
+        return f"{self._root}/{name.lstrip('/')}"
 
     def _write(self, uri: str, data: bytes) -> None:
         if self._protocol != "file":

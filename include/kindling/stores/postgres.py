@@ -22,7 +22,8 @@ SCHEMA = "kindling"
 def connect(url: str, **options: Any) -> Iterator[psycopg.Connection[Any]]:
     """A connection that sees the product's schema; commits at the end, rolls back on an error.
 
-    A server that does not answer or goes away is a TransientError, a full disk a KindlingError.
+    A server that does not answer or goes away is a TransientError, a full disk a KindlingError,
+    a URL that is none or a database that was never migrated a ConfigurationError.
     """
     try:
         with psycopg.connect(
@@ -33,6 +34,18 @@ def connect(url: str, **options: Any) -> Iterator[psycopg.Connection[Any]]:
         raise KindlingError(
             f"Postgres at {_without_password(url)} has no disk space left: {error}"
         ) from error
+    except psycopg.errors.UndefinedTable as error:
+        raise ConfigurationError(
+            f"Postgres at {_without_password(url)} lacks a table ({error.diag.message_primary}); "
+            "run `python -m kindling migrate`"
+        ) from error
+    except psycopg.ProgrammingError as error:
+        if error.sqlstate is not None:
+            raise
+        # Nothing was sent: libpq cannot read the URL. Its words may hold the password.
+        raise ConfigurationError(
+            "KINDLING_DATABASE_URL is no database URL; wanted: postgresql://user@host/name"
+        ) from None
     except psycopg.OperationalError as error:
         raise TransientError(
             f"Postgres does not answer at {_without_password(url)}: {error}"

@@ -3,6 +3,7 @@
 import hashlib
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from kindling.ports.registry import ModelVersion
 MODEL = "kindling-sentiment"
 EXPERIMENT = "nightly-retraining"
 ALIAS = "champion"
+PROVISIONAL = "provisional"
 FOLDER = "model"
 
 log = logging.getLogger(__name__)
@@ -73,15 +75,15 @@ class MlflowRegistry:
 
     def champion(self) -> ModelVersion | None:
         """The version behind the alias; None while nothing was ever promoted."""
-        try:
-            return _version(self._client.get_model_version_by_alias(MODEL, ALIAS))
-        except MlflowException as error:
-            if error.error_code in {
-                "RESOURCE_DOES_NOT_EXIST",
-                "INVALID_PARAMETER_VALUE",
-            }:
-                return None
-            raise
+        return self._behind(ALIAS)
+
+    def serving(self) -> ModelVersion | None:
+        """The champion, or while there is none the provisional version."""
+        champion = self.champion()
+        if champion is not None:
+            return champion
+        provisional = self._behind(PROVISIONAL)
+        return replace(provisional, provisional=True) if provisional else None
 
     def candidate(self, run_id: str) -> ModelVersion | None:
         """The newest version that this run registered."""
@@ -95,6 +97,12 @@ class MlflowRegistry:
     def promote(self, version: str) -> None:
         """Point `champion` at the version; the alias moves in one statement."""
         self._client.set_registered_model_alias(MODEL, ALIAS, version)
+        # From here on nothing reads it: a champion comes first.
+        self._client.delete_registered_model_alias(MODEL, PROVISIONAL)
+
+    def serve_provisionally(self, version: str) -> None:
+        """Serve the version, marked as provisional, until there is a champion."""
+        self._client.set_registered_model_alias(MODEL, PROVISIONAL, version)
 
     def download(self, version: str, into: Path) -> Path:
         """Fetch the model folder; returns its path."""
@@ -104,6 +112,17 @@ class MlflowRegistry:
                 artifact_uri=source, dst_path=str(into), tracking_uri=self._uri
             )
         )
+
+    def _behind(self, alias: str) -> ModelVersion | None:
+        try:
+            return _version(self._client.get_model_version_by_alias(MODEL, alias))
+        except MlflowException as error:
+            if error.error_code in {
+                "RESOURCE_DOES_NOT_EXIST",
+                "INVALID_PARAMETER_VALUE",
+            }:
+                return None
+            raise
 
     def _versions(self, run_id: str) -> list[MlflowVersion]:
         found = self._client.search_model_versions(

@@ -75,8 +75,8 @@ def stained(
     alpha = (cover * on_object * rng.uniform(0.6, 0.92))[..., None]
     # Pigment soaks in: the cloth's own shading goes on showing through it.
     shade = image.mean(axis=2, keepdims=True) / max(0.15, float(image[mask].mean()))
-    return np.clip(
-        image * (1 - alpha) + alpha * pigment * np.clip(shade, 0.5, 1.4), 0, 1
+    return np.asarray(
+        np.clip(image * (1 - alpha) + alpha * pigment * np.clip(shade, 0.5, 1.4), 0, 1)
     )
 
 
@@ -134,8 +134,10 @@ def _tear(image: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> np.n
         np.maximum.reduce([line(mask.shape, thread, 0.7) for thread in threads])
         * opening
     )
-    return image + (lint * 0.7)[..., None] * (
-        np.clip(image[mask].mean(axis=0) + 0.25, 0, 1) - image
+    return np.asarray(
+        image
+        + (lint * 0.7)[..., None]
+        * (np.clip(image[mask].mean(axis=0) + 0.25, 0, 1) - image)
     )
 
 
@@ -190,7 +192,7 @@ def _cracks(
             bright = np.maximum(bright, line(mask.shape, path + wide, wide * 0.7))
     bright, dark = bright * mask * 0.35, dark * mask * rng.uniform(0.65, 0.8)
     image = image + bright[..., None] * (1 - image)
-    return image * (1 - dark[..., None])
+    return np.asarray(image * (1 - dark[..., None]))
 
 
 def _crack(
@@ -198,8 +200,14 @@ def _crack(
 ) -> np.ndarray:
     """Points, float [10, 2], of a line that sets out at `angle` and keeps turning a little."""
     turns = angle + np.cumsum(rng.normal(0, 0.22, 9))
-    return start + np.vstack(
-        [np.zeros(2), np.cumsum(stride * np.c_[np.sin(turns), np.cos(turns)], axis=0)]
+    return np.asarray(
+        start
+        + np.vstack(
+            [
+                np.zeros(2),
+                np.cumsum(stride * np.c_[np.sin(turns), np.cos(turns)], axis=0),
+            ]
+        )
     )
 
 
@@ -220,7 +228,7 @@ def _opened(
         ndimage.shift(1 - opening, (reach, reach), order=1, mode="nearest"), 0, 1
     )
     shade = 1 - 0.55 * ndimage.gaussian_filter(shadow, 0.6 * reach) * opening
-    return (
+    return np.asarray(
         image * (1 - opening[..., None])
         + behind * shade[..., None] * opening[..., None]
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from kindling.synthesis.sentences import words_of
+from kindling.measure.copying import words_of
 
 #: Words of a category or a product's name that say "cloth"; plurals are understood.
 CLOTH = frozenset(

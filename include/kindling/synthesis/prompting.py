@@ -13,13 +13,14 @@ from typing import TypeVar
 import numpy as np
 
 from kindling.errors import BudgetSpent, DataError
+from kindling.measure.copying import words_of
 from kindling.ports.generation import Cell, Draft, Material
 from kindling.ports.llm import Llm, Message
 from kindling.records import Review, sentiment_of
 from kindling.synthesis.aspects import induce
 from kindling.synthesis.conditions import DAMAGED
 from kindling.synthesis.prompts import load
-from kindling.synthesis.sentences import Fragment, fragments, words_of
+from kindling.synthesis.sentences import Fragment, fragments
 from kindling.synthesis.tone import ToneModel
 from kindling.synthesis.vocabulary import learn
 from kindling.synthesis.writers.prompted import Options

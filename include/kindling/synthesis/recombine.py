@@ -4,12 +4,13 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
+from kindling.measure.copying import words_of
 from kindling.ports.generation import Cell, Draft
-from kindling.records import Product, Review, sentiment_of
+from kindling.records import Product, Review, Sentiment, sentiment_of
 from kindling.synthesis.aspects import induce
 from kindling.synthesis.pieces import Piece, Pool, Role, Wish, pool_for
 from kindling.synthesis.rewrites import rewrite
-from kindling.synthesis.sentences import Position, fragments, lowered, words_of
+from kindling.synthesis.sentences import Position, fragments, lowered
 from kindling.synthesis.style import Style, finish, styles_for
 from kindling.synthesis.tone import ToneModel
 from kindling.synthesis.transfer import rename
@@ -151,11 +152,12 @@ class Recombination:
 
 
 def _roles_needed(cell: Cell) -> tuple[Role, ...]:
-    return {
+    roles: dict[Sentiment, tuple[Role, ...]] = {
         "positive": ("praise",),
         "negative": ("complaint",),
         "neutral": ("praise", "complaint"),
-    }[cell.sentiment]
+    }
+    return roles[cell.sentiment]
 
 
 def _plan(

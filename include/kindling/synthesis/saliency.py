@@ -24,15 +24,17 @@ def object_mask(image: np.ndarray) -> np.ndarray:
         sizes = np.bincount(labels.ravel())[1:]
         mask = ndimage.binary_fill_holes(labels == 1 + int(sizes.argmax()))
     if not _PLAUSIBLE[0] <= mask.mean() <= _PLAUSIBLE[1]:
-        return (x / 0.6) ** 2 + (y / 0.7) ** 2 < 1
-    return mask
+        return np.asarray((x / 0.6) ** 2 + (y / 0.7) ** 2 < 1)
+    return np.asarray(mask)
 
 
 def border_colour(image: np.ndarray) -> np.ndarray:
     """Median colour, float [3], of the outer twentieth of the picture."""
     band = max(1, min(image.shape[:2]) // 20)
     edges = (image[:band], image[-band:], image[:, :band], image[:, -band:])
-    return np.median(np.concatenate([edge.reshape(-1, 3) for edge in edges]), axis=0)
+    return np.asarray(
+        np.median(np.concatenate([edge.reshape(-1, 3) for edge in edges]), axis=0)
+    )
 
 
 def background(image: np.ndarray, mask: np.ndarray) -> np.ndarray:

@@ -18,7 +18,7 @@ def blot(
     depth = 1 - distance + 0.28 * noise
     body = np.clip(depth / 0.18, 0, 1)
     rim = np.exp(-(((depth - 0.12) / 0.1) ** 2))
-    return np.clip(body * (0.72 + 0.28 * rim), 0, 1)
+    return np.asarray(np.clip(body * (0.72 + 0.28 * rim), 0, 1))
 
 
 def ragged(
@@ -27,7 +27,7 @@ def ragged(
     """Corners, float [N, 2], of an irregular polygon."""
     angles = np.sort(rng.uniform(0, 2 * np.pi, 16))
     reach = radius * rng.uniform(1 - raggedness, 1 + raggedness, angles.size)
-    return centre + reach[:, None] * np.c_[np.sin(angles), np.cos(angles)]
+    return np.asarray(centre + reach[:, None] * np.c_[np.sin(angles), np.cos(angles)])
 
 
 def extent(mask: np.ndarray) -> float:
@@ -51,7 +51,7 @@ def direction(
     if distance < 1:
         angle = rng.uniform(0, 2 * np.pi)
         return np.array([np.sin(angle), np.cos(angle)])
-    return apart / distance
+    return np.asarray(apart / distance)
 
 
 def inside(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kindling.measure.copying import words_of
 from kindling.records import Review, Sentiment, sentiment_of
-from kindling.synthesis.sentences import lowered, split_sentences, terminated, words_of
+from kindling.synthesis.sentences import lowered, split_sentences, terminated
 
 #: Reviews that a category needs before its own style is drawn from.
 _ENOUGH = 10

@@ -8,8 +8,9 @@ import numpy as np
 from scipy.sparse import csr_matrix
 from sklearn.feature_extraction.text import CountVectorizer
 
+from kindling.measure.copying import words_of
 from kindling.records import Review, sentiment_of
-from kindling.synthesis.sentences import Fragment, words_of
+from kindling.synthesis.sentences import Fragment
 
 #: Reviews that every word is credited with beforehand, shared out by class size: Laplace smoothing whose
 #: pseudo-counts agree with "as frequent in both".
@@ -70,7 +71,7 @@ class ToneModel:
         # Shrunk by its z-score (the standard error as in Monroe, Colaresi and Quinn 2008), so that
         # rare words say next to nothing, however unequal the classes.
         z_squared = ratio**2 / (1 / smoothed).sum(axis=0)
-        return ratio * z_squared / (_HALF_TRUSTED + z_squared)
+        return np.asarray(ratio * z_squared / (_HALF_TRUSTED + z_squared))
 
 
 def _features(words: Sequence[str]) -> list[str]:

@@ -7,8 +7,9 @@ from itertools import pairwise
 
 import numpy as np
 
+from kindling.measure.copying import words_of
 from kindling.records import Product, Review
-from kindling.synthesis.sentences import Number, words_of
+from kindling.synthesis.sentences import Number
 
 POINTING: Mapping[str, Number] = {
     "this": "singular",

@@ -59,7 +59,7 @@ def burst_seam(
             ends = np.array([middle[at] + half[at], middle[at] - half[at] + slant])
             thread = np.maximum(thread, line(mask.shape, ends, 0.9))
     lint = np.clip(image[mask].mean(axis=0) + 0.3, 0, 1)
-    return image + (0.8 * thread * gap)[..., None] * (lint - image)
+    return np.asarray(image + (0.8 * thread * gap)[..., None] * (lint - image))
 
 
 def creased(
@@ -79,7 +79,7 @@ def creased(
     slope = ndimage.sobel(height, 0) + ndimage.sobel(height, 1)
     slope /= max(1e-6, float(np.abs(slope).max()))
     shade = 1 + rng.uniform(0.25, 0.45) * slope * mask
-    return np.clip(image * shade[..., None], 0, 1)
+    return np.asarray(np.clip(image * shade[..., None], 0, 1))
 
 
 def dirty(image: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -104,7 +104,9 @@ def dirty(image: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> np.n
     alpha = (
         cover * ndimage.gaussian_filter(mask.astype(float), 1) * rng.uniform(0.85, 0.98)
     )
-    return np.clip(image * (1 - alpha[..., None]) + alpha[..., None] * mud, 0, 1)
+    return np.asarray(
+        np.clip(image * (1 - alpha[..., None]) + alpha[..., None] * mud, 0, 1)
+    )
 
 
 def scratched(
@@ -124,7 +126,7 @@ def scratched(
         dark = np.maximum(dark, line(mask.shape, ends + width, width * 0.8))
     image = image * (1 - 0.65 * (dark * mask)[..., None])
     bare = 1.0 if image[mask].mean() < 0.6 else 0.15
-    return image + (0.75 * pale * mask)[..., None] * (bare - image)
+    return np.asarray(image + (0.75 * pale * mask)[..., None] * (bare - image))
 
 
 def _through(

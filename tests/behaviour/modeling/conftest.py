@@ -2,7 +2,8 @@
 
 import io
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,18 @@ from tokenizers.pre_tokenizers import Whitespace
 from tokenizers.processors import TemplateProcessing
 from transformers import BertConfig, BertModel
 
-from kindling.modeling.trainer import Hyperparameters
+from kindling.modeling.compact import Options
+from kindling.ports.classifier import TrainingTools
 from kindling.ports.registry import ModelVersion
-from kindling.records import CONDITIONS, SENTIMENTS, Condition, Example, Sentiment
+from kindling.records import (
+    CONDITIONS,
+    SENTIMENTS,
+    Condition,
+    Example,
+    Sentiment,
+    Study,
+)
+from kindling.stores.memory import MemoryObjects
 
 WORDS: Mapping[Sentiment, Sequence[str]] = {
     "negative": ("broke", "awful", "returned", "faded"),
@@ -81,8 +91,8 @@ def text_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def tiny() -> Hyperparameters:
-    return Hyperparameters(
+def tiny() -> Options:
+    return Options(
         epochs=3,
         batch_size=16,
         max_tokens=32,
@@ -162,33 +172,40 @@ def make_examples(
     return found
 
 
-def make_studies(n: int, seed: int, photos: dict[str, bytes]) -> list[Example]:
+def make_studies(n: int, seed: int, photos: dict[str, bytes]) -> list[Study]:
     """n things in every condition, as the synthesize stage makes them."""
     found = []
     for row in range(n):
-        uris = {
+        uris: dict[Condition, str] = {
             condition: f"memory://study-{row}-{condition}" for condition in CONDITIONS
         }
         for condition, uri in uris.items():
             photos[uri] = draw_photo(condition, np.random.default_rng([seed, row]))
-            found.append(
-                Example(
-                    review_id=uri,
-                    product_id=f"train-p{row % 12}",
-                    category="",
-                    text="",
-                    sentiment="neutral",
-                    rating=3,
-                    origin="synthetic",
-                    split="train",
-                    weight=0.0,
-                    photo_id=uri,
-                    photo_uri=uri,
-                    condition=condition,
-                    intact_uri=uris["intact"],
-                )
+        found.append(
+            Study(
+                study_id=uris["intact"],
+                product_id=f"train-p{row % 12}",
+                base_photo_id=f"base-{row}",
+                uris=uris,
             )
+        )
     return found
+
+
+@pytest.fixture(scope="session")
+def tools(text_model: Path) -> Callable[..., TrainingTools]:
+    """What a training is handed; checkpoints go where the caller says, or are forgotten."""
+
+    def made(seed: int, objects: MemoryObjects | None = None) -> TrainingTools:
+        return TrainingTools(
+            objects=objects or MemoryObjects(),
+            work="runs/r/checkpoints/one",
+            text_model=text_model,
+            threads=1,
+            seed=seed,
+        )
+
+    return made
 
 
 class FolderRegistry:
@@ -200,6 +217,7 @@ class FolderRegistry:
         self._root = root
         self._versions: list[ModelVersion] = []
         self._champion: str | None = None
+        self._provisional: str | None = None
         self.metrics: dict[str, dict[str, float]] = {}
         self.params: dict[str, Mapping[str, Any]] = {}
 
@@ -232,6 +250,15 @@ class FolderRegistry:
 
     def promote(self, version: str) -> None:
         self._champion = version
+
+    def serve_provisionally(self, version: str) -> None:
+        self._provisional = version
+
+    def serving(self) -> ModelVersion | None:
+        for one in self._versions:
+            if self._champion is None and one.version == self._provisional:
+                return replace(one, provisional=True)
+        return self.champion()
 
     def download(self, version: str, into: Path) -> Path:
         return Path(shutil.copytree(self._root / version, into / version))

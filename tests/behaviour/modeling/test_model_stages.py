@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from kindling.errors import DataError
+from kindling.evaluation.figures import EvaluationFigures
 from kindling.recipe import EvaluateConfig, PromoteConfig, Recipe, TrainConfig
 from kindling.records import (
-    CONDITIONS,
     ChallengeVerdict,
     DedupeDecision,
     Estimate,
@@ -19,7 +19,6 @@ from kindling.records import (
     Photo,
     Review,
     StageReport,
-    Study,
     Synthesis,
 )
 from kindling.stages import evaluate, promote, train
@@ -28,13 +27,16 @@ from kindling.stages.view import Holdout, RunView
 from kindling.stores.memory import MemoryObjects, MemoryRows
 
 TRAIN = TrainConfig(
-    epochs=6,
-    batch_size=16,
-    max_tokens=32,
-    learning_rate=3e-3,
-    head_learning_rate=3e-3,
-    image_epochs=4,
-    image_size=32,
+    model="compact",
+    model_options={
+        "epochs": 6,
+        "batch_size": 16,
+        "max_tokens": 32,
+        "learning_rate": 3e-3,
+        "head_learning_rate": 3e-3,
+        "image_epochs": 4,
+        "image_size": 32,
+    },
 )
 EVALUATE = EvaluateConfig(bootstrap=100, photo_note="Photos are drawn.")
 PROMOTE = PromoteConfig(bar=0.5, min_photos=30)
@@ -66,16 +68,7 @@ def needs(drawn, studies, text_model, registry) -> Any:
     shown = studies(60, 4, photos)
     for uri, data in photos.items():
         objects.put_named(uri.removeprefix("memory://"), data)
-    records = [
-        Study(
-            f"study-{at:02d}",
-            four[0].product_id,
-            "base",
-            {one.condition: one.photo_uri for one in four},
-        )
-        for at in range(0, len(shown), len(CONDITIONS))
-        if (four := shown[at : at + len(CONDITIONS)])
-    ]
+    records = [*shown]
     for one in made:
         records += [
             Review(
@@ -166,15 +159,17 @@ def test_a_night_from_rows_to_champion(needs: Any) -> None:
         and trained.figures["rows"]["train/synthetic/negative"] > 0
     )
     assert set(needs.registry.params["1"]) >= {"epochs", "seed", "recipe"}
-    figure = evaluated.figures["three_way_macro_f1"]
+    figures = EvaluationFigures.from_dict(evaluated.figures)
+    figure = figures.systems["candidate"]["three_way_macro_f1"]
     assert (
         isinstance(figure, Estimate)
         and figure.n == evaluated.rows_in == 150
         and figure.value > 0.6
     )
     assert (
-        evaluated.figures["golden_photos"] > 30
-        and evaluated.figures["photo_log_loss_gain"].low > 0
+        figures.golden_photos > 30
+        and figures.photo is not None
+        and figures.photo.log_loss_gain.low > 0
     )
     assert needs.registry.metrics["1"]["golden_three_way_macro_f1"] == figure.value
     assert promoted.figures["promoted"], promoted.figures["reasons"]
@@ -210,7 +205,8 @@ def test_a_second_training_is_the_same_model_and_is_compared_with_the_first(
         needs.registry._root / version / "manifest.json" for version in ("1", "2")
     )
     assert old.read_bytes() == new.read_bytes()
-    difference = evaluated.figures["three_way_macro_f1_minus_champion"]
+    figures = EvaluationFigures.from_dict(evaluated.figures)
+    difference = figures.differences["champion"]["three_way_macro_f1"]
     assert (difference.value, difference.low, difference.high) == (0, 0, 0)
     assert promoted.figures["promoted"] and promoted.figures["previous_champion"] == "1"
 
@@ -234,7 +230,26 @@ def test_training_never_asks_for_golden_rows(
 
 
 def replace_epochs(config: TrainConfig) -> TrainConfig:
-    return config.model_copy(update={"epochs": 1, "image_epochs": 1})
+    quick = {**config.model_options, "epochs": 1, "image_epochs": 1}
+    return config.model_copy(update={"model_options": quick})
+
+
+def test_tfidf_goes_through_the_same_night(needs: Any) -> None:
+    """A first night's model: it reads no photos, and is evaluated and gated all the same."""
+    plain = TrainConfig(model="tfidf")
+    commit("train", train.run(plain, CONTEXT, needs), needs)
+    evaluated = commit("evaluate", evaluate.run(EVALUATE, CONTEXT, needs), needs)
+    promoted = commit("promote", promote.run(PROMOTE, CONTEXT, needs), needs)
+    assert evaluated.figures["three_way_macro_f1"].value > 0.5
+    assert "photo_log_loss_gain" not in evaluated.figures
+    assert "latency_ms_text" in evaluated.figures
+    names = {check["name"] for check in promoted.figures["checks"]}
+    assert {"bar", "not worse than TF-IDF"} <= names
+
+
+def test_no_checkpoint_is_left_after_the_model_is_registered(needs: Any) -> None:
+    train.run(replace_epochs(TRAIN), CONTEXT, needs)
+    assert not [uri for uri in needs.objects._objects if "checkpoints" in uri]
 
 
 def test_max_rows_limits_training(needs: Any) -> None:
@@ -254,6 +269,27 @@ def test_a_model_below_the_bar_leaves_the_alias(needs: Any) -> None:
         needs.registry.champion().version == "1" == promoted.figures["champion_version"]
     )
     assert promoted.rows_out == 0
+
+
+def test_a_first_night_that_passes_nothing_serves_provisionally_until_one_passes(
+    needs: Any,
+) -> None:
+    strict = PROMOTE.model_copy(update={"bar": 0.999})
+    _, _, promoted = night(needs, strict)
+    assert promoted.figures["provisional"] and not promoted.figures["promoted"]
+    assert needs.registry.serving().version == promoted.figures["serving_version"]
+    assert needs.registry.champion() is None
+    passed = promote.run(PROMOTE, CONTEXT, needs)
+    assert passed.figures["promoted"] and not passed.figures["provisional"]
+    assert not needs.registry.serving().provisional
+
+
+def test_a_recipe_may_forbid_a_provisional_model(needs: Any) -> None:
+    _, _, promoted = night(
+        needs, PROMOTE.model_copy(update={"bar": 0.999, "provisional": False})
+    )
+    assert needs.registry.serving() is None
+    assert promoted.figures["serving_version"] is None
 
 
 def test_a_champion_that_changed_after_the_evaluation_stops_the_promotion(
@@ -282,12 +318,12 @@ def test_missing_steps_are_named(needs: Any) -> None:
 
 
 def test_the_figures_are_those_of_the_served_model(needs: Any, tmp_path) -> None:
-    """Evaluation fuses logits itself, for the controls; it must not drift from `predict`."""
-    from kindling.modeling.model import SentimentModel
+    """Evaluation asks a model that remembers; it must not drift from the one that is served."""
+    from kindling.extensions import load_classifier
 
     _, evaluated, _ = night(needs)
     golden = needs.holdout.examples()
-    model = SentimentModel.load(needs.registry.download("1", tmp_path / "again"))
+    model = load_classifier(needs.registry.download("1", tmp_path / "again"))
     found = model.predict(
         [one.text for one in golden],
         [needs.objects.get(one.photo_uri) if one.photo_uri else None for one in golden],
@@ -298,4 +334,5 @@ def test_the_figures_are_those_of_the_served_model(needs: Any, tmp_path) -> None
             for said, one in zip(found.sentiments, golden, strict=True)
         ]
     )
-    assert evaluated.figures["accuracy"].value == pytest.approx(right)
+    figures = EvaluationFigures.from_dict(evaluated.figures)
+    assert figures.systems["candidate"]["accuracy"].value == pytest.approx(right)

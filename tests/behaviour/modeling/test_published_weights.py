@@ -8,7 +8,7 @@ import pytest
 
 from kindling.errors import ConfigurationError, DataError
 from kindling.modeling import pretrained
-from kindling.modeling.text_tower import Embedder
+from kindling.modeling.embedder import Embedder
 
 TEXTS = [
     "The zipper broke after one day.",

@@ -16,7 +16,7 @@ from kindling.recipe import ScrapeConfig, SourceEntry
 from kindling.records import Product, Review
 from kindling.scraping.clean import normalise
 from kindling.stages import scrape
-from kindling.stages.contract import Outcome
+from kindling.stages.contract import Outcome, Shard
 from kindling.stores.objects import FsspecObjects
 
 
@@ -93,11 +93,14 @@ def scrape_shop(tmp_path: Path) -> Callable[..., Outcome]:
         deps = SimpleNamespace(
             shop_url=url,
             chromium=chromium,
+            standing=None,
             objects=FsspecObjects(f"file://{tmp_path}/objects"),
         )
         entry = SourceEntry(kind="shop", options=config)
         recipe = SimpleNamespace(sources=(entry,))
-        context = SimpleNamespace(seed=1, run_id="r", recipe=recipe)
+        context = SimpleNamespace(
+            seed=1, run_id="r", niche=(), recipe=recipe, shard=Shard()
+        )
         return scrape.run(ScrapeConfig(), context, deps)
 
     return run

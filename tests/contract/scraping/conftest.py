@@ -11,7 +11,7 @@ import pytest
 
 from kindling.recipe import ScrapeConfig, SourceEntry
 from kindling.stages import scrape
-from kindling.stages.contract import Outcome
+from kindling.stages.contract import Outcome, Shard
 from kindling.stores.objects import FsspecObjects
 
 
@@ -73,6 +73,7 @@ def scrape_from(tmp_path: Path) -> Callable[..., Outcome]:
         deps = SimpleNamespace(
             shop_url=url,
             chromium=chromium,
+            standing=None,
             objects=FsspecObjects(f"file://{tmp_path}/objects"),
         )
         stage = {
@@ -80,7 +81,9 @@ def scrape_from(tmp_path: Path) -> Callable[..., Outcome]:
         }
         entry = SourceEntry(kind="shop", options={"retries": 0, **config})
         recipe = SimpleNamespace(sources=(entry,))
-        context = SimpleNamespace(seed=1, run_id="r", recipe=recipe)
+        context = SimpleNamespace(
+            seed=1, run_id="r", niche=(), recipe=recipe, shard=Shard()
+        )
         return scrape.run(ScrapeConfig(**stage), context, deps)
 
     return run

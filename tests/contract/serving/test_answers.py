@@ -308,17 +308,19 @@ def test_models_and_the_documentation(server) -> None:
         server.client.get(f"{server.url}/models").content
     )
     assert (versions.model_version, versions.index_version) == ("1", "v1")
-    paths = server.client.get(f"{server.url}/openapi.json").json()["paths"]
-    assert set(paths["/analyze"]["post"]["requestBody"]["content"]) == {
+    document = server.client.get(f"{server.url}/openapi.json").json()
+    analyze = document["paths"]["/analyze"]["post"]
+    assert set(analyze["requestBody"]["content"]) == {
         "application/json",
         "multipart/form-data",
     }
-    assert "similar_reviews" in str(paths["/analyze"]["post"]["responses"]["200"])
-    example = paths["/search_similar"]["post"]["requestBody"]["content"][
-        "application/json"
-    ]["schema"]
-    assert set(example["properties"]) == {
+    shown = analyze["responses"]["200"]["content"]["application/json"]["schema"]
+    assert shown == {"$ref": "#/components/schemas/AnalyzeAnswer"}
+    schemas = document["components"]["schemas"]
+    assert "similar_reviews" in schemas["AnalyzeAnswer"]["properties"]
+    assert set(schemas["SearchRequest"]["properties"]) == {
         "query_text",
         "top_k",
         "filters",
-    } and "$ref" not in str(example)
+    }
+    assert document["info"]["title"] == "Kindling" != document["info"]["version"]

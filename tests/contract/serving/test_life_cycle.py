@@ -17,6 +17,7 @@ import psycopg
 import pytest
 from PIL import Image
 
+from kindling.serving import liveness
 from kindling.stores.vectors_pgvector import PgIndexAlias
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
@@ -86,7 +87,7 @@ def test_what_the_aliases_name_is_taken_up_and_no_request_is_lost(
         refused = server.post("/search_similar", json={"query_text": "zipper"})
         assert (refused.status_code, refused.json()["error"]["code"]) == (
             503,
-            "unavailable",
+            "no_index",
         )
         askers = [Asking(server.url) for _ in range(4)]
         alias.swap("v1")
@@ -206,6 +207,39 @@ def test_a_worker_that_dies_is_replaced(world, wait_until: Wait) -> None:
         wait_until(lambda: server.client.get(f"{server.url}/health").status_code == 200)
 
 
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+def test_a_worker_that_is_gone_or_hangs_fails_what_it_had_and_is_replaced(
+    world, number: int, wait_until: Wait
+) -> None:
+    """Not after their time-outs: within the seconds in which a silent worker is noticed."""
+    with world.server("instant") as server, ThreadPoolExecutor(8) as pool:
+        worker = server.client.get(f"{server.url}/stats").json()["worker"]["pid"]
+        under_way = [
+            pool.submit(server.post, "/analyze", json={"text": f"slow {n} " * 2000})
+            for n in range(8)
+        ]
+        time.sleep(0.7)
+        os.kill(worker, number)
+        killed_at = time.monotonic()
+        answers = [one.result() for one in under_way]
+        assert time.monotonic() - killed_at < liveness.SILENT_S + 4
+        lost = [one for one in answers if one.status_code != 200]
+        assert lost
+        for answer in lost:
+            assert answer.json()["error"]["code"] == "worker_lost"
+            assert answer.headers["Retry-After"]
+        while_away = server.post("/analyze", json={"text": "now"})
+        assert while_away.json()["error"]["code"] == "starting"
+        assert server.client.get(f"{server.url}/ready").status_code == 503
+
+        def answers_again() -> bool:
+            return server.post("/analyze", json={"text": "again"}).status_code == 200
+
+        wait_until(answers_again, 60)
+        stats = server.client.get(f"{server.url}/stats").json()["worker"]
+        assert stats["pid"] != worker and stats["lost"] == 1
+
+
 def test_a_taken_port_is_said(world) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -221,7 +255,10 @@ def test_a_flood_is_told_to_come_back_and_leaves_no_line_in_the_log(world) -> No
         with ThreadPoolExecutor(250) as pool:
             answers = list(
                 pool.map(
-                    lambda _: server.post("/analyze", json={"text": "slow " * 20}),
+                    # Each its own text: equal ones are answered together.
+                    lambda n: server.post(
+                        "/analyze", json={"text": "slow " * 20 + str(n)}
+                    ),
                     range(250),
                 )
             )

@@ -6,6 +6,7 @@
 """
 
 import json
+import logging
 import os
 import sys
 import time
@@ -30,7 +31,7 @@ class FolderRegistry:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def champion(self) -> ModelVersion | None:
+    def serving(self) -> ModelVersion | None:
         path = self._folder / "champion.json"
         return ModelVersion(**json.loads(path.read_text())) if path.exists() else None
 
@@ -48,15 +49,15 @@ class FolderRegistry:
 
 
 def tiny_model(folder: Path, seed: int, with_image: bool = True) -> None:
-    """Save a SentimentModel of random weights: two megabytes, milliseconds, and answers of its own."""
+    """Save a compact model of random weights: two megabytes, milliseconds, and answers of its own."""
     import torch
     from transformers import BertConfig, BertModel
 
     from kindling.modeling import pretrained
-    from kindling.modeling.fusion import Fusion
-    from kindling.modeling.image_tower import ImageClassifier
-    from kindling.modeling.model import SentimentModel
-    from kindling.modeling.text_tower import TextClassifier, TextTower
+    from kindling.modeling.compact.fusion import Fusion
+    from kindling.modeling.compact.image_tower import ImageClassifier
+    from kindling.modeling.compact.model import CompactModel
+    from kindling.modeling.compact.text_tower import TextClassifier, TextTower
 
     torch.manual_seed(seed)
     config = BertConfig(
@@ -68,14 +69,29 @@ def tiny_model(folder: Path, seed: int, with_image: bool = True) -> None:
     )
     image = ImageClassifier.fresh(32, 3, 4, seed) if with_image else None
     fusion = Fusion(1.5, 1.2, 1.0, 1.0, (0.0, 0.0, 0.0), "naive-bayes", 0)
-    SentimentModel(text, image, fusion, "tiny", 32).save(folder)
+    CompactModel(text, image, fusion, "tiny", 32).save(folder)
+
+
+def full_model(folder: Path, seed: int) -> None:
+    """Save a model of the size that serves: MiniLM and both towers, a head that knows nothing."""
+    from kindling.modeling.fusion import Fusion
+    from kindling.modeling.image_tower import ImageClassifier
+    from kindling.modeling.model import SentimentModel
+    from kindling.modeling.text_tower import TextClassifier
+
+    from kindling.modeling import pretrained
+
+    text = TextClassifier.fresh(pretrained.locate(None)[0], 3, 128, seed)
+    image = ImageClassifier.fresh(224, 3, 4, seed)
+    fusion = Fusion(1.5, 1.2, 1.0, 1.0, (0.0, 0.0, 0.0), "naive-bayes", 0)
+    SentimentModel(text, image, fusion, "minilm", 128).save(folder)
 
 
 def fill(
     folder: Path, database_url: str, reviews: dict[str, tuple[str, int, str]]
 ) -> None:
     """Models 1 and 2 (and 3, without an image tower), index versions v1 and v2 (half as long); 1 and v1 serve."""
-    from kindling.modeling.text_tower import Embedder
+    from kindling.modeling.embedder import Embedder
     from kindling.ports.index import Document, VectorRow
     from kindling.stores.keywords_tantivy import TantivyKeywords
     from kindling.stores.vectors_pgvector import PgIndexAlias, PgVectors
@@ -136,7 +152,7 @@ class Instant:
     def __init__(self) -> None:
         from kindling.serving.predictor import Predictor
 
-        self.predictor = Predictor(Constant(), "0", False, None)
+        self.predictor = Predictor(Constant(), "0", False, False, None)
 
     def named(self) -> dict[str, Any]:
         return {}
@@ -176,6 +192,8 @@ def main(kind: str, port: str, folder: str, database_url: str) -> int:
         tuple(os.environ.get("TINY_IMAGE_HOSTS", "").split(",")),
         partial(open_standing, Path(folder) / "feedback.jsonl"),
     )
+    if keys:
+        logging.basicConfig(level=logging.INFO)
     rules = Rules(KeyRing(Path(keys)) if keys else None, log=bool(keys))
     try:
         return run(opener, front, rules, "127.0.0.1", int(port))

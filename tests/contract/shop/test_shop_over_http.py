@@ -145,7 +145,7 @@ def test_health_tells_what_is_served(shop_url: str) -> None:
     assert httpx.get(shop_url + "/healthz").json() == {
         "status": "ok",
         "kind": "bundled-smoke",
-        "products": 14,
+        "products": 41,
         "reviews": 450,
     }
 

@@ -57,6 +57,22 @@ def test_names_are_replaced(objects: ObjectStore) -> None:
     assert objects.get(uri) == b"two"
 
 
+def test_a_name_is_found_until_it_is_removed(objects: ObjectStore) -> None:
+    for name in ("runs/r/work/a.pt", "runs/r/work/b.pt", "runs/r/work2/a.pt"):
+        assert objects.find_named(name) is None
+        objects.put_named(name, name.encode())
+        assert objects.find_named(name) == name.encode()
+    objects.remove_named("runs/r/work")
+    assert objects.find_named("runs/r/work/a.pt") is None
+    assert objects.find_named("runs/r/work/b.pt") is None
+    assert objects.find_named("runs/r/work2/a.pt") == b"runs/r/work2/a.pt"
+    objects.remove_named("runs/r/work2/a.pt")
+    assert objects.find_named("runs/r/work2/a.pt") is None
+    objects.remove_named("runs/r/work")
+    objects.put_named("runs/r/work/a.pt", b"again")
+    assert objects.find_named("runs/r/work/a.pt") == b"again"
+
+
 def test_a_folder_keeps_its_files(objects: ObjectStore, tmp_path: Path) -> None:
     (tmp_path / "model" / "text").mkdir(parents=True)
     (tmp_path / "model" / "a.json").write_text("{}")

@@ -52,3 +52,17 @@ def test_life_of_a_model(
 
     fetched = registry.download(second.version, tmp_path / "fetched")
     assert (fetched / "config.json").read_text() == '{"retrained": true}'
+
+
+def test_a_provisional_model_serves_until_there_is_a_champion(
+    registry: MlflowRegistry, folder: Path
+) -> None:
+    assert registry.serving() is None
+    first = registry.register("r1", folder, {}, {})
+    registry.serve_provisionally(first.version)
+    serving = registry.serving()
+    assert serving is not None and serving.provisional
+    assert serving.version == first.version and registry.champion() is None
+
+    registry.promote(first.version)
+    assert registry.serving() == registry.champion() == first

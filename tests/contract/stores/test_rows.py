@@ -203,3 +203,19 @@ def test_a_stage_split_anew_keeps_no_row_of_the_old_split(rows: RowStore) -> Non
     rows.commit(shard(0, of=1), REVIEWS[:2], [])
     assert {one.review_id for one in rows.read(Review, "r")} == {"a", "b"}
     assert [one.shards for one in rows.shard_reports("r", "scrape")] == [1]
+
+
+@pytest.mark.parametrize(
+    "url", ["garbage", "postgresql://[::1", "postgresql://u:secret@h:port/x y"]
+)
+def test_a_malformed_url_is_a_configuration_error_without_its_words(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="KINDLING_DATABASE_URL") as raised:
+        PostgresRows(url).report("r", "scrape")
+    assert "secret" not in str(raised.value)
+
+
+def test_a_database_that_was_never_migrated_says_what_to_run(
+    postgres_server: str,
+) -> None:
+    with pytest.raises(ConfigurationError, match="run `python -m kindling migrate`"):
+        PostgresRows(postgres_server).begin_run("r", "smoke", {})

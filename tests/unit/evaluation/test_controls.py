@@ -34,6 +34,18 @@ def fuse(weight: float):
     return fused
 
 
+def ask(text: np.ndarray, image: np.ndarray, weight: float):
+    """A model that puts the texts of some rows and the photos of others together."""
+
+    def asked(texts: np.ndarray | None, photos: np.ndarray | None) -> np.ndarray:
+        return fuse(weight)(
+            None if texts is None else text[texts],
+            None if photos is None else image[photos],
+        )
+
+    return asked
+
+
 def logits(truth: np.ndarray, skill: float, seed: int) -> np.ndarray:
     return (
         np.random.default_rng(seed).normal(size=(len(truth), 3))
@@ -42,11 +54,11 @@ def logits(truth: np.ndarray, skill: float, seed: int) -> np.ndarray:
 
 
 def control(sample: Sample, weight: float, image_skill: float = 2.0):
+    text, image = logits(sample.truth, 1.0, 1), logits(sample.truth, image_skill, 2)
     return photo_control(
         sample,
-        logits(sample.truth, 1.0, 1),
-        logits(sample.truth, image_skill, 2),
-        fuse(weight),
+        np.arange(len(sample)),
+        ask(text, image, weight),
         np.random.default_rng(5),
     )
 
@@ -73,8 +85,11 @@ def test_photos_of_noise_are_not_shown_to_help(sample: Sample) -> None:
 
 def test_conflict_moves_a_seeing_model_only(sample: Sample) -> None:
     text, image = logits(sample.truth, 3.0, 1), logits(sample.truth, 3.0, 2)
-    seeing = conflict(sample.truth, text, image, fuse(1.0), np.random.default_rng(0))
-    blind = conflict(sample.truth, text, image, fuse(0.0), np.random.default_rng(0))
+    rows = np.arange(len(sample))
+    seeing, blind = (
+        conflict(sample.truth, rows, ask(text, image, weight), np.random.default_rng(0))
+        for weight in (1.0, 0.0)
+    )
     assert seeing.n == 2 * min((sample.truth == 0).sum(), (sample.truth == 2).sum())
     assert seeing.follows_text_conflicting < 0.75 < seeing.follows_text_matched
     assert seeing.confidence_conflicting < seeing.confidence_matched
@@ -83,11 +98,11 @@ def test_conflict_moves_a_seeing_model_only(sample: Sample) -> None:
 
 def test_conflict_needs_both_poles(sample: Sample) -> None:
     positive = sample.where(sample.truth == 2)
-    some = logits(positive.truth, 1.0, 1)
-    assert (
-        conflict(positive.truth, some, some, fuse(1.0), np.random.default_rng(0))
-        is None
+    some, rows = logits(positive.truth, 1.0, 1), np.arange(len(positive))
+    found = conflict(
+        positive.truth, rows, ask(some, some, 1.0), np.random.default_rng(0)
     )
+    assert found is None
 
 
 def test_constant_and_random_are_worth_little(sample: Sample) -> None:

@@ -1,5 +1,6 @@
 """One evaluation: slices, systems, mistakes, and a report that stands alone."""
 
+import json
 import re
 from dataclasses import replace
 
@@ -10,8 +11,11 @@ from scipy.special import softmax
 from kindling.errors import DataError
 from kindling.evaluation.controls import Latency
 from kindling.evaluation.evaluator import Answers, Evaluation, evaluate
-from kindling.evaluation.report import Coverage, Provenance, render
+from kindling.evaluation.figures import EvaluationFigures
+from kindling.evaluation.gate import judge
+from kindling.evaluation.report import Coverage, Provenance, Surroundings, render
 from kindling.evaluation.slices import MIN_ROWS, figures, slices
+from kindling.evaluation.verdict import Evidence, Rules, Verdict
 from kindling.measure.sample import Sample
 from kindling.records import Example, StageReport
 
@@ -87,16 +91,29 @@ def answers(
     said = fuse(text, None)
     if photos:
         said[pictured] = fuse(text[pictured], image[pictured])
+
+    def ask(texts: np.ndarray | None, shown: np.ndarray | None) -> np.ndarray:
+        return fuse(
+            None if texts is None else text[texts],
+            None if shown is None else image[shown],
+        )
+
     other = softmax(rng.normal(size=(len(truth), 3)) + np.eye(3)[truth], axis=1)
     return Answers(
         said,
         other,
         other[:, :] if champion else None,
-        text,
-        image[pictured] if photos else None,
         pictured,
-        fuse,
+        ask if photos else None,
     )
+
+
+RULES = Rules("polarity_macro_f1", bar=0.95, tolerance=0.05, min_photos=100)
+
+
+def verdict_of(evaluation: Evaluation, champion: str | None = "1") -> Verdict:
+    figures = EvaluationFigures.of(evaluation, ("2", champion), {})
+    return judge(RULES, Evidence.of(figures, RULES.metric))
 
 
 @pytest.fixture
@@ -112,15 +129,19 @@ def page(evaluation: Evaluation, examples: list[Example]) -> str:
     ]
     return render(
         evaluation,
+        verdict_of(evaluation),
         PROVENANCE,
         marked,
-        {"text": Latency(40, 9.0, 14.0)},
-        PIPELINE,
-        [
-            Coverage("Vases", "negative", 0, 0, {})
-            .with_row(True, "torn")
-            .with_row(False, None)
-        ],
+        Surroundings(
+            {"text": Latency(40, 9.0, 14.0)},
+            {"typos": evaluation.differences["baseline"]["three_way_macro_f1"]},
+            PIPELINE,
+            [
+                Coverage("Vases", "negative", 0, 0, {})
+                .with_row(True, "torn")
+                .with_row(False, None)
+            ],
+        ),
     )
 
 
@@ -192,11 +213,10 @@ def test_without_champion_and_photos(examples: list[Example]) -> None:
     assert all(one.over_champion is None and not one.worse for one in found.slices)
     page = render(
         found,
+        verdict_of(found, champion=None),
         replace(PROVENANCE, photo_note="", champion_version=None),
         examples,
-        {},
-        [],
-        [],
+        Surroundings({}, {}, [], []),
     )
     assert "no other champion" in page and "Not measured" in page
 
@@ -264,4 +284,71 @@ def test_the_page_names_what_it_is_made_from(page: str, evaluation: Evaluation) 
         f"{figure.value:.3f}" in page
         and f"n={figure.n}" in page
         and figure.data_sha256[:8] in page
+    )
+
+
+def test_figures_come_back_from_storage_as_they_were(evaluation: Evaluation) -> None:
+    figures = EvaluationFigures.of(
+        evaluation,
+        ("2", "1"),
+        {"text": Latency(40, 9.0, 14.0)},
+        {"typos": evaluation.systems["candidate"]["accuracy"]},
+        leaked_rows=3,
+    )
+    stored = json.loads(json.dumps(figures.to_dict()))
+    assert EvaluationFigures.from_dict(stored) == figures
+    assert stored["candidate"]["polarity_macro_f1"]["n"] > 0
+    assert set(stored["minus_baseline"]) == {
+        "three_way_macro_f1",
+        "polarity_macro_f1",
+        "log_loss",
+    }
+
+
+def test_figures_of_another_version_are_refused(evaluation: Evaluation) -> None:
+    stored = EvaluationFigures.of(evaluation, ("2", None), {}).to_dict()
+    with pytest.raises(DataError, match="run evaluate again"):
+        EvaluationFigures.from_dict({**stored, "unknown": 1})
+    with pytest.raises(DataError, match="temperature_cost"):
+        EvaluationFigures.from_dict(
+            {name: one for name, one in stored.items() if name != "temperature_cost"}
+        )
+
+
+def test_the_gate_reads_a_whole_evaluation(evaluation: Evaluation) -> None:
+    figures = EvaluationFigures.of(evaluation, ("2", "1"), {})
+    verdict = verdict_of(evaluation)
+    assert len({check.code for check in verdict.checks}) == len(verdict.checks)
+    with pytest.raises(KeyError):
+        Evidence.of(figures, "no_such_metric")
+
+
+def test_a_slice_is_held_against_the_baseline_on_the_first_night(
+    examples: list[Example], predict
+) -> None:
+    sample, parts = Sample.of(examples), slices(examples, ["Vases"])
+    baseline = predict(sample.truth, 3.0)
+    candidate = baseline.copy()
+    vases = np.array([one.category == "Vases" for one in examples])
+    candidate[vases] = predict(sample.truth, -2.0)[vases]
+    worse = {
+        one.name
+        for one in figures(parts, sample, candidate, baseline, None)
+        if one.worse
+    }
+    assert "Vases" in worse and "Lamps" not in worse
+
+
+def test_the_verdict_stands_first_with_what_it_would_take(
+    evaluation: Evaluation, page: str
+) -> None:
+    first = page.split("Beside other predictors")[0]
+    verdict = verdict_of(evaluation)
+    open_checks = [check for check in verdict.checks if not check.passed]
+    assert open_checks, "the fixture's model does not pass everything"
+    for check in open_checks:
+        assert f"<code>{check.code}</code>" in first
+    assert ("Refused by the gate" in first) == (verdict.outcome == "fail")
+    assert ("cannot tell" in first) == (
+        any(check.verdict == "cannot tell" for check in open_checks)
     )

@@ -34,7 +34,7 @@ def end(number, frame):
         return
     if "kills" in manner:
         child.terminate()
-    if child:
+    if child and "leaves" not in manner:
         child.wait()
     sys.exit(0)
 signal.signal(signal.SIGTERM, end)

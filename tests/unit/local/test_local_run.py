@@ -107,6 +107,9 @@ def test_success_has_every_report_and_a_line_for_each_change() -> None:
     ]
 
 
+STAGE = "airflow.task.operators.kindling_airflow.process_operator.StageProcessOperator"
+
+
 def test_last_words_of_the_running_task(tmp_path: Path) -> None:
     log = (
         tmp_path
@@ -118,7 +121,7 @@ def test_last_words_of_the_running_task(tmp_path: Path) -> None:
     log.parent.mkdir(parents=True)
     said = "2026-11-21 11:35:07,579 INFO kindling.modeling.fitting: step 3 of 56"
     log.write_text(
-        f'{{"event": "x"}}\n{json.dumps({"event": said})}\n{{"event": "half a li'
+        f'{{"event": "x"}}\n{json.dumps({"event": said, "logger": STAGE})}\n{{"event": "half a li'
     )
     airflow = ScriptedAirflow(
         {"train": "running"}, {"train": "success"}, state="success"

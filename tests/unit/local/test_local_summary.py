@@ -1,6 +1,7 @@
 """What is shown of a run and of its end, and what counts as an answer of the champion."""
 
 import json
+import re
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,15 @@ def test_figures_come_with_interval_n_and_data_or_not_at_all() -> None:
     assert "of figures that involve photos: Photos are drawn." in text
 
 
+ESTIMATE_OF = {
+    "value": 0.7,
+    "n": 90,
+    "low": 0.0,
+    "high": 1.0,
+    "data_sha256": "abcdef0123",
+}
+
+
 @pytest.mark.parametrize(
     ("promoted", "champion", "before", "expected"),
     [
@@ -91,12 +101,52 @@ def test_verdict(
         "candidate_version": "3",
         "champion_version": champion,
         "previous_champion": before,
-        "checks": [{"name": "bar", "passed": promoted, "detail": "0.9 [0.8, 1.0]"}],
+        "checks": [
+            checked("bar", "pass" if promoted else "fail", "0.9 [0.8, 1.0]"),
+            checked("niche", "cannot tell", "too few products (3)", "5 more products"),
+        ],
     }
     assert summary.verdict(figures) == [
         expected,
-        f"  {'pass' if promoted else 'FAIL'}  bar: 0.9 [0.8, 1.0]",
+        f"  {'pass' if promoted else 'FAIL'}         bar: 0.9 [0.8, 1.0]",
+        "  cannot tell  niche: too few products (3); needed: 5 more products",
     ]
+
+
+def checked(code: str, verdict: str, detail: str, needed: str = "") -> dict[str, str]:
+    return {"code": code, "verdict": verdict, "detail": detail, "needed": needed}
+
+
+def test_a_provisional_model_is_said_beside_the_verdict() -> None:
+    figures = {
+        "promoted": False,
+        "candidate_version": "3",
+        "champion_version": None,
+        "previous_champion": None,
+        "serving_version": "3",
+        "provisional": True,
+        "checks": [],
+    }
+    (line,) = summary.verdict(figures)
+    assert "version 3 serves" in line and "provisional" in line
+
+
+def test_a_figure_without_an_interval_is_not_printed() -> None:
+    console, output = text_console()
+    refused = ESTIMATE_OF | {"refused": "too few products (4)"}
+    console.print(summary.figure_table({"accuracy": refused}))
+    assert "too few products (4)" in output.getvalue()
+    assert "0.7" not in output.getvalue()
+
+
+def test_the_candidates_headlines_stand_first() -> None:
+    figures = {
+        "baseline": {"accuracy": ESTIMATE, "polarity_macro_f1": ESTIMATE},
+        "candidate": {"accuracy": ESTIMATE, "polarity_macro_f1": ESTIMATE},
+    }
+    text = printed(outcome(evaluate=report("evaluate", figures=figures)), "")
+    names = re.findall(r"(?:candidate|baseline)\.\w+", text)
+    assert names[0] == "candidate.polarity_macro_f1" and len(names) == 4
 
 
 def test_report_uri_with_spaces_is_a_path() -> None:

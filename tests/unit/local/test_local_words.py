@@ -51,9 +51,8 @@ def test_every_code_exists_in_the_product(code: str, repository: Path) -> None:
     "noise",
     [
         "Stage train starts: /usr/bin/python -m kindling train --run=r1",
-        "['/usr/bin/python', '-m', 'kindling', 'train']",
         '{"stage": "train", "rows_in": 3}',
-        "::group::Post Execute",
+        '["a", "list"]',
     ],
 )
 def test_a_heartbeat_repeats_no_command_line_and_no_json(
@@ -62,7 +61,14 @@ def test_a_heartbeat_repeats_no_command_line_and_no_json(
     parts = ("dag_id=nightly_retraining", "run_id=r1", "task_id=train", "attempt=1.log")
     log = tmp_path.joinpath(*parts)
     log.parent.mkdir(parents=True)
-    events = ["step 3 of 56", noise]
-    log.write_text("\n".join(json.dumps({"event": one}) for one in events))
+    stage = (
+        "airflow.task.operators.kindling_airflow.process_operator.StageProcessOperator"
+    )
+    events = [
+        {"event": "step 3 of 56", "logger": stage},
+        {"event": noise, "logger": stage},
+        {"event": "Worker startup parse complete", "logger": "task"},
+    ]
+    log.write_text("\n".join(json.dumps(one) for one in events))
     tasks = {"train": Task("train", "running", 1, 2.0)}
     assert _last_words(tmp_path, "r1", tasks) == "step 3 of 56"

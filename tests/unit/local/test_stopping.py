@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -12,7 +13,7 @@ import pytest
 
 from kindling_local import stopping
 from kindling_local.layout import Layout
-from kindling_local.state import load
+from kindling_local.state import load, save
 
 from .conftest import lines
 
@@ -177,3 +178,26 @@ def test_pid_of_somebody_else_is_not_signalled(layout: Layout, launch: Launch) -
         == []
     )
     assert process.is_running()
+
+
+def test_what_the_watcher_started_again_ends_in_its_own_turn(
+    layout: Layout, launch: Launch, journal: Path
+) -> None:
+    # A service that it has started again is its child: it must not go down with it by force.
+    watcher = launch("watcher", "leaves", "scheduler", "plain")
+    (scheduler,) = watcher.children()
+    state = load(layout.state)
+    entry = replace(
+        state.services["watcher"],
+        name="scheduler",
+        pid=scheduler.pid,
+        created=scheduler.create_time(),
+    )
+    state.services["scheduler"] = entry
+    save(layout.state, state)
+    stopped, said = stop(layout)
+    assert stopped[:2] == ["watcher", "scheduler"]
+    assert said[:2] == ["watcher stopped", "scheduler stopped"]
+    told = [line for line in lines(journal) if not line.startswith("up ")]
+    assert told == ["watcher", "scheduler"]
+    assert gone(watcher, scheduler)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kindling.measure.intervals import MIN_IN_EFFECT, in_effect, jackknife
+from kindling.measure.intervals import MIN_IN_EFFECT, Scale, in_effect, jackknife
 
 EQUAL = np.full(10, 25)
 UNEQUAL = np.array([1, 2, 3, 5, 8, 12, 20, 30, 45, 60, 1, 2, 3, 5, 8, 12, 20, 30])
@@ -24,23 +24,23 @@ def shares(rows: np.ndarray, seed: int, draws: int = 3000) -> tuple[np.ndarray, 
 
 @pytest.mark.parametrize("rows", [EQUAL, UNEQUAL, ALIKE_BUT_ONE])
 def test_a_95_percent_interval_holds_the_truth_in_95_percent(rows: np.ndarray) -> None:
-    found = jackknife(*shares(rows, 0), "share")
+    found = jackknife(*shares(rows, 0))
     assert 0.93 <= np.mean((found.low <= 0.8) & (0.8 <= found.high)) <= 0.98
     assert np.mean(found.low > 0.8) <= 0.04
 
 
 def test_a_paired_difference_holds_the_truth_too() -> None:
     one, other = shares(UNEQUAL, 1), shares(UNEQUAL, 2)
-    found = jackknife(one[0] - other[0], one[1] - other[1], one[2], "difference")
+    found = jackknife(one[0] - other[0], one[1] - other[1], one[2], Scale("difference"))
     assert 0.93 <= np.mean((found.low <= 0) & (0 <= found.high)) <= 0.98
 
 
 def test_a_difference_of_the_detectable_size_is_seen_four_times_in_five() -> None:
     one, other = shares(np.full(40, 25), 3), shares(np.full(40, 25), 4)
-    gap = jackknife(one[0] - other[0], one[1] - other[1], one[2], "difference")
+    gap = jackknife(one[0] - other[0], one[1] - other[1], one[2], Scale("difference"))
     size = np.median(gap.detectable)
     moved = jackknife(
-        one[0] - other[0] + size, one[1] - other[1] + size, one[2], "difference"
+        one[0] - other[0] + size, one[1] - other[1] + size, one[2], Scale("difference")
     )
     assert 0.75 <= np.mean(moved.low > 0) <= 0.85
 
@@ -62,7 +62,7 @@ def test_an_interval_surrounds_its_figure_within_its_range(
     rows: list[int], level: float, seed: int
 ) -> None:
     value, without, of_product = shares(np.array(rows), seed, draws=20)
-    found = jackknife(value, without, of_product, "share", level=level)
+    found = jackknife(value, without, of_product, level=level)
     assert (0 <= found.low).all() and (found.high <= 1).all()
     assert (found.low <= value).all() and (value <= found.high).all()
     if in_effect(np.array(rows)) < MIN_IN_EFFECT:
@@ -71,5 +71,5 @@ def test_an_interval_surrounds_its_figure_within_its_range(
 
 def test_a_class_without_a_row_leaves_all_open() -> None:
     value, without, rows = shares(EQUAL, 0, draws=2)
-    found = jackknife(value, without, rows, "share", rarest=np.array([0, 9]))
+    found = jackknife(value, without, rows, rarest=np.array([0, 9]))
     assert (found.low[0], found.high[0]) == (0, 1) and found.low[1] > 0.5

@@ -1,53 +1,67 @@
 """A checkpoint is whole or absent, and runs no code."""
 
 import errno
+import io
+from pathlib import Path
 
 import pytest
 import torch
 
 from kindling.errors import DataError, KindlingError
 from kindling.modeling.checkpoint import Checkpoint, disk_full_named
+from kindling.stores.objects import FsspecObjects
+
+NAME = "runs/r/checkpoints/one/text.pt"
 
 
-def test_round_trip_and_absence(tmp_path) -> None:
-    checkpoint = Checkpoint(tmp_path / "deep" / "a.pt")
+@pytest.fixture
+def objects(tmp_path) -> FsspecObjects:
+    return FsspecObjects(tmp_path.as_uri())
+
+
+def test_round_trip_and_absence(objects: FsspecObjects, tmp_path) -> None:
+    checkpoint = Checkpoint(objects, NAME)
     assert checkpoint.load() is None
     checkpoint.save({"weights": {"w": torch.arange(3)}, "losses": [1.0]})
     checkpoint.save({"weights": {"w": torch.arange(4)}, "losses": [1.0, 0.5]})
-    assert checkpoint.load()["losses"] == [1.0, 0.5]
-    assert [path.name for path in (tmp_path / "deep").iterdir()] == ["a.pt"]
+    assert Checkpoint(objects, NAME).load()["losses"] == [1.0, 0.5]
+    files = [path.name for path in tmp_path.rglob("*") if path.is_file()]
+    assert files == ["text.pt"]
 
 
 def test_a_kill_while_saving_leaves_the_one_before(
-    tmp_path, monkeypatch: pytest.MonkeyPatch
+    objects: FsspecObjects, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    checkpoint = Checkpoint(tmp_path / "a.pt")
+    checkpoint = Checkpoint(objects, NAME)
     checkpoint.save({"losses": [1.0]})
 
-    def killed(state: object, file) -> None:
-        file.write(b"half")
+    def killed(self, data: bytes) -> int:
+        with self.open("wb") as file:
+            file.write(data[:4])
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(torch, "save", killed)
+    monkeypatch.setattr(Path, "write_bytes", killed)
     with pytest.raises(KeyboardInterrupt):
         checkpoint.save({"losses": [1.0, 0.5]})
     assert checkpoint.load() == {"losses": [1.0]}
 
 
-def test_a_damaged_checkpoint_is_named(tmp_path) -> None:
-    (tmp_path / "a.pt").write_bytes(b"not a checkpoint")
-    with pytest.raises(DataError, match=r"a\.pt is damaged"):
-        Checkpoint(tmp_path / "a.pt").load()
+def test_a_damaged_checkpoint_is_named(objects: FsspecObjects) -> None:
+    objects.put_named(NAME, b"not a checkpoint")
+    with pytest.raises(DataError, match=r"text\.pt is damaged"):
+        Checkpoint(objects, NAME).load()
 
 
-def test_code_in_a_checkpoint_does_not_run(tmp_path) -> None:
+def test_code_in_a_checkpoint_does_not_run(objects: FsspecObjects) -> None:
     class Evil:
         def __reduce__(self):
             return print, ("ran",)
 
-    torch.save({"losses": Evil()}, tmp_path / "a.pt")
+    buffer = io.BytesIO()
+    torch.save({"losses": Evil()}, buffer)
+    objects.put_named(NAME, buffer.getvalue())
     with pytest.raises(DataError, match="damaged"):
-        Checkpoint(tmp_path / "a.pt").load()
+        Checkpoint(objects, NAME).load()
 
 
 def test_disk_full_says_where(tmp_path) -> None:

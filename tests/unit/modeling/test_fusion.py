@@ -6,12 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import softmax
 
-from kindling.modeling.fusion import (
-    MIN_FUSION_ROWS,
-    Fusion,
-    fit_fusion,
-    fit_temperature,
-)
+from kindling.modeling.calibration import fit_temperature
+from kindling.modeling.compact.fusion import MIN_FUSION_ROWS, Fusion, fit_fusion
 
 PRIOR = np.array([0.2, 0.2, 0.6])
 

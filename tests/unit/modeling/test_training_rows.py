@@ -10,11 +10,16 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from kindling.errors import DataError
+from kindling.modeling.compact.image_tower import damaged_places
+from kindling.modeling.compact.image_training import (
+    PLACE_LOSS,
+    condition_loss,
+    image_plan,
+)
+from kindling.modeling.compact.rows import Shots, as_reviews, as_shots, class_weights
 from kindling.modeling.fitting import learning_rate_factor, length_bucketed_plan
-from kindling.modeling.image_tower import damaged_places, decode
-from kindling.modeling.image_training import PLACE_LOSS, condition_loss
-from kindling.modeling.rows import NONE, as_rows, class_weights
-from kindling.records import CONDITIONS, Example
+from kindling.modeling.photos import decode
+from kindling.records import CONDITIONS, Example, Study
 
 
 def photo(
@@ -101,7 +106,7 @@ def test_a_shared_photo_is_read_and_decoded_once() -> None:
         asked.append(uri)
         return photo((250, 0, 0) if uri == "a" else (0, 0, 250))
 
-    rows = as_rows(
+    rows = as_reviews(
         [
             example(1, photo_uri="a"),
             example(2),
@@ -113,38 +118,63 @@ def test_a_shared_photo_is_read_and_decoded_once() -> None:
         32,
     )
     assert sorted(asked) == ["a", "b"] and rows.pictures.shape == (2, 32, 32, 3)
-    assert (
-        rows.picture_of[0] == rows.picture_of[3] != rows.picture_of[2]
-        and rows.picture_of[1] == NONE
-    )
-    assert rows.with_photo.tolist() == [0, 2, 3]
-    assert rows.conditions.tolist() == [
-        NONE,
-        NONE,
-        CONDITIONS.index("torn"),
-        NONE,
-        NONE,
-    ]
-    assert rows.pictures[rows.picture_of[2]].mean((0, 1)).argmax() == 2
-    assert rows.only(np.array([2])).texts == ("soft",)
+    assert rows.pictured.tolist() == [0, 2, 3]
+    first, second, third = rows.picture_of
+    assert first == third != second
+    assert rows.drawn.tolist() == [False, True, False]
+    assert rows.pictures[second].mean((0, 1)).argmax() == 2
 
 
-def test_a_study_knows_its_intact_shot() -> None:
-    colours = {"intact": (0, 200, 0), "torn": (0, 100, 0)}
-    rows = as_rows(
+def study(name: str) -> Study:
+    uris = {condition: f"{name}/{condition}" for condition in CONDITIONS}
+    return Study(name, "p", "base", uris)
+
+
+def test_studies_come_before_photos_of_known_condition_and_know_their_intact_shot() -> (
+    None
+):
+    shade = {condition: 40 * (1 + at) for at, condition in enumerate(CONDITIONS)}
+
+    def read(uri: str) -> bytes:
+        name, condition = uri.split("/")
+        return photo((shade[condition], 0, 250 if name == "b" else 0))
+
+    shots = as_shots(
+        [study("a"), study("b")],
         [
-            example(1),
-            example(2, photo_uri="torn", condition="torn", intact_uri="intact"),
+            example(1, photo_uri="r/torn", condition="torn"),
+            example(2),
+            example(3, photo_uri="r/intact"),
         ],
-        lambda uri: photo(colours[uri]),
+        read,
         32,
     )
-    assert rows.intact_of[0] == NONE
-    assert (
-        rows.pictures[rows.picture_of[1]].max() == 100
-        and rows.pictures[rows.intact_of[1]].max() == 200
+    assert shots.studies == 2 and len(shots.pictures) == 9
+    assert shots.conditions.tolist() == [*range(4), *range(4), CONDITIONS.index("torn")]
+    rows = np.array([7, 2, 8])
+    assert shots.studied(rows).tolist() == [True, True, False]
+    intact = shots.intact(rows[:2])
+    assert intact[:, 0, 0].tolist() == [[40, 0, 250], [40, 0, 0]]
+
+
+@given(st.integers(0, 6), st.integers(0, 7), st.integers(4, 40), st.integers(0, 9))
+def test_conditions_of_one_study_stay_together_in_the_plan(
+    studies: int, others: int, batch_size: int, seed: int
+) -> None:
+    m = 4 * studies + others
+    if not m:
+        return
+    shots = Shots(
+        np.zeros((m, 8, 8, 3), dtype=np.uint8), np.zeros(m, dtype=np.int64), studies
     )
-    assert rows.only(np.array([1])).intact_of.tolist() == [rows.intact_of[1]]
+    plan = image_plan(shots, batch_size, epochs=2, seed=seed)
+    order = np.concatenate(plan)
+    assert max(len(batch) for batch in plan) <= batch_size
+    for epoch in np.split(order, 2):
+        assert sorted(epoch) == list(range(m))
+        places = np.argsort(epoch)
+        for first in range(0, 4 * studies, 4):
+            assert np.diff(places[first : first + 4]).tolist() == [1, 1, 1]
 
 
 def test_a_place_is_damaged_where_any_pixel_is_and_noise_is_no_damage() -> None:
@@ -155,9 +185,9 @@ def test_a_place_is_damaged_where_any_pixel_is_and_noise_is_no_damage() -> None:
     pictures[1, 5, 10, 2] = 30
     pictures[1, 17, 17] = 250
     found = damaged_places(pictures, intact)
-    assert found.shape == (2, 5, 5) and np.argwhere(found.numpy()).tolist() == [
-        [1, 1, 2],
-        [1, 4, 4],
+    assert found.shape == (2, 3, 3) and np.argwhere(found.numpy()).tolist() == [
+        [1, 0, 1],
+        [1, 2, 2],
     ]
 
 
@@ -184,13 +214,14 @@ def test_places_without_an_intact_shot_are_not_judged() -> None:
 
 
 def test_rows_without_any_photo() -> None:
-    rows = as_rows([example(1)], lambda uri: b"", 32)
-    assert rows.pictures.shape == (0, 32, 32, 3) and not len(rows.with_photo)
+    rows = as_reviews([example(1)], lambda uri: b"", 32)
+    assert rows.pictures.shape == (0, 32, 32, 3) and not len(rows.pictured)
+    assert as_shots([], [example(1)], lambda uri: b"", 32).pictures.shape[0] == 0
 
 
 def test_damaged_photo_is_named_by_its_uri() -> None:
     with pytest.raises(DataError, match=r"file:///x\.jpg.*cannot be read"):
-        as_rows(
+        as_reviews(
             [example(1, photo_uri="file:///x.jpg")],
             lambda uri: photo((1, 2, 3), kind="JPEG")[:200],
             32,

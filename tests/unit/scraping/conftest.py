@@ -1,6 +1,7 @@
 """Saved pages, and a shop that exists only in memory."""
 
 import asyncio
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -14,7 +15,9 @@ from kindling.scraping.crawl import crawl
 from kindling.scraping.extract import extract
 from kindling.scraping.fetch import Policy, open_fetcher
 from kindling.scraping.findings import Extraction
+from kindling.scraping.induction import Verdict
 from kindling.scraping.mapping import Mapping
+from kindling.scraping.reading import SavedPage, learn_from, with_rules
 from kindling.scraping.site import Crawl, CrawledPage, Site
 
 SHOP = "http://shop.example"
@@ -50,6 +53,7 @@ class MemoryShop:
     asked: list[str] = field(default_factory=list)
     slept: list[float] = field(default_factory=list)
     latency: Callable[[str], float] = lambda _: 0.0
+    stored: dict[str, bytes] = field(default_factory=dict)
     addresses: dict[str, list[str]] = field(default_factory=dict)
 
     def page(
@@ -89,6 +93,12 @@ class MemoryShop:
     async def read(self, body: bytes, url: str, content_type: str = "") -> Extraction:
         return extract(body, url, self.mapping, content_type)
 
+    async def learn(self, pages: Sequence[SavedPage]) -> Verdict:
+        verdict = learn_from(pages, self.mapping)
+        if verdict.rules is not None:
+            self.mapping = with_rules(self.mapping, verdict.rules)
+        return verdict
+
     def crawl(
         self,
         renderer: object = None,
@@ -112,17 +122,19 @@ class MemoryShop:
                         self._store(keep),
                         renderer,
                         max_pages,
+                        self.stored.__getitem__,
                     )
                 )
 
         return asyncio.run(go())
 
-    @staticmethod
-    def _store(keep: list | None) -> Callable[[bytes], str]:
+    def _store(self, keep: list | None) -> Callable[[bytes], str]:
         def store(body: bytes) -> str:
             if keep is not None:
                 keep.append(body)
-            return f"memory://{len(body)}"
+            uri = f"memory://{hashlib.sha256(body).hexdigest()}"
+            self.stored[uri] = body
+            return uri
 
         return store
 

@@ -166,11 +166,13 @@ def test_local_sockets_are_no_way_in() -> None:
 
 
 @pytest.mark.parametrize("port", [22, 25, 6379, 8080, 9200])
-def test_other_ports_are_refused_before_any_lookup(
+def test_other_ports_of_public_addresses_are_refused(
     monkeypatch: pytest.MonkeyPatch, port: int
 ) -> None:
     with pytest.raises(NotFetched, match=f"port {port}; allowed: 80, 443"):
-        connect(monkeypatch, [], "shop.example", port=port)
+        connect(monkeypatch, [["93.184.216.34"]], "shop.example", port=port)
+    with pytest.raises(NotFetched, match="not a public address"):
+        connect(monkeypatch, [["10.0.0.7"]], "shop.example", port=port)
 
 
 def test_every_name_that_is_refused_is_refused_in_the_same_words(

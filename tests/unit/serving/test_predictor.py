@@ -89,7 +89,7 @@ def beside(*reviews: SimilarReview, error: Exception | None = None) -> Neighbour
 def predictor(
     model: Model | None = None, search: Neighbours | None = None
 ) -> Predictor:
-    return Predictor(model or Model(), "7", True, search)
+    return Predictor(model or Model(), "7", True, False, search)
 
 
 def replies(asked: Predictor, *questions: Analyze | Search) -> list[Any]:

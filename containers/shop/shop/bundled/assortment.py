@@ -28,10 +28,10 @@ class Size:
 SIZES: Mapping[str, Size] = {
     "bundled-smoke": Size(
         {
-            "Mugs": Shelf(4, 130),
-            "Backpacks": Shelf(3, 115),
-            "Tea towels": Shelf(3, 115),
-            "Teapots": Shelf(4, 90),
+            "Mugs": Shelf(12, 130),
+            "Backpacks": Shelf(10, 115),
+            "Tea towels": Shelf(10, 115),
+            "Teapots": Shelf(9, 90),
         },
         ("Teapots",),
     ),

@@ -13,6 +13,10 @@ MEANINGS = tuple(NAMES)
 _MIN_STARS = 0.5
 #: Of a column that is taken for ids: share of its filled cells that differ from one another.
 _MIN_UNIQUE = 0.95
+#: Words of a column's name that make its small numbers something else than stars.
+_COUNTS = frozenset(
+    "average mean count number total votes helpful price age quantity size verified".split()
+)
 _PRODUCT_NAMES = ("title", "name", "product name", "product title")
 
 
@@ -124,7 +128,12 @@ def _by_content(
     """Stars and text that no name tells: ratings of few values, and the column with most words."""
     free = [name for name in names if name not in {one for one, _ in chosen.values()}]
     if "stars" not in chosen:
-        fitting = [name for name in free if _looks_like_stars(cells[name])]
+        fitting = [
+            name
+            for name in free
+            if _looks_like_stars(cells[name])
+            and not _COUNTS & set(folded(name).split())
+        ]
         if len(fitting) == 1:
             chosen["stars"] = (fitting[0], "content")
             free.remove(fitting[0])

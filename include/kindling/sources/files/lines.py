@@ -2,12 +2,12 @@
 
 import codecs
 import gzip
+import io
 import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 #: Bytes of a file that its encoding, line ends and delimiter are told from.
 SAMPLE = 1 << 18
@@ -74,11 +74,14 @@ class Encoding:
         return self.name if self.name != "utf-8" else self.name.upper()
 
 
-def open_bytes(path: Path) -> IO[bytes]:
-    """The file's bytes, decompressed where they are gzip, whatever the name says."""
+def open_bytes(path: Path) -> gzip.GzipFile | io.BufferedReader:
+    """The file's bytes, decompressed where they are gzip, whatever the name says.
+
+    `read1` gives what a broken archive still holds; `read` would lose it with the error.
+    """
     with path.open("rb") as file:
         packed = file.read(2) == _GZIP
-    return gzip.open(path, "rb") if packed else path.open("rb")  # type: ignore[return-value]
+    return gzip.open(path, "rb") if packed else path.open("rb")
 
 
 def sample_of(path: Path) -> bytes:
@@ -86,7 +89,7 @@ def sample_of(path: Path) -> bytes:
     taken = b""
     with open_bytes(path) as file:
         try:
-            while len(taken) < SAMPLE and (chunk := file.read(_CHUNK)):
+            while len(taken) < SAMPLE and (chunk := file.read1(_CHUNK)):
                 taken += chunk
         except (EOFError, OSError, zlib.error):
             pass  # Reading the lines comes to the same place and says so with its number.
@@ -166,13 +169,15 @@ def _raw_lines(path: Path, encoding: Encoding) -> Iterator[bytes | str | None]:
         yield None if dropping else bytes(buffer).rstrip(b"\r\n")
 
 
-def _chunks(file: IO[bytes], encoding: Encoding) -> Iterator[bytes]:
+def _chunks(
+    file: gzip.GzipFile | io.BufferedReader, encoding: Encoding
+) -> Iterator[bytes]:
     if not encoding.name.startswith(("utf-16", "utf-32")):
-        while chunk := file.read(_CHUNK):
+        while chunk := file.read1(_CHUNK):
             yield chunk
         return
     decoder = codecs.getincrementaldecoder(encoding.name)(errors="replace")
-    while chunk := file.read(_CHUNK):
+    while chunk := file.read1(_CHUNK):
         yield decoder.decode(chunk).encode("utf-8", "replace")
     yield decoder.decode(b"", True).encode("utf-8", "replace")
 

@@ -68,10 +68,13 @@ def _between(text: str) -> str:
 
 
 def best_of(cells: Iterable[Any]) -> float | None:
-    """Full marks of a column of bare numbers: 10 or 100 where many lie above 5, else unstated."""
+    """Full marks of a column of bare numbers: 10 or 100 where many lie above 5, else unstated.
+
+    A few above 5 are mistakes in a column of stars, and are refused as such.
+    """
     numbers = [value for value in map(_bare, cells) if value is not None]
     above = sum(value > 5 for value in numbers)
-    if not numbers or above < 0.05 * len(numbers):
+    if above < max(3, 0.2 * len(numbers)):
         return None
     tens = sum(value <= 10 for value in numbers)
     return 10.0 if tens >= 0.95 * len(numbers) else 100.0
@@ -115,7 +118,7 @@ def photos_of(cell: Any) -> list[str]:
         found = [address for one in cell for address in photos_of(one)]
         return list(dict.fromkeys(found))
     text = text_of(cell)
-    urls = [url.rstrip(",;)]") for url in re.split(r"[,;](?=https?://)", text)]
+    urls = [url.rstrip(",;)]") for url in re.split(r"[,;]\s*(?=https?://)", text)]
     addresses = [
         match[0] for url in urls for match in [_URL.match(url.strip())] if match
     ]

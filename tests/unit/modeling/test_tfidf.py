@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kindling.modeling.baseline import Baseline
+from kindling.modeling.tfidf.model import TfidfModel
 
 TEXTS = [
     "it tore at once",
@@ -17,32 +17,30 @@ LABELS = np.array([0, 0, 1, 1, 2, 2] * 3)
 
 
 @pytest.fixture(scope="module")
-def baseline() -> Baseline:
-    return Baseline.fit(TEXTS, LABELS, np.ones(len(TEXTS), dtype=np.float32))
+def baseline() -> TfidfModel:
+    return TfidfModel.fit(TEXTS, LABELS, np.ones(len(TEXTS), dtype=np.float32))
 
 
-def test_it_learns(baseline: Baseline) -> None:
+def test_it_learns(baseline: TfidfModel) -> None:
     assert baseline.probabilities(["it tore", "fine price", "so soft"]).argmax(
         1
     ).tolist() == [0, 1, 2]
 
 
-def test_a_saved_baseline_answers_the_same(baseline: Baseline, tmp_path) -> None:
+def test_a_saved_baseline_answers_the_same(baseline: TfidfModel, tmp_path) -> None:
     baseline.save(tmp_path)
     texts = [*TEXTS, "", "words never seen"]
     assert np.array_equal(
-        Baseline.load(tmp_path).probabilities(texts), baseline.probabilities(texts)
+        TfidfModel.load(tmp_path).probabilities(texts), baseline.probabilities(texts)
     )
-    assert sorted(path.suffix for path in tmp_path.iterdir()) == [
-        ".json",
-        ".safetensors",
-    ]  # Nothing that can run.
+    suffixes = {path.suffix for path in tmp_path.iterdir()}
+    assert suffixes == {".json", ".safetensors"}, "nothing that can run"
 
 
 def test_row_weights_count() -> None:
     contradicted = np.where(np.arange(len(TEXTS)) % 6 < 2, 2, LABELS)
     weights = np.where(contradicted == LABELS, 1.0, 0.001)
-    both = Baseline.fit(
+    both = TfidfModel.fit(
         [*TEXTS, *TEXTS],
         np.concatenate([LABELS, contradicted]),
         np.concatenate([np.ones(18), weights]),

@@ -1,14 +1,17 @@
-"""Late fusion of the two towers, calibrated on validation rows.
-
-Temperature scaling: Guo et al. 2017, "On Calibration of Modern Neural Networks".
-"""
+"""Late fusion of the two towers, calibrated on validation rows."""
 
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import numpy as np
-from scipy.optimize import minimize, minimize_scalar
+from numpy.typing import NDArray
+from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
+
+from kindling.modeling.calibration import fit_temperature, negative_log_likelihood
+
+Array = NDArray[Any]
+Method = Literal["logistic", "naive-bayes", "text-only"]
 
 #: Fewer validation rows with a photo than this do not carry five parameters.
 MIN_FUSION_ROWS = 60
@@ -26,34 +29,26 @@ class Fusion:
     image_weight: float
     #: One for each sentiment.
     bias: tuple[float, ...]
-    method: Literal["logistic", "naive-bayes", "text-only"]
+    method: Method
     #: Validation rows with a photo.
     fitted_on: int
 
     def probabilities(
-        self, text_logits: np.ndarray | None, image_logits: np.ndarray | None
-    ) -> np.ndarray:
+        self, text_logits: Array | None, image_logits: Array | None
+    ) -> Array:
         """Logits [n, 3] of the towers that saw something -> float64 [n, 3]."""
         if text_logits is None and image_logits is None:
             raise ValueError("neither text nor image logits given")
         if image_logits is None:
-            return softmax(
-                np.asarray(text_logits, dtype=np.float64) / self.text_temperature,
-                axis=1,
-            )
+            return _probabilities(text_logits, self.text_temperature)
         if text_logits is None:
-            return softmax(
-                np.asarray(image_logits, dtype=np.float64) / self.image_temperature,
-                axis=1,
-            )
-        return softmax(
-            _joint(
-                self._log(text_logits, self.text_temperature),
-                self._log(image_logits, self.image_temperature),
-                np.array([self.text_weight, self.image_weight, *self.bias]),
-            ),
-            axis=1,
+            return _probabilities(image_logits, self.image_temperature)
+        joint = _joint(
+            _log(text_logits, self.text_temperature),
+            _log(image_logits, self.image_temperature),
+            np.array([self.text_weight, self.image_weight, *self.bias]),
         )
+        return _probabilities(joint, 1.0)
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -62,17 +57,13 @@ class Fusion:
     def from_dict(cls, values: dict[str, Any]) -> "Fusion":
         return cls(**{**values, "bias": tuple(values["bias"])})
 
-    @staticmethod
-    def _log(logits: np.ndarray, temperature: float) -> np.ndarray:
-        return log_softmax(np.asarray(logits, dtype=np.float64) / temperature, axis=1)
-
 
 def fit_fusion(
-    text_logits: np.ndarray,
-    labels: np.ndarray,
-    image_rows: np.ndarray,
-    image_logits: np.ndarray | None,
-    prior: np.ndarray,
+    text_logits: Array,
+    labels: Array,
+    image_rows: Array,
+    image_logits: Array | None,
+    prior: Array,
 ) -> Fusion:
     """Temperatures and fusion weights from validation rows.
 
@@ -94,13 +85,12 @@ def fit_fusion(
         )
     truth = labels[image_rows]
     image_temperature = fit_temperature(image_logits, truth)
-    weights, method = naive, "naive-bayes"
+    weights: Array = naive
+    method: Method = "naive-bayes"
     if len(image_rows) >= MIN_FUSION_ROWS:
-        text_log = Fusion._log(text_logits[image_rows], text_temperature)
+        text_log = _log(text_logits[image_rows], text_temperature)
         weights, method = (
-            _fit_joint(
-                text_log, Fusion._log(image_logits, image_temperature), truth, naive
-            ),
+            _fit_joint(text_log, _log(image_logits, image_temperature), truth, naive),
             "logistic",
         )
     return Fusion(
@@ -111,44 +101,36 @@ def fit_fusion(
         tuple(float(value) for value in weights[2:]),
         method,
         len(image_rows),
-    )  # type: ignore[arg-type]
+    )
 
 
-def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
-    """The temperature of least negative log-likelihood, pulled towards 1 by a unit prior on its log."""
-    if not len(labels):
-        return 1.0
-
-    def loss(log_temperature: float) -> float:
-        return (
-            _negative_log_likelihood(logits / np.exp(log_temperature), labels)
-            + 0.5 * log_temperature**2
-        )
-
-    return float(np.exp(minimize_scalar(loss, bounds=(-2.5, 2.5), method="bounded").x))
-
-
-def _fit_joint(
-    text_log: np.ndarray, image_log: np.ndarray, labels: np.ndarray, start: np.ndarray
-) -> np.ndarray:
-    def loss(parameters: np.ndarray) -> float:
+def _fit_joint(text_log: Array, image_log: Array, labels: Array, start: Array) -> Array:
+    def loss(parameters: Array) -> float:
         pull = 0.5 * PRIOR_STRENGTH * float(np.sum((parameters - start) ** 2))
         return (
-            _negative_log_likelihood(_joint(text_log, image_log, parameters), labels)
+            negative_log_likelihood(_joint(text_log, image_log, parameters), labels)
             + pull
         )
 
     # A tower never counts against what it says, nor for more: were text and photo independent given the
     # sentiment, both would count once, and what they share can only lower that. A few hundred rows fit more.
     bounds = [(0.0, 1.0), (0.0, 1.0)] + [(None, None)] * text_log.shape[1]
-    return minimize(loss, start, method="L-BFGS-B", bounds=bounds).x
+    found = minimize(loss, start, method="L-BFGS-B", bounds=bounds)
+    return np.asarray(found.x)
 
 
-def _joint(
-    text_log: np.ndarray, image_log: np.ndarray, parameters: np.ndarray
-) -> np.ndarray:
-    return parameters[0] * text_log + parameters[1] * image_log + parameters[2:]
+def _joint(text_log: Array, image_log: Array, parameters: Array) -> Array:
+    both: Array = parameters[0] * text_log + parameters[1] * image_log + parameters[2:]
+    return both
 
 
-def _negative_log_likelihood(logits: np.ndarray, labels: np.ndarray) -> float:
-    return float(-log_softmax(logits, axis=1)[np.arange(len(labels)), labels].sum())
+def _log(logits: Array | None, temperature: float) -> Array:
+    return np.asarray(
+        log_softmax(np.asarray(logits, dtype=np.float64) / temperature, axis=1)
+    )
+
+
+def _probabilities(logits: Array | None, temperature: float) -> Array:
+    return np.asarray(
+        softmax(np.asarray(logits, dtype=np.float64) / temperature, axis=1)
+    )

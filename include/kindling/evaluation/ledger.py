@@ -1,0 +1,146 @@
+"""Every look at the golden rows is written down, and what the looks before allow tonight's to decide.
+
+A gate that asks the same rows every night is fooled in two ways. A champion that was lucky on them
+is never equalled, so that equal models are refused for good; and a model that sinks a little less
+than the tolerance every night is let through every night. So a candidate is held against two things:
+tonight's champion, by what the two differ on, and the level at which the first nights stood, by the
+mean of the latest nights, which noise moves less. Alarms ("shown worse") spend an error budget that
+lasts however many nights there are. What is printed of a champion is read from rows that no gate
+reads: see `sealed`.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import pi
+from typing import Literal
+
+import numpy as np
+from scipy.stats import norm
+
+from kindling.records import Estimate
+
+Decision = Literal["promoted", "held", "alarm"]
+#: Chance of any false alarm, over all nights together.
+BUDGET = 0.05
+#: Nights whose mean is the level: the first ones, and the latest.
+FIRST, LATEST = 10, 8
+#: How far the latest nights may stand below the first, as a share of the tolerance.
+LEVEL = 0.4
+#: Share of the products whose golden rows only ever print.
+SEALED = 1 / 3
+
+
+@dataclass(frozen=True)
+class Look:
+    """One candidate that was held against the golden rows."""
+
+    run_id: str
+    version: str
+    #: Hash of the rows that the gate read.
+    data_sha256: str
+    #: The recipe's figure of the candidate on them.
+    value: float
+    #: Candidate minus champion on the same rows, and its standard error; None without a champion.
+    over_champion: float | None
+    error: float
+    decision: Decision
+
+
+@dataclass(frozen=True)
+class Advice:
+    """What the ledger says of tonight's candidate."""
+
+    decision: Decision
+    detail: str
+
+
+def sealed(product_id: str) -> bool:
+    """Whether the product's golden rows are kept from every gate, for printing alone.
+
+    By hash, so that a product stays on its side for good.
+    """
+    digest = hashlib.sha256(f"sealed\0{product_id}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") / 2**64 < SEALED
+
+
+def tonight(
+    looks: Sequence[Look],
+    figure: Estimate,
+    over_champion: Estimate | None,
+    tolerance: float,
+) -> Advice:
+    """Promote, hold or alarm, given the looks before at the same rows, oldest first.
+
+    `figure` and `over_champion` are the recipe's of tonight's candidate. Looks at other rows do
+    not count: with new golden rows the level is found anew.
+    """
+    before = [one for one in looks if one.data_sha256 == figure.data_sha256]
+    values = np.array([*(one.value for one in before), figure.value])
+    over = np.asarray(over_champion.value if over_champion else 0.0)
+    error = np.asarray(standard_error(over_champion))
+    ruling = rule(values, over, error, tolerance)
+    decision: Decision = (
+        "alarm" if ruling.alarm else "held" if ruling.held else "promoted"
+    )
+    night, behind = len(values), float(ruling.behind)
+    found = f"look {night} at these rows"
+    if over_champion:
+        found += f"; minus the champion's: {over_champion}"
+    if night > FIRST:
+        found += (
+            f"; the latest {LATEST} nights stand {behind:+.3f} from the first {FIRST}"
+        )
+    allowed = (
+        f"-{tolerance:g} against the champion, -{LEVEL * tolerance:g} from the first"
+    )
+    return Advice(decision, f"{found}; allowed are {allowed}")
+
+
+@dataclass(frozen=True)
+class Ruling:
+    """Arrays of equal shape [...]: bool, bool, and the latest nights minus the first."""
+
+    alarm: np.ndarray
+    held: np.ndarray
+    behind: np.ndarray
+
+
+def rule(
+    values: np.ndarray, over_champion: np.ndarray, error: np.ndarray, tolerance: float
+) -> Ruling:
+    """One night's ruling; leading axes are other years of nights.
+
+    `values` [..., nights] are all nights' figures on the same rows, tonight's last;
+    `over_champion` [...] is tonight's candidate minus the champion, `error` [...] its standard
+    error, 0 where they never differ.
+    """
+    nights = values.shape[-1]
+    behind = level(values)
+    worst = norm.ppf(spent(nights)) * error
+    alarm = (error > 0) & (over_champion < worst)
+    held = (over_champion < -tolerance) | (behind < -LEVEL * tolerance)
+    return Ruling(alarm, held & ~alarm, behind)
+
+
+def standard_error(found: Estimate | None) -> float:
+    """From the interval's width, a little large where products are few; 0 without a figure."""
+    if found is None:
+        return 0.0
+    return (found.high - found.low) / (2 * float(norm.ppf(0.975)))
+
+
+def level(values: np.ndarray) -> np.ndarray:
+    """Mean of the latest nights minus that of the first [...]; 0 while they are the same nights."""
+    if values.shape[-1] <= FIRST:
+        return np.zeros(values.shape[:-1])
+    latest = values[..., -LATEST:].mean(-1)
+    return np.asarray(latest - values[..., :FIRST].mean(-1))
+
+
+def spent(night: int) -> float:
+    """One-sided error that an alarm may have on the n-th look: 6 / (pi n)^2 of the budget.
+
+    These sum to the budget over infinitely many nights, so that no number of looks uses it up.
+    """
+    return BUDGET * 6 / (pi * night) ** 2

@@ -1,0 +1,87 @@
+"""A model as a folder: JSON and safetensors, and a manifest that comes last and names every file.
+
+Loading such a folder runs no code that came with it.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from safetensors import SafetensorError
+
+from kindling.errors import DataError
+
+CONFIG, MANIFEST = "config.json", "manifest.json"
+#: Folder of the night's baseline within the folder of its model.
+BASELINE = "baseline"
+
+
+def seal(folder: Path) -> None:
+    """Write the manifest: SHA-256 of every file that is in the folder, subfolders included."""
+    write_json(folder / MANIFEST, _hashes(folder))
+
+
+def verify(folder: Path, wanted: Iterable[str]) -> dict[str, str]:
+    """The manifest (file -> SHA-256) once every file was found to be what it says.
+
+    DataError when a file is missing, changed, or when the manifest lacks one of `wanted`.
+    """
+    if not (folder / MANIFEST).is_file():
+        raise DataError(f"{folder} is no model folder: {MANIFEST} is missing")
+    written: dict[str, str] = read_json(folder / MANIFEST)
+    found = _hashes(folder)
+    for name, sha256 in written.items():
+        if found.get(name) != sha256:
+            problem = "changed since training" if name in found else "missing"
+            raise DataError(f"{folder / name}: {problem}")
+    lacking = set(wanted) - set(written)
+    if lacking:
+        raise DataError(
+            f"{folder / MANIFEST}: names too few files to be a model,"
+            f" {', '.join(sorted(lacking))} missing"
+        )
+    return written
+
+
+def read_json(path: Path) -> Any:
+    """What a JSON file of the folder holds."""
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def write_json(path: Path, value: Any) -> None:
+    """The same value always gives the same bytes."""
+    text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False)
+    path.write_text(text, encoding="utf-8")
+
+
+def fill(module: torch.nn.Module, path: Path, strict: bool = True) -> None:
+    """Load a module's weights and stop its dropout; DataError when they are not its own."""
+    try:
+        weights = safetensors.torch.load_file(path)
+        found = module.load_state_dict(weights, strict=strict)
+    except (RuntimeError, SafetensorError) as error:
+        raise DataError(f"{path} does not hold this code's tower: {error}") from error
+    if found.unexpected_keys:
+        raise DataError(f"{path}: unknown weights {', '.join(found.unexpected_keys)}")
+    module.train(False)
+
+
+def write_weights(path: Path, weights: dict[str, torch.Tensor]) -> None:
+    """Tensors to a safetensors file, from whatever device they are on."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    plain = {name: one.detach().cpu().contiguous() for name, one in weights.items()}
+    safetensors.torch.save_file(plain, path)
+
+
+def _hashes(folder: Path) -> dict[str, str]:
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(
+            path.read_bytes()
+        ).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path != folder / MANIFEST
+    }
