@@ -1,16 +1,18 @@
 """Which synthetic rows may be trained on, and what the batch as a whole is guilty of."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from kindling.challenge.discriminator import Separability
 from kindling.challenge.diversity import Diversity
 from kindling.challenge.memorisation import Copying
-from kindling.challenge.sentiment import Adherence, Utility
+from kindling.challenge.sentiment import Adherence
+from kindling.challenge.utility import Utility
 
-#: Share of near-copies from which the generator is called a memoriser.
-_MEMORISER = 0.05
+#: Share of rows with a fault from which it is the generator's.
+_HABIT = 0.05
 
 
 @dataclass(frozen=True)
@@ -21,8 +23,8 @@ class Limits:
     max_copy_rate: float
     #: Confidence in the opposite pole at which an independent model refuses a row.
     contradiction: float
-    #: Macro-F1 that the batch may cost at the lower end of the 95 % interval.
-    max_utility_loss: float
+    #: A row with a higher Jaccard similarity (character 5-grams) to one real review is refused.
+    max_jaccard: float = 0.35
 
 
 @dataclass(frozen=True)
@@ -33,14 +35,26 @@ class Evidence:
     copying: Copying
     diversity: Diversity
     adherence: Adherence
+    #: Fault -> bool [S]: rows that have it. See FAULTS.
+    faults: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+
+#: What is found of a batch, by the name under which its rows are refused; gravest first.
+FAULTS = ("label_leak", "length_leak", "word_salad", "misses_sentiment")
 
 
 def row_reasons(evidence: Evidence, limits: Limits) -> list[str]:
     """Why each row is refused; the gravest reason first, "" where nothing speaks against the row."""
+    none = np.zeros(len(evidence.scores), bool)
+    found = {name: evidence.faults.get(name, none) for name in FAULTS}
     grounds = [
-        ("near_copy", evidence.copying.copy_rate > limits.max_copy_rate),
+        ("near_copy", _copies(evidence, limits)),
         ("repeats_another", evidence.diversity.repeats),
+        ("label_leak", found["label_leak"]),
+        ("length_leak", found["length_leak"]),
+        ("word_salad", found["word_salad"]),
         ("off_sentiment", evidence.adherence.contradicted(limits.contradiction)),
+        ("misses_sentiment", found["misses_sentiment"]),
         ("easily_told", evidence.scores > limits.max_score),
     ]
     rows = range(len(evidence.scores))
@@ -50,15 +64,28 @@ def row_reasons(evidence: Evidence, limits: Limits) -> list[str]:
     ]
 
 
-def batch_reason(
-    separability: Separability, utility: Utility | None, limits: Limits
-) -> str:
-    """Why no row of the batch is admitted, whatever the rows are like; "" where the batch may go on."""
+def batch_reason(separability: Separability, utility: Utility | None) -> str:
+    """Why no row of the batch is admitted, whatever the rows are like; "" where the batch may go on.
+
+    A batch that is not known to help or to harm goes on: few real rows would refuse a perfect
+    generator, and many would admit one that copies. What is wrong with rows is found in them.
+    """
     if separability.verdict == "invalid discriminator":
         return "invalid_discriminator"
-    if utility and not utility.helps(limits.max_utility_loss):
+    if utility and utility.verdict == "harms":
         return "batch_harms"
     return ""
+
+
+def _copies(evidence: Evidence, limits: Limits) -> np.ndarray:
+    copied = evidence.copying
+    many: np.ndarray = copied.copy_rate > limits.max_copy_rate
+    return many | (copied.nearest_jaccard > limits.max_jaccard)
+
+
+def _has(evidence: Evidence, fault: str) -> bool:
+    """Whether more rows have the fault than real ones by chance."""
+    return fault in evidence.faults and evidence.faults[fault].mean() > _HABIT
 
 
 def findings(
@@ -73,15 +100,14 @@ def findings(
     named = {
         separability.verdict.replace(" ", "_"): separability.verdict
         != "not told apart",
-        "memorises": (evidence.copying.copy_rate > limits.max_copy_rate).mean()
-        > _MEMORISER,
+        "memorises": _copies(evidence, limits).mean() > _HABIT,
         "mode_collapse": evidence.diversity.collapsed,
-        "misses_sentiment": len(polar) > 0 and polar.mean() < 0.5,
-        "harms": utility is not None and utility.difference.high < 0,
-        "harm_not_ruled_out": utility is not None
-        and (
-            utility.difference.high >= 0
-            and utility.difference.low < -limits.max_utility_loss
-        ),
+        "misses_sentiment": (len(polar) > 0 and polar.mean() < 0.5)
+        or _has(evidence, "misses_sentiment"),
+        "label_leak": _has(evidence, "label_leak"),
+        "word_salad": _has(evidence, "word_salad"),
+        "length_leak": _has(evidence, "length_leak"),
+        "helps": utility is not None and utility.verdict == "helps",
+        "harms": utility is not None and utility.verdict == "harms",
     }
     return [name for name, found in named.items() if found]

@@ -7,12 +7,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kindling.challenge.memorisation import nearest_before
 from kindling.measure.copying import overlap
 
-#: Fewer distinct word pairs than this share of what real rows have in as many pairs, or more exact
+#: Fewer distinct word pairs than this share of what real rows have in as many pairs, or more
 #: repeats than this share of the rows, is called a collapse.
 _MIN_DISTINCT_RATIO = 0.5
 _MAX_DUPLICATES = 0.1
+#: Jaccard similarity (character 5-grams) from which a row repeats an earlier one, a few words
+#: of its own notwithstanding. Of 240 real clothing reviews no two are above .16.
+_REPEATS = 0.5
 
 
 @dataclass(frozen=True)
@@ -23,7 +27,7 @@ class Diversity:
     distinct_2_real: float
     #: Mean share of a row's word 5-grams found in one other synthetic row.
     self_overlap: float
-    #: bool [S]: the row repeats an earlier one.
+    #: bool [S]: the row repeats an earlier one, or nearly.
     repeats: np.ndarray
 
     @property
@@ -42,12 +46,7 @@ def diversity(
     ]
     count = min(map(len, pairs))
     distinct = [len(set(side[:count])) / max(1, count) for side in pairs]
-    seen: set[str] = set()
-    repeats = np.zeros(len(synthetic), dtype=bool)
-    for row, text in enumerate(synthetic):
-        words = " ".join(_words(text))
-        repeats[row] = words in seen
-        seen.add(words)
+    repeats = nearest_before(synthetic) >= _REPEATS
     shared, _ = overlap(synthetic, synthetic, same=True)
     return Diversity(distinct[0], distinct[1], float(shared.mean()), repeats)
 

@@ -10,6 +10,7 @@ from kindling.measure.copying import overlap
 
 _SHINGLE = 5
 _CANDIDATES = 3
+_BLOCK = 256
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,8 @@ def copying(synthetic: Sequence[str], real: Sequence[str]) -> Copying:
     shingles: dict[int, set[str]] = {}
     nearest = np.zeros(len(synthetic))
     count = min(_CANDIDATES, len(real))
-    for start in range(0, len(synthetic), 256):
-        similar = (rows[start : start + 256] @ real_rows.T).toarray()
+    for start in range(0, len(synthetic), _BLOCK):
+        similar = (rows[start : start + _BLOCK] @ real_rows.T).toarray()
         for offset, cosines in enumerate(similar):
             row = start + offset
             candidates = {
@@ -47,6 +48,25 @@ def copying(synthetic: Sequence[str], real: Sequence[str]) -> Copying:
             own = _shingles(synthetic[row])
             nearest[row] = max(_jaccard(own, shingles[one]) for one in candidates)
     return Copying(rate, nearest)
+
+
+def nearest_before(texts: Sequence[str]) -> np.ndarray:
+    """float64 [N]: Jaccard similarity of each text to the nearest of those before it.
+
+    Exact for the three before it that are nearest by TF-IDF cosine; 0 for the first.
+    """
+    rows = TfidfVectorizer(min_df=1, sublinear_tf=True, token_pattern=r"\S+")
+    features = rows.fit_transform(texts)
+    shingles = [_shingles(text) for text in texts]
+    nearest = np.zeros(len(texts))
+    for start in range(0, len(texts), _BLOCK):
+        similar = (features[start : start + _BLOCK] @ features.T).toarray()
+        for row in range(max(1, start), min(len(texts), start + _BLOCK)):
+            cosines = similar[row - start, :row]
+            count = min(_CANDIDATES, row)
+            near = np.argpartition(-cosines, count - 1)[:count].tolist()
+            nearest[row] = max(_jaccard(shingles[row], shingles[one]) for one in near)
+    return nearest
 
 
 def _shingles(text: str) -> set[str]:

@@ -1,22 +1,25 @@
-"""What a plain sentiment model makes of the synthetic rows, and what they make of it."""
+"""What a plain sentiment model of real rows makes of the synthetic ones."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import mannwhitneyu
+from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.pipeline import Pipeline
 
 from kindling.errors import DataError
-from kindling.measure.estimates import difference, estimate
-from kindling.measure.metrics import THREE_WAY
 from kindling.measure.plain_model import plain_model
-from kindling.measure.sample import Sample
-from kindling.records import SENTIMENTS, Estimate, Review, Sentiment, sentiment_of
+from kindling.records import SENTIMENTS, Review, Sentiment, sentiment_of
 
 NEGATIVE, _, POSITIVE = range(len(SENTIMENTS))
 
 #: Rows that each sentiment needs among the real reviews that no synthetic row was made from.
 _MIN_INDEPENDENT = 30
+#: A sentiment is missed where synthetic rows convince less than real ones in more than six
+#: pairs of ten, which is chance once in a thousand at most.
+_UNCONVINCING = 0.4
+_CHANCE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -42,25 +45,8 @@ class Adherence:
     def contradicted(self, confidence: float) -> np.ndarray:
         """bool [S]: the model is this sure of the opposite pole."""
         opposite = np.where(self.intended == POSITIVE, NEGATIVE, POSITIVE)
-        return self.polar & (
-            self.probabilities[np.arange(len(opposite)), opposite] >= confidence
-        )
-
-
-@dataclass(frozen=True)
-class Utility:
-    """Macro-F1 on real validation rows after training on real rows, and on real and synthetic ones."""
-
-    real: Estimate
-    with_synthetic: Estimate
-    #: `with_synthetic - real`, paired.
-    difference: Estimate
-    #: The same on the niche's validation rows; None where there are none.
-    niche_difference: Estimate | None
-
-    def helps(self, max_loss: float) -> bool:
-        """Not shown to harm, and a harm beyond `max_loss` is ruled out (95 %)."""
-        return self.difference.high >= 0 and self.difference.low >= -max_loss
+        sure = self.probabilities[np.arange(len(opposite)), opposite] >= confidence
+        return np.asarray(self.polar & sure)
 
 
 def adherence(
@@ -85,48 +71,84 @@ def adherence(
     )
 
 
-def utility(
+@dataclass(frozen=True)
+class Answers:
+    """P(sentiment) of rows by models of real rows that saw none of their product."""
+
+    #: float [R, 3]
+    real: np.ndarray
+    #: float [S, 3], each row by one of the same models.
+    synthetic: np.ndarray
+
+
+def answers_of(
     real: Sequence[Review],
     synthetic: Sequence[Review],
-    intended: Sequence[Sentiment],
-    validation: Sequence[Review],
-    niche: Collection[str],
-    weight: float,
+    sources: Sequence[tuple[str, ...]],
+    folds: int,
     seed: int,
-) -> Utility:
-    """Train on synthetic rows too, each `weight` of a real one, test on real; paired by product."""
-    texts, truth = [row.text for row in real], _truth(real)
-    held_out = [row.text for row in validation]
-    both = _fit(
-        [*texts, *(row.text for row in synthetic)],
-        np.concatenate([truth, _codes(intended)]),
-        seed,
-        np.concatenate([np.ones(len(real)), np.full(len(synthetic), weight)]),
+) -> Answers:
+    """Both sides read by equally good models: of a fold each, in which their product was not.
+
+    A synthetic row's product is that of its first source; one without is read by any.
+    """
+    truth = _truth(real)
+    products = np.array([row.product_id for row in real])
+    if len(np.unique(products)) < 2:
+        products = np.arange(
+            len(real)
+        )  # One product: rows are all there is to split by.
+    texts = np.array([row.text for row in real], dtype=object)
+    made = np.array([row.text for row in synthetic], dtype=object)
+    folds = min(folds, len(np.unique(products)))
+    reader = np.arange(len(synthetic)) % folds
+    place = {row.review_id: number for number, row in enumerate(real)}
+    first = np.array(
+        [place.get(made_from[0], -1) if made_from else -1 for made_from in sources], int
     )
-    predicted = [
-        _probabilities(model, held_out) for model in (_fit(texts, truth, seed), both)
-    ]
-    real_f1, both_f1, gain = _paired(validation, predicted)
-    rows = [number for number, row in enumerate(validation) if row.category in niche]
-    if not rows:
-        return Utility(real_f1, both_f1, gain, None)
-    in_niche = _paired(
-        [validation[row] for row in rows], [one[rows] for one in predicted]
+    found = Answers(
+        np.zeros((len(real), len(SENTIMENTS))),
+        np.zeros((len(synthetic), len(SENTIMENTS))),
     )
-    return Utility(real_f1, both_f1, gain, in_niche[2])
+    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+    for number, (train, test) in enumerate(splitter.split(texts, truth, products)):
+        model = _fit(texts[train].tolist(), truth[train], seed)
+        found.real[test] = _probabilities(model, texts[test].tolist())
+        here = np.where(first < 0, reader == number, np.isin(first, test))
+        if here.any():
+            found.synthetic[here] = _probabilities(model, made[here].tolist())
+    return found
 
 
-def _paired(
-    rows: Sequence[Review], predicted: Sequence[np.ndarray]
-) -> tuple[Estimate, Estimate, Estimate]:
-    """Macro-F1 of the model without and with synthetic rows, and the paired difference."""
-    sample = Sample.of_reviews(rows)
-    real, both = predicted
-    return (
-        estimate(THREE_WAY, sample, real),
-        estimate(THREE_WAY, sample, both),
-        difference(THREE_WAY, sample, both, real),
-    )
+def missed(
+    answers: Answers, intended: np.ndarray, truth: np.ndarray
+) -> tuple[dict[int, float], np.ndarray]:
+    """Sentiments that were asked and not written.
+
+    Sentiment -> chance that a synthetic row asked for it convinces more than a real row of it
+    (.5: as real ones do), and bool [S]: rows of a sentiment that was missed. `intended` [S] is
+    what was asked, `truth` [R] what the stars of real rows of the same kinds say.
+    """
+    chances: dict[int, float] = {}
+    refused = np.zeros(len(intended), bool)
+    for sentiment in np.unique(intended):
+        asked = intended == sentiment
+        ours = _margin(answers.synthetic[asked], int(sentiment))
+        theirs = _margin(answers.real[truth == sentiment], int(sentiment))
+        if not len(theirs):
+            continue
+        test = mannwhitneyu(ours, theirs, alternative="less")
+        chance = float(test.statistic) / (len(ours) * len(theirs))
+        chances[int(sentiment)] = round(chance, 3)
+        if chance <= _UNCONVINCING and test.pvalue < _CHANCE / len(SENTIMENTS):
+            refused |= asked
+    return chances, refused
+
+
+def _margin(probabilities: np.ndarray, sentiment: int) -> np.ndarray:
+    """Log odds [n] of the sentiment against the likelier of the others."""
+    logs = np.log(np.maximum(probabilities, 1e-9))
+    return np.asarray(logs[:, sentiment] - np.delete(logs, sentiment, 1).max(axis=1))
 
 
 def _codes(sentiments: Sequence[Sentiment]) -> np.ndarray:
@@ -137,21 +159,13 @@ def _truth(rows: Sequence[Review]) -> np.ndarray:
     return _codes([sentiment_of(row.rating) for row in rows])
 
 
-def _fit(
-    texts: Sequence[str],
-    truth: np.ndarray,
-    seed: int,
-    weights: np.ndarray | None = None,
-) -> Pipeline:
+def _fit(texts: Sequence[str], truth: np.ndarray, seed: int) -> Pipeline:
     if len(np.unique(truth)) < 2:
         raise DataError(
             f"challenge: all {len(texts)} training reviews are {SENTIMENTS[truth[0]]}; "
             "nothing can be learned of sentiment"
         )
-    # Balanced weights: synthetic rows are to help by what they say, not by moving the class shares.
-    return plain_model(seed, balanced=True).fit(
-        texts, truth, classifier__sample_weight=weights
-    )
+    return plain_model(seed, balanced=True).fit(texts, truth)
 
 
 def _probabilities(model: Pipeline, texts: Sequence[str]) -> np.ndarray:

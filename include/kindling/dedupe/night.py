@@ -213,7 +213,6 @@ def _withheld(
     by_id = {review.review_id: review for review in reviews}
     product_of = {one: review.product_id for one, review in by_id.items()}
     moved = moved_into_golden(product_of, known)
-    alike = [pair for pair in clustering.apart if not moved.keys() & set(pair[:2])]
     new = [
         by_id[one.review_id]
         for one in clustering.members
@@ -225,7 +224,7 @@ def _withheld(
         leader for one, leader in sorted(known.learned.items()) if one not in by_id
     ]
     return {
-        **at_border(alike, splits, known.reviews),
+        **at_border(clustering.apart, splits, known.reviews),
         **copies_of_departed(new, departed, rules),
         **moved,
     }
@@ -331,7 +330,9 @@ def _remembered(
     for one, sides in _sides(
         scraped, placement, _splits(scraped.reviews, placement, known)
     ).items():
-        golden = "golden" in sides and one not in border.inside
+        golden = ("golden" in sides or one in border.outside) and (
+            one not in border.inside
+        )
         photos[one] = "golden" if golden else min(sides - {"golden"}, default="train")
     learned = {
         one.review_id: one

@@ -34,7 +34,6 @@ def recipe_for(
         "niche": niche_of(findings),
         "dedupe": _dedupe(total),
         "synthesize": _synthesize(total, photos),
-        "challenge": {"max_utility_loss": _by_size(total, 0.2, 0.1, 0.05, 0.02)},
         "train": {"model": "compact", "model_options": _passes(total, photos)},
         "evaluate": {"bootstrap": 500 if total < 5_000 else 1_000},
         "promote": {

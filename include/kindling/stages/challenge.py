@@ -15,15 +15,19 @@ from kindling.challenge.admission import (
     findings,
     row_reasons,
 )
+from kindling.challenge.coherence import word_salad
 from kindling.challenge.comparison import Comparison, fold, match
 from kindling.challenge.discriminator import Separability
 from kindling.challenge.diversity import diversity
+from kindling.challenge.leaks import Leak, label_leaks, length_leaks
 from kindling.challenge.memorisation import copying
-from kindling.challenge.sentiment import Utility, adherence, utility
+from kindling.challenge.sentiment import Answers, adherence, answers_of, missed
+from kindling.challenge.utility import Batch, Plan, Utility, utility
 from kindling.measure.data_hash import data_hash
 from kindling.measure.estimates import share
 from kindling.recipe import ChallengeConfig
 from kindling.records import (
+    SENTIMENTS,
     ChallengeVerdict,
     Rejection,
     Review,
@@ -76,12 +80,13 @@ def run(config: ChallengeConfig, context: Context, needs: Needs) -> Outcome:
     if min(len(real), len(rows.synthetic)) < config.min_rows:
         return _unchallenged(config, rows, len(real))
     separability, scores, figures = _tell_apart(config, context, _compare(rows, real))
-    evidence = _examine(rows, scores, rng, context.seed)
+    evidence, examined = _examine(config, rows, scores, real, rng, context.seed)
     limits = _limits(config)
     reasons = row_reasons(evidence, limits)
     gain = _utility(config, context, rows, reasons)
-    batch = batch_reason(separability, gain, limits)
-    verdicts = _verdicts(rows, evidence, reasons, batch, config.weight)
+    batch = batch_reason(separability, gain)
+    weight = gain.weight if gain else config.weight
+    verdicts = _verdicts(rows, evidence, reasons, batch, weight)
     named = findings(separability, evidence, gain, limits)
     log.info(
         "challenge: AUC %s; %d of %d rows admitted; findings: %s",
@@ -102,6 +107,7 @@ def run(config: ChallengeConfig, context: Context, needs: Needs) -> Outcome:
             "real_compared": len(real),
             "real_from_other_categories": round(outside, 3),
             **figures,
+            **examined,
             **_row_figures(rows, real, evidence, verdicts, config),
             **_utility_figures(gain),
         },
@@ -114,7 +120,7 @@ def _limits(config: ChallengeConfig) -> Limits:
         config.max_score,
         config.max_copy_rate,
         config.contradiction,
-        config.max_utility_loss,
+        config.max_jaccard,
     )
 
 
@@ -210,20 +216,55 @@ def _tell_apart(
 
 
 def _examine(
-    rows: _Rows, scores: np.ndarray, rng: np.random.Generator, seed: int
-) -> Evidence:
+    config: ChallengeConfig,
+    rows: _Rows,
+    scores: np.ndarray,
+    compared: Sequence[Review],
+    rng: np.random.Generator,
+    seed: int,
+) -> tuple[Evidence, dict[str, Any]]:
+    """What is wrong with each row, and the figures behind it."""
     texts, real = [row.text for row in rows.synthetic], [row.text for row in rows.train]
     used = {source for sources in rows.sources for source in sources}
     log.info(
         "challenge: copies, diversity and sentiment against %d real train rows",
         len(real),
     )
-    return Evidence(
+    voice = adherence(rows.train, rows.synthetic, rows.intended, used, seed)
+    place = {row.review_id: number for number, row in enumerate(rows.train)}
+    alike = [place[row.review_id] for row in compared]
+    truth = np.array([SENTIMENTS.index(sentiment_of(row.rating)) for row in compared])
+    others = [row.text for row in compared]
+    leaks, leaking = label_leaks(texts, voice.intended, others, truth)
+    lengths, odd = length_leaks(texts, voice.intended, others, truth)
+    answers = answers_of(rows.train, rows.synthetic, rows.sources, config.folds, seed)
+    compared_answers = Answers(answers.real[alike], answers.synthetic)
+    chances, unmet = missed(compared_answers, voice.intended, truth)
+    evidence = Evidence(
         scores,
         copying(texts, real),
         diversity(texts, real, rng),
-        adherence(rows.train, rows.synthetic, rows.intended, used, seed),
+        voice,
+        {
+            "label_leak": leaking,
+            "word_salad": word_salad(texts, real),
+            "misses_sentiment": unmet,
+            "length_leak": odd,
+        },
     )
+    return evidence, {
+        "label_leaks": [_told(leak) for leak in leaks[: config.cues]],
+        "length_distance": _by_sentiment(lengths),
+        "convinces_as_real": _by_sentiment(chances),
+    }
+
+
+def _told(leak: Leak) -> dict[str, Any]:
+    return {**asdict(leak), "sentiment": SENTIMENTS[leak.sentiment]}
+
+
+def _by_sentiment(figures: Mapping[int, float]) -> dict[str, float]:
+    return {SENTIMENTS[code]: value for code, value in figures.items()}
 
 
 def _utility(
@@ -234,15 +275,19 @@ def _utility(
     if not left:
         return None
     log.info("challenge: training with and without %d synthetic rows", len(left))
-    return utility(
-        rows.train,
+    batch = Batch(
         [rows.synthetic[row] for row in left],
         [rows.intended[row] for row in left],
-        rows.validation,
-        context.niche,
-        config.weight,
-        context.seed,
+        [rows.sources[row] for row in left],
     )
+    plan = Plan(
+        weights=tuple(sorted({*config.weights, config.weight})),
+        usual=config.weight,
+        folds=config.folds,
+        niche=context.niche,
+        seed=context.seed,
+    )
+    return utility([*rows.train, *rows.validation], batch, plan)
 
 
 def _unchallenged(config: ChallengeConfig, rows: _Rows, real: int) -> Outcome:
@@ -268,12 +313,23 @@ def _unchallenged(config: ChallengeConfig, rows: _Rows, real: int) -> Outcome:
 def _rejections(
     verdicts: Sequence[ChallengeVerdict], evidence: Evidence, gain: Utility | None
 ) -> list[Rejection]:
-    copied = evidence.copying.copy_rate
+    copied, near = evidence.copying.copy_rate, evidence.copying.nearest_jaccard
     details: Mapping[str, Callable[[int], str]] = {
         "near_copy": lambda row: (
-            f"{copied[row]:.2f} of its 5-grams stand in one real review"
+            f"{copied[row]:.2f} of its 5-grams stand in one real review; "
+            f"Jaccard similarity to the nearest {near[row]:.2f}"
         ),
-        "repeats_another": lambda row: "the words of an earlier synthetic row",
+        "repeats_another": lambda row: "nearly the words of an earlier synthetic row",
+        "label_leak": lambda row: "a token that tells the sentiment: see label_leaks",
+        "word_salad": lambda row: "fewer of its word pairs are known than of real rows",
+        "misses_sentiment": lambda row: (
+            "rows asked for this sentiment convince less than real ones: "
+            "see convinces_as_real"
+        ),
+        "length_leak": lambda row: (
+            "rows of this sentiment have lengths that real ones have not: "
+            "see length_distance"
+        ),
         "off_sentiment": lambda row: (
             "probabilities "
             + ", ".join(f"{one:.2f}" for one in evidence.adherence.probabilities[row])
@@ -332,5 +388,10 @@ def _utility_figures(gain: Utility | None) -> dict[str, Any]:
         "macro_f1_real": gain.real,
         "macro_f1_with_synthetic": gain.with_synthetic,
         "utility": gain.difference,
-        "utility_niche": gain.niche_difference or "no niche row in validation",
+        "utility_verdict": gain.verdict,
+        "utility_over_duplicates": gain.over_duplicates,
+        "utility_weight": gain.weight,
+        "utility_by_weight": {str(one): gain.by_weight[one] for one in gain.by_weight},
+        "utility_rows_used": round(gain.used_share, 3),
+        "utility_niche": gain.niche_difference or "no niche row among the real ones",
     }

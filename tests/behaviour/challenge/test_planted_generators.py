@@ -86,9 +86,9 @@ def test_false_labels_are_refused_as_a_batch(world, run_stage):
     wrong = {"negative": "positive", "neutral": "negative", "positive": "neutral"}
     meant = {row.review_id: wrong[sentiment_of(row.rating)] for row in fresh}
     outcome = run_stage(challenge, CONFIG, few, fresh, intended=meant)
-    found = reasons(outcome)
-    assert outcome.rows_out == 0 and not outcome.figures["batch_admitted"]
-    assert found["batch_harms"] > 200 and "harms" in outcome.figures["findings"]
+    assert outcome.rows_out == 0
+    assert reasons(outcome)["misses_sentiment"] > 200
+    assert "misses_sentiment" in outcome.figures["findings"]
 
 
 def test_praise_sold_as_blame_is_refused_row_by_row(world, run_stage):
@@ -131,7 +131,8 @@ def test_two_thousand_rows_against_the_whole_train_split_are_told_apart(
         challenge, ChallengeConfig(), clothing, synthetic, sources
     ).figures
     assert figures["verdict"] == "told apart" and figures["fold_rule"] == "first source"
-    assert figures["utility"].n == len(clothing["validation"])
+    assert figures["utility"].n == len(clothing["train"]) + len(clothing["validation"])
+    assert figures["utility_verdict"] == "not known"
 
 
 def test_labels_of_real_reviews_are_calibrated_and_few_wait(clothing, run_stage):

@@ -14,28 +14,31 @@ from kindling.challenge.admission import (
     findings,
     row_reasons,
 )
+from kindling.challenge.coherence import word_salad
 from kindling.challenge.discriminator import Separability
 from kindling.challenge.diversity import Diversity, diversity
-from kindling.challenge.memorisation import Copying, copying
-from kindling.challenge.sentiment import Adherence, Utility, adherence, utility
+from kindling.challenge.leaks import label_leaks, length_leaks
+from kindling.challenge.memorisation import Copying, copying, nearest_before
+from kindling.challenge.sentiment import Adherence, adherence, answers_of, missed
+from kindling.challenge.utility import Batch, Plan, Utility, utility
 from kindling.errors import DataError
 from kindling.measure.copying import five_grams, overlap
 from kindling.measure.data_hash import data_hash
 from kindling.measure.estimates import share
-from kindling.records import Estimate, sentiment_of
+from kindling.records import SENTIMENTS, Estimate, sentiment_of
 
-LIMITS = Limits(
-    max_score=0.98, max_copy_rate=0.6, contradiction=0.9, max_utility_loss=0.02
-)
+LIMITS = Limits(max_score=0.98, max_copy_rate=0.6, contradiction=0.9)
 
 
 def estimate(value, low, high):
     return Estimate(value, 100, low, high, "0" * 64)
 
 
-def gain(low, high):
+def gain(verdict):
     either = estimate(0.6, 0.5, 0.7)
-    return Utility(either, either, estimate((low + high) / 2, low, high), None)
+    none = estimate(0.0, -0.1, 0.1)
+    weight = 0.0 if verdict == "harms" else 0.5
+    return Utility(verdict, weight, either, either, none, none, None, {0.5: none}, 1.0)
 
 
 def separability(verdict):
@@ -127,69 +130,139 @@ def test_the_sentiment_model_learns_from_rows_that_are_no_source(reviews):
     )
 
 
-def test_synthetic_rows_help_where_real_ones_are_few_and_harm_where_their_labels_lie(
-    reviews,
-):
-    train, validation, synthetic = (
-        reviews(6, 1),
-        reviews(300, 2, "v"),
-        reviews(300, 3, "syn-"),
-    )
-    honest = utility(
-        train, synthetic, intents(synthetic), validation, ("Skirts",), 1.0, 0
-    )
-    assert honest.difference.low > 0 and honest.helps(0.02)
-    assert honest.niche_difference.n == sum(
-        row.category == "Skirts" for row in validation
-    )
+PLAN = Plan((0.5, 1.0), 0.5, 3, ("Skirts",), 0)
+
+
+def batch(rows, intended=None):
+    return Batch(rows, intended or intents(rows), [()] * len(rows))
+
+
+def noisy(rows, share):
+    """Stars drawn anew for this share of the rows."""
+    rng = np.random.default_rng(5)
+    return [
+        replace(row, rating=int(rng.choice([1, 3, 5]))) if rng.random() < share else row
+        for row in rows
+    ]
+
+
+def test_clean_rows_help_where_real_stars_are_noise_and_false_ones_harm(reviews):
+    real = noisy(reviews(200, 1, products=100), 0.55)
+    synthetic = reviews(600, 3, "syn-")
+    honest = utility(real, batch(synthetic), PLAN)
+    assert honest.verdict == "helps" and honest.weight in PLAN.weights
+    assert honest.difference.low > 0 and honest.over_duplicates.low > 0
+    assert honest.niche_difference.n == sum(row.category == "Skirts" for row in real)
     wrong = {"negative": "positive", "neutral": "negative", "positive": "neutral"}
-    lying = utility(
-        train,
-        synthetic,
-        [wrong[one] for one in intents(synthetic)],
-        validation,
-        (),
-        1.0,
-        0,
-    )
-    assert (
-        lying.difference.high < 0
-        and not lying.helps(0.02)
-        and lying.niche_difference is None
-    )
+    lies = [wrong[one] for one in intents(synthetic)]
+    lying = utility(reviews(240, 1), batch(synthetic, lies), replace(PLAN, niche=()))
+    assert (lying.verdict, lying.weight) == ("harms", 0.0)
+    assert lying.difference.high < 0 and lying.niche_difference is None
 
 
-def test_rows_that_change_nothing_may_stay(reviews):
-    train, validation = reviews(60, 1), reviews(60, 2, "v")
-    same = utility(train, train[:3], intents(train[:3]), validation, (), 1.0, 0)
-    assert same.difference.low <= 0 <= same.difference.high
+@pytest.mark.parametrize("count", [30, 300])
+def test_real_rows_said_twice_are_not_known_to_help(reviews, count):
+    """What duplicates do is no merit of the generator, however many rows judge it."""
+    real = reviews(count, 1)
+    found = utility(real, batch(real[: count // 3]), PLAN)
+    assert found.verdict == "not known" and found.weight == PLAN.usual
+
+
+def test_rows_made_from_a_tested_product_are_left_out(reviews):
+    real, synthetic = reviews(120, 1), reviews(60, 2, "syn-")
+    sources = [(real[number].review_id,) for number in range(60)]
+    found = utility(real, Batch(synthetic, intents(synthetic), sources), PLAN)
+    assert found.used_share == pytest.approx(2 / 3, abs=0.05)
+    everywhere = [tuple(row.review_id for row in real)] * 60
+    none = utility(real, Batch(synthetic, intents(synthetic), everywhere), PLAN)
+    assert none.used_share == 0 and none.difference.value == 0
 
 
 def test_one_sentiment_teaches_nothing(reviews):
     rows = [replace(row, rating=5) for row in reviews(30, 1)]
     with pytest.raises(DataError, match="positive"):
-        utility(rows, rows, intents(rows), rows, (), 1.0, 0)
+        utility(rows, batch(rows), PLAN)
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "helps"),
-    [
-        (0.01, 0.05, True),
-        (-0.019, 0.01, True),
-        (-0.02, 0.0, True),
-        (0.0, 0.0, True),
-        (-0.021, 0.05, False),
-        (-0.01, -0.001, False),
-    ],
+    ("verdict", "reason"), [("helps", ""), ("not known", ""), ("harms", "batch_harms")]
 )
-def test_a_batch_is_admitted_unless_harm_is_shown_or_not_ruled_out(low, high, helps):
-    assert gain(low, high).helps(0.02) is helps
-    reason = batch_reason(separability("told apart"), gain(low, high), LIMITS)
-    assert reason == ("" if helps else "batch_harms")
+def test_a_batch_is_refused_where_harm_is_shown(verdict, reason):
+    assert batch_reason(separability("told apart"), gain(verdict)) == reason
+
+
+def test_tokens_that_tell_the_sentiment_are_named(reviews):
+    real, synthetic = reviews(300, 1), reviews(120, 2, "syn-")
+    truth = np.array([SENTIMENTS.index(one) for one in intents(real)])
+    intended = np.array([SENTIMENTS.index(one) for one in intents(synthetic)])
+    others, texts = [row.text for row in real], [row.text for row in synthetic]
+    leaks, rows = label_leaks(texts, intended, others, truth)
+    assert leaks == () and not rows.any()
+    leaked = [
+        f"{text} Zounds" if code == 2 else text
+        for text, code in zip(texts, intended, strict=True)
+    ]
+    leaks, rows = label_leaks(leaked, intended, others, truth)
+    assert {leak.token for leak in leaks} >= {"zounds"}
+    assert {leak.sentiment for leak in leaks} == {2}
+    assert (rows == (intended == 2)).all()
+
+
+def test_lengths_that_real_rows_have_not_are_told(reviews):
+    real, synthetic = reviews(300, 1), reviews(120, 2, "syn-")
+    truth = np.array([SENTIMENTS.index(one) for one in intents(real)])
+    intended = np.array([SENTIMENTS.index(one) for one in intents(synthetic)])
+    others, texts = [row.text for row in real], [row.text for row in synthetic]
+    assert not length_leaks(texts, intended, others, truth)[1].any()
+    short = [
+        " ".join(text.split()[:6]) if code == 0 else text
+        for text, code in zip(texts, intended, strict=True)
+    ]
+    assert (length_leaks(short, intended, others, truth)[1] == (intended == 0)).all()
+
+
+def grammatical(count, seed):
+    """Sentences whose words follow one another as they do nowhere else."""
+    rng = np.random.default_rng(seed)
+    who = ("the cat", "my old dog", "a small bird", "our neighbour")
+    does = ("sat on", "ran around", "looked under", "slept beside")
+    what = ("the red chair", "a garden wall", "that wooden table", "the warm stove")
+    return [
+        " and ".join(
+            f"{rng.choice(who)} {rng.choice(does)} {rng.choice(what)}" for _ in range(5)
+        )
+        for _ in range(count)
+    ]
+
+
+def test_word_salad_is_told_from_sentences():
+    real, fresh = grammatical(300, 1), grammatical(80, 2)
+    rng = np.random.default_rng(0)
+    salad = [" ".join(rng.permutation(text.split())) for text in fresh]
+    assert word_salad(salad, real).mean() > 0.95
+    assert word_salad(fresh, real).mean() < 0.05
+
+
+def test_a_sentiment_that_was_asked_and_not_written_is_missed(reviews):
+    real, synthetic = reviews(400, 1), reviews(120, 2, "syn-")
+    truth = np.array([SENTIMENTS.index(one) for one in intents(real)])
+    answers = answers_of(real, synthetic, [()] * 120, 3, 0)
+    intended = np.array([SENTIMENTS.index(one) for one in intents(synthetic)])
+    assert not missed(answers, intended, truth)[1].any()
+    asked = np.where(intended == 1, 0, intended)
+    chances, refused = missed(answers, asked, truth)
+    assert chances[0] < 0.4 < chances[2]
+    assert (refused == (asked == 0)).all()
+
+
+def test_a_text_with_words_of_its_own_repeats_the_one_before(reviews):
+    texts = [row.text for row in reviews(40, 1)]
+    near = nearest_before([*texts, f"{texts[3]} bokala lurosi", texts[5]])
+    assert near[:40].max() < 0.5 < near[40] < near[41] == 1
 
 
 def test_an_invalid_discriminator_admits_nothing():
-    reason = batch_reason(separability("invalid discriminator"), gain(0.1, 0.2), LIMITS)
+    reason = batch_reason(separability("invalid discriminator"), gain("helps"))
     assert reason == "invalid_discriminator"
 
 
@@ -211,7 +284,7 @@ def test_each_row_is_refused_for_its_gravest_fault():
 
 
 def test_findings_name_what_the_generator_did():
-    named = findings(separability("told apart"), evidence(), gain(-0.1, -0.05), LIMITS)
+    named = findings(separability("told apart"), evidence(), gain("harms"), LIMITS)
     assert named == ["told_apart", "memorises", "mode_collapse", "harms"]
 
 

@@ -5,6 +5,7 @@ from collections import Counter
 from dataclasses import replace
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from kindling import recipe
@@ -128,6 +129,27 @@ def test_a_batch_of_false_labels_is_refused_as_a_whole(world, reviews):
     synthetic = reviews(240, 3, "syn-")
     wrong = {"negative": "positive", "neutral": "negative", "positive": "neutral"}
     meant = [wrong[sentiment_of(row.rating)] for row in synthetic]
+    outcome = run(
+        *world,
+        synthetic,
+        meant,
+        config=CONFIG.model_copy(update={"contradiction": 1.0}),
+    )
+    assert outcome.rows_out == 0
+    assert "misses_sentiment" in outcome.figures["findings"]
+    assert Counter(one.reason for one in outcome.rejections)["misses_sentiment"] > 200
+
+
+def test_a_batch_that_harms_is_refused_as_a_whole(world, reviews, monkeypatch):
+    """Nothing is found in the rows: what they do to a model is enough."""
+    synthetic = reviews(480, 3, "syn-")
+    wrong = {"negative": "positive", "neutral": "negative", "positive": "neutral"}
+    meant = [wrong[sentiment_of(row.rating)] for row in synthetic]
+    monkeypatch.setattr(
+        challenge,
+        "missed",
+        lambda _, intended, __: ({}, np.zeros(len(intended), bool)),
+    )
     outcome = run(
         *world,
         synthetic,
