@@ -25,25 +25,31 @@ _FIELDS: dict[str, Callable[[Review], str]] = {
 
 
 class _Forgotten:
-    """An object store that keeps nothing: a showing leaves no trace but what it prints."""
+    """An object store in memory: a showing leaves no trace but what it prints."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, bytes] = {}
 
     def put(self, data: bytes, suffix: str) -> str:
-        return f"forgotten:{hashlib.sha256(data).hexdigest()}{suffix}"
+        return self.put_named(hashlib.sha256(data).hexdigest() + suffix, data)
 
     def put_named(self, name: str, data: bytes) -> str:
+        self._kept[f"forgotten:{name}"] = data
         return f"forgotten:{name}"
 
     def put_directory(self, name: str, directory: Path) -> str:
         return f"forgotten:{name}"
 
     def get(self, uri: str) -> bytes:
-        raise DataError(f"{uri} was not kept")
+        if uri not in self._kept:
+            raise DataError(f"{uri} was not kept")
+        return self._kept[uri]
 
     def find_named(self, name: str) -> bytes | None:
-        return None
+        return self._kept.get(f"forgotten:{name}")
 
     def remove_named(self, name: str) -> None:
-        """Nothing was kept."""
+        self._kept.pop(f"forgotten:{name}", None)
 
 
 def look_at_shop(url: str, tools: SourceTools) -> tuple[Findings, Options]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -81,14 +81,13 @@ class Fetcher:
         origin: str,
         policy: Policy,
         client: httpx.AsyncClient,
-        pace: Pace,
         rng: random.Random,
         sleep: Sleep = asyncio.sleep,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
         resolver: Resolve = resolve,
     ) -> None:
-        self.origin, self.policy, self.pace = origin, policy, pace
-        self._client, self._rng, self._sleep, self._now = client, rng, sleep, now
+        self.origin, self.policy = origin, policy
+        self.pace = Pace(policy.delay_s, sleep)
+        self._client, self._rng, self._sleep = client, rng, sleep
         self._slots = asyncio.Semaphore(policy.concurrency)
         self._resolve = resolver
         self._hosts: dict[str, asyncio.Task[Robots]] = {}
@@ -272,7 +271,7 @@ class Fetcher:
             ) from None
         if not body.content.strip():
             raise FetchError(url, "empty", f"HTTP {status} without content")
-        return Fetched(at, status, headers, bytes(body.content), self._now())
+        return Fetched(at, status, headers, bytes(body.content), datetime.now(UTC))
 
     def _refusal(self, url: str, response: httpx.Response) -> Exception:
         status = response.status_code
@@ -288,7 +287,10 @@ class Fetcher:
             return float(value)
         try:
             return (
-                max(0.0, (parsedate_to_datetime(value) - self._now()).total_seconds())
+                max(
+                    0.0,
+                    (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds(),
+                )
                 if value
                 else None
             )
@@ -351,8 +353,7 @@ async def open_fetcher(
             origin,
             policy,
             client,
-            Pace(policy.delay_s, sleep),
             random.Random(seed),
             sleep,
-            resolver=resolver,
+            resolver,
         )

@@ -173,6 +173,7 @@ class Shop:
                     if chromium
                     else None,
                     store=lambda body: _keep_page(self.tools.objects, body),
+                    load=lambda uri: gzip.decompress(self.tools.objects.get(uri)),
                     max_pages=options.max_pages,
                 )
                 found = await crawl(site)

@@ -101,35 +101,42 @@ def _product(look: Look) -> Image.Image:
 def _pattern(look: Look, size: tuple[int, int]) -> Image.Image:
     picture = Image.new("RGB", size, look.main)
     draw = ImageDraw.Draw(picture)
-    width, height = size
-    step = width // (9 + 2 * look.variant)
+    step = size[0] // (9 + 2 * look.variant)
     if look.pattern in ("stripes", "check"):
-        for left in range(0, width, step):
-            draw.rectangle((left, 0, left + step // 3, height), fill=look.accent)
-    if look.pattern == "check":
-        for top in range(0, height, step):
-            draw.rectangle(
-                (0, top, width, top + step // 4), fill=shade(look.accent, 0.85)
-            )
-    if look.pattern == "dots":
-        for row, top in enumerate(range(0, height, step)):
-            for left in range((row % 2) * step // 2, width, step):
-                draw.ellipse(
-                    (left, top, left + step // 3, top + step // 3), fill=look.accent
-                )
-    if look.pattern in ("band", "ring"):
-        top = height * (5 + look.variant) // 10
-        draw.rectangle(
-            (0, top, width, top + step // (1 if look.pattern == "band" else 3)),
-            fill=look.accent,
-        )
-    if look.pattern == "speckle":
-        spots = (
-            np.random.default_rng(look.variant).integers(0, width, (420, 2)).tolist()
-        )
-        for left, top in spots:
+        _stripes(draw, look, size, step)
+    elif look.pattern == "dots":
+        _dots(draw, look, size, step)
+    elif look.pattern in ("band", "ring"):
+        top = size[1] * (5 + look.variant) // 10
+        wide = step // (1 if look.pattern == "band" else 3)
+        draw.rectangle((0, top, size[0], top + wide), fill=look.accent)
+    elif look.pattern == "speckle":
+        spots = np.random.default_rng(look.variant).integers(0, size[0], (420, 2))
+        for left, top in spots.tolist():
             draw.ellipse((left, top, left + 4, top + 4), fill=shade(look.main, 0.6))
     return picture
+
+
+def _stripes(
+    draw: ImageDraw.ImageDraw, look: Look, size: tuple[int, int], step: int
+) -> None:
+    width, height = size
+    for left in range(0, width, step):
+        draw.rectangle((left, 0, left + step // 3, height), fill=look.accent)
+    if look.pattern == "check":
+        weft = shade(look.accent, 0.85)
+        for top in range(0, height, step):
+            draw.rectangle((0, top, width, top + step // 4), fill=weft)
+
+
+def _dots(
+    draw: ImageDraw.ImageDraw, look: Look, size: tuple[int, int], step: int
+) -> None:
+    width, height = size
+    for row, top in enumerate(range(0, height, step)):
+        for left in range((row % 2) * step // 2, width, step):
+            spot = (left, top, left + step // 3, top + step // 3)
+            draw.ellipse(spot, fill=look.accent)
 
 
 def _placed(item: Image.Image, shot: Shot, rng: np.random.Generator) -> Image.Image:
