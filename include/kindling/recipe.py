@@ -192,7 +192,6 @@ class TrainConfig(_Frozen):
 
 
 class EvaluateConfig(_Frozen):
-    bootstrap: int = Field(1000, ge=100)
     #: Said beside every figure that involves images; empty where photos are the reviewers' own.
     photo_note: str = ""
 

@@ -42,12 +42,12 @@ import sys, os
 sys.path[:0] = [{include!r}]
 import torch; torch.set_num_threads(1)
 from pathlib import Path
-from kindling.modeling.model import SentimentModel
+from kindling.extensions import load_classifier
 from kindling.records import SENTIMENTS
 def answer(model, text):
     p = model.predict([text], [None]).probabilities[0]
     return {{"sentiment": SENTIMENTS[int(p.argmax())], "probabilities": p.tolist()}}
-def load(): return SentimentModel.load(Path({model!r}))
+def load(): return load_classifier(Path({model!r}))
 """
 FASTAPI = """
 from fastapi import FastAPI

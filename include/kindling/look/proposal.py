@@ -33,9 +33,8 @@ def recipe_for(
         "sources": [dict(source)],
         "niche": niche_of(findings),
         "dedupe": _dedupe(total),
-        "synthesize": _synthesize(total, photos),
+        "synthesize": _synthesize(total, photos, min(findings.classes.values())),
         "train": {"model": "compact", "model_options": _passes(total, photos)},
-        "evaluate": {"bootstrap": 500 if total < 5_000 else 1_000},
         "promote": {
             "bar": _by_size(total, 0.5, 0.6, 0.7, 0.8),
             "tolerance": _by_size(total, 0.1, 0.05, 0.02, 0.02),
@@ -88,9 +87,10 @@ def _dedupe(total: int) -> dict[str, Any]:
     )
 
 
-def _synthesize(total: int, photos: int) -> dict[str, Any]:
+def _synthesize(total: int, photos: int, rarest: int) -> dict[str, Any]:
+    """`rarest`: reviews of the rarest class; where one category has them all, it is still filled."""
     settings: dict[str, Any] = {
-        "target_size": int(_by_size(total, 20, 40, 80, 150)),
+        "target_size": max(int(_by_size(total, 20, 40, 80, 150)), int(0.8 * rarest)),
         "max_rows": int(_by_size(total, 80, 200, 400, 1_500)),
         "studies": min(640, 4 * photos),
     }

@@ -16,6 +16,7 @@ import litserve
 from litserve.utils import WorkerSetupStatus
 
 from kindling.errors import ConfigurationError, KindlingError
+from kindling.ports.standing import StandingStore
 from kindling.serving.api import TIMEOUT_S, Front, Opened, ReviewAPI, ReviewRoutes
 from kindling.serving.children import Failure, belong_to_parent, end_children
 from kindling.serving.connections import KEEP_ALIVE_S, BoundedConnection
@@ -90,8 +91,18 @@ def serve(settings: Settings, host: str, port: int) -> int:
     keys are needed and there are none.
     """
     rules = rules_for(settings, host)
-    front = Front(image_hosts=settings.image_hosts)
+    front = Front(
+        image_hosts=settings.image_hosts,
+        open_standing=partial(open_standing, settings),
+    )
     return run(partial(open_champion, settings), front, rules, host, port)
+
+
+def open_standing(settings: Settings) -> StandingStore:
+    """Where feedback goes, opened when the first comes."""
+    from kindling import wiring
+
+    return wiring.standing(settings)
 
 
 def rules_for(settings: Settings, host: str) -> Rules:

@@ -75,7 +75,8 @@ def run(config: EvaluateConfig, context: Context, needs: Needs) -> Outcome:
     champion = needs.registry.champion()
     other = champion if champion and champion.version != candidate.version else None
     measured = _measure(golden, candidate, other, config, context, needs)
-    found = _handed_on(measured, candidate, other)
+    leaked = _leaked(golden, needs.view, context.recipe.dedupe.short_text)
+    found = _handed_on(measured, candidate, other, leaked)
     figures = found.to_dict()
     needs.registry.log_metrics(
         candidate.version,
@@ -121,14 +122,34 @@ def run(config: EvaluateConfig, context: Context, needs: Needs) -> Outcome:
 
 
 def _handed_on(
-    measured: _Measured, candidate: ModelVersion, champion: ModelVersion | None
+    measured: _Measured,
+    candidate: ModelVersion,
+    champion: ModelVersion | None,
+    leaked_rows: int,
 ) -> EvaluationFigures:
     return EvaluationFigures.of(
         measured.evaluation,
         (candidate.version, champion.version if champion else None),
         measured.latencies,
         measured.robustness,
+        leaked_rows,
     )
+
+
+def _leaked(golden: Sequence[Example], view: RunView, short_text: int) -> int:
+    """Golden rows whose text or photo the candidate was trained on or fitted to.
+
+    Texts of fewer than `short_text` characters are no evidence: many people write "Love it".
+    """
+    seen = [*view.examples("train"), *view.examples("validation")]
+    folded = (_folded(one.text) for one in seen)
+    texts = {text for text in folded if len(text) >= short_text}
+    photos = {one.photo_id for one in seen if one.photo_id}
+    return sum(_folded(one.text) in texts or one.photo_id in photos for one in golden)
+
+
+def _folded(text: str) -> str:
+    return " ".join(text.casefold().split())
 
 
 def _around(measured: _Measured, view: RunView) -> Surroundings:

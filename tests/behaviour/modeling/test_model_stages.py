@@ -38,7 +38,7 @@ TRAIN = TrainConfig(
         "image_size": 32,
     },
 )
-EVALUATE = EvaluateConfig(bootstrap=100, photo_note="Photos are drawn.")
+EVALUATE = EvaluateConfig(photo_note="Photos are drawn.")
 # 150 golden rows cannot rule out less than a tenth: the gate would say that it cannot tell.
 PROMOTE = PromoteConfig(bar=0.5, tolerance=0.1, min_photos=30)
 CONTEXT = Context(

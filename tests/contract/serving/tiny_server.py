@@ -74,17 +74,16 @@ def tiny_model(folder: Path, seed: int, with_image: bool = True) -> None:
 
 def full_model(folder: Path, seed: int) -> None:
     """Save a model of the size that serves: MiniLM and both towers, a head that knows nothing."""
-    from kindling.modeling.fusion import Fusion
-    from kindling.modeling.image_tower import ImageClassifier
-    from kindling.modeling.model import SentimentModel
-    from kindling.modeling.text_tower import TextClassifier
-
     from kindling.modeling import pretrained
+    from kindling.modeling.compact.fusion import Fusion
+    from kindling.modeling.compact.image_tower import ImageClassifier
+    from kindling.modeling.compact.model import CompactModel
+    from kindling.modeling.compact.text_tower import TextClassifier
 
     text = TextClassifier.fresh(pretrained.locate(None)[0], 3, 128, seed)
-    image = ImageClassifier.fresh(224, 3, 4, seed)
+    image = ImageClassifier.fresh(128, 3, 4, seed)
     fusion = Fusion(1.5, 1.2, 1.0, 1.0, (0.0, 0.0, 0.0), "naive-bayes", 0)
-    SentimentModel(text, image, fusion, "minilm", 128).save(folder)
+    CompactModel(text, image, fusion, "minilm", 128).save(folder)
 
 
 def fill(
