@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kindling.modeling.image_tower import decode
 from PIL import Image
 
 from kindling import pictures
 from kindling.dedupe.photos import perceptual_hash
 from kindling.errors import DataError
+from kindling.modeling.photos import decode
 from kindling.pictures import (
     MAX_PIXELS,
     PictureError,
