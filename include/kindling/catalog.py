@@ -36,6 +36,7 @@ STAGE_ENVIRONMENT = (
 SHARED_CODE = (
     "errors.py",
     "extensions.py",
+    "figures.py",
     "measure",
     "observe",
     "pictures.py",

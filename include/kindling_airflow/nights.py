@@ -13,6 +13,8 @@ from airflow.utils.session import create_session
 from psycopg.rows import dict_row
 from sqlalchemy import select
 
+from kindling.figures import CheckFigures, PromoteFigures
+
 DAG = "nightly_retraining"
 #: The figure that a night is judged by at a glance; the gate's own is in its checks.
 FIGURE = "polarity_macro_f1"
@@ -161,22 +163,23 @@ def _known_to_airflow(run_id: str | None, limit: int) -> list[Night]:
     return list(nights.values())
 
 
-def _of_the_gate(figures: Mapping[str, Any]) -> Verdict:
-    if figures.get("promoted"):
-        words = f"version {figures['candidate_version']} is the champion"
+def _of_the_gate(stored: Mapping[str, Any]) -> Verdict:
+    figures = PromoteFigures.from_dict(stored)
+    if figures.promoted:
+        words = f"version {figures.candidate_version} is the champion"
         return Verdict("good", words, brief="new champion")
-    reasons = [_reason(one) for one in figures.get("checks", ()) if not one["passed"]]
-    champion = figures.get("champion_version")
+    reasons = [_reason(one) for one in figures.checks if not one.passed]
+    champion = figures.champion_version
     stays = f"version {champion} stays" if champion else "there is no champion yet"
-    if figures.get("provisional"):
-        stays += f", version {figures['serving_version']} serves provisionally"
-    unsure = figures.get("verdict") == "cannot tell"
+    if figures.provisional:
+        stays += f", version {figures.serving_version} serves provisionally"
+    unsure = figures.verdict == "cannot tell"
     brief = "cannot tell" if unsure else "not let through"
     why = "too little to tell by" if unsure else "not let through"
     return Verdict("held", f"candidate {why}; {stays}", "promote", reasons, brief)
 
 
-def _reason(check: Mapping[str, Any]) -> str:
+def _reason(check: CheckFigures) -> str:
     """The check's code, which the runbook explains, and whether it failed or could not tell."""
-    code = str(check.get("code") or check["name"])
-    return f"{code} (cannot tell)" if check.get("verdict") == "cannot tell" else code
+    unsure = check.verdict == "cannot tell"
+    return f"{check.code} (cannot tell)" if unsure else check.code

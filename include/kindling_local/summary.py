@@ -7,6 +7,7 @@ from urllib.parse import unquote, urlparse
 from rich.console import Console
 from rich.table import Table
 
+from kindling.figures import CheckFigures, PromoteFigures
 from kindling_local import words
 from kindling_local.memory import Peak
 from kindling_local.pipeline import Failure, RunOutcome
@@ -115,34 +116,33 @@ def estimates(
             yield from estimates(value, (*path, key))
 
 
-def verdict(figures: Mapping[str, Any]) -> list[str]:
+def verdict(stored: Mapping[str, Any]) -> list[str]:
     """The gate's verdict, then every check with what it saw."""
-    candidate, champion = figures["candidate_version"], figures["champion_version"]
-    if figures["promoted"]:
+    figures = PromoteFigures.from_dict(stored)
+    candidate, champion = figures.candidate_version, figures.champion_version
+    if figures.promoted:
         first = f"gate: version {candidate} is the champion" + (
-            f", after version {figures['previous_champion']}"
-            if figures["previous_champion"]
+            f", after version {figures.previous_champion}"
+            if figures.previous_champion
             else ""
         )
     else:
         first = f"gate: version {candidate} is not let through; the champion " + (
             f"stays version {champion}" if champion else "is still to come"
         )
-        if figures.get("provisional"):
+        if figures.provisional:
             first += (
-                f". Until then version {figures['serving_version']} serves, and every"
+                f". Until then version {figures.serving_version} serves, and every"
                 " answer says that it is provisional"
             )
-    return [first, *(_checked(check) for check in figures["checks"])]
+    return [first, *(_checked(check) for check in figures.checks)]
 
 
-def _checked(check: Mapping[str, Any]) -> str:
+def _checked(check: CheckFigures) -> str:
     """One criterion: its verdict, its code (the runbook explains it), what was seen, what it would take."""
-    verdict = {"pass": "pass", "fail": "FAIL"}.get(check["verdict"], "cannot tell")
-    line = f"  {verdict:11}  {check['code']}: {check['detail']}"
-    if check["verdict"] != "pass" and check.get("needed"):
-        line += f"; needed: {check['needed']}"
-    return line
+    said = {"pass": "pass", "fail": "FAIL"}.get(check.verdict, "cannot tell")
+    line = f"  {said:11}  {check.code}: {check.detail}"
+    return f"{line}; needed: {check.needed}" if check.needed else line
 
 
 def print_failure(console: Console, failed: Failure, url: str) -> None:

@@ -17,6 +17,7 @@ CLASSES: dict[str, tuple[str, ...]] = {
     "ground": (
         "catalog",
         "errors",
+        "figures",
         "measure",
         "observe",
         "pictures",
@@ -166,11 +167,19 @@ def test_product_knows_neither_airflow_nor_kubernetes() -> None:
 @pytest.mark.parametrize(
     ("package", "allowed"),
     [
-        ("kindling_airflow", ("kindling.catalog", "kindling_airflow")),
+        (
+            "kindling_airflow",
+            ("kindling.catalog", "kindling.figures", "kindling_airflow"),
+        ),
         # The supervisor starts Airflow; of what knows Airflow it reads the settings file.
         (
             "kindling_local",
-            ("kindling.catalog", "kindling_airflow.settings_file", "kindling_local"),
+            (
+                "kindling.catalog",
+                "kindling.figures",
+                "kindling_airflow.settings_file",
+                "kindling_local",
+            ),
         ),
     ],
 )

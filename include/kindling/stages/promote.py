@@ -11,6 +11,7 @@ from kindling.errors import DataError
 from kindling.evaluation.figures import EvaluationFigures
 from kindling.evaluation.gate import judge
 from kindling.evaluation.verdict import Check, Evidence, Rules, Verdict
+from kindling.figures import CheckFigures, PromoteFigures
 from kindling.ports.registry import ModelRegistry, ModelVersion
 from kindling.recipe import PromoteConfig
 from kindling.stages.contract import Context, Outcome
@@ -83,23 +84,26 @@ def _outcome(
     candidate: str, champion: ModelVersion | None, verdict: Verdict, needs: Needs
 ) -> Outcome:
     serving = needs.registry.serving()
+    before = champion.version if champion else None
     return Outcome(
         rows_in=1,
         rows_out=int(verdict.promoted),
-        figures={
-            "promoted": verdict.promoted,
-            "verdict": verdict.outcome,
-            "reasons": verdict.reasons,
-            "candidate_version": candidate,
-            "champion_version": candidate
-            if verdict.promoted
-            else champion.version
-            if champion
-            else None,
-            "previous_champion": champion.version if champion else None,
-            "serving_version": serving.version if serving else None,
-            "provisional": bool(serving and serving.provisional),
-            "checks": [check.to_dict() for check in verdict.checks],
-        },
+        figures=PromoteFigures(
+            promoted=verdict.promoted,
+            verdict=verdict.outcome,
+            reasons=tuple(verdict.reasons),
+            candidate_version=candidate,
+            champion_version=candidate if verdict.promoted else before,
+            previous_champion=before,
+            serving_version=serving.version if serving else None,
+            provisional=bool(serving and serving.provisional),
+            checks=tuple(_figures(check) for check in verdict.checks),
+        ),
         implementation={"registry": needs.registry.name},
+    )
+
+
+def _figures(check: Check) -> CheckFigures:
+    return CheckFigures(
+        check.code, check.name, check.verdict, check.detail, check.needed
     )

@@ -21,7 +21,7 @@ from kindling.records import (
     StageReport,
     Synthesis,
 )
-from kindling.stages import evaluate, promote, train
+from kindling.stages import evaluate, promote, runner, train
 from kindling.stages.contract import Context, Outcome
 from kindling.stages.view import Holdout, RunView
 from kindling.stores.memory import MemoryObjects, MemoryRows
@@ -131,7 +131,7 @@ def elsewhere(needs: Any, run_id: str) -> Any:
 
 def commit(stage: str, outcome: Outcome, needs: Any) -> Outcome:
     """What the runner does with an outcome, figures as JSON gives them back."""
-    figures = json.loads(json.dumps(dict(outcome.figures), default=vars))
+    figures = json.loads(json.dumps(runner._plain(outcome.figures), default=vars))
     needs.rows.commit(
         StageReport(
             stage, CONTEXT.run_id, outcome.rows_in, outcome.rows_out, figures=figures
@@ -173,7 +173,7 @@ def test_a_night_from_rows_to_champion(needs: Any) -> None:
         and figures.photo.log_loss_gain.low > 0
     )
     assert needs.registry.metrics["1"]["golden_three_way_macro_f1"] == figure.value
-    assert promoted.figures["promoted"], promoted.figures["reasons"]
+    assert promoted.figures.promoted, promoted.figures.reasons
     assert needs.registry.champion().version == "1"
 
     page = needs.objects.get(evaluated.uris["report"]).decode()
@@ -187,14 +187,12 @@ def test_a_night_from_rows_to_champion(needs: Any) -> None:
         and numbers["provenance"]["seed"] == 5
     )
     json.dumps(
-        [dict(one.figures) for one in (trained, evaluated, promoted)], default=vars
+        [runner._plain(one.figures) for one in (trained, evaluated, promoted)],
+        default=vars,
     )
 
     again = promote.run(PROMOTE, CONTEXT, needs)
-    assert (
-        again.figures["promoted"]
-        and again.figures["checks"][0]["name"] == "already champion"
-    )
+    assert again.figures.promoted and again.figures.checks[0].name == "already champion"
 
 
 def test_a_second_training_is_the_same_model_and_is_compared_with_the_first(
@@ -209,7 +207,7 @@ def test_a_second_training_is_the_same_model_and_is_compared_with_the_first(
     figures = EvaluationFigures.from_dict(evaluated.figures)
     difference = figures.differences["champion"]["three_way_macro_f1"]
     assert (difference.value, difference.low, difference.high) == (0, 0, 0)
-    assert promoted.figures["promoted"] and promoted.figures["previous_champion"] == "1"
+    assert promoted.figures.promoted and promoted.figures.previous_champion == "1"
 
 
 def test_training_never_asks_for_golden_rows(
@@ -241,10 +239,11 @@ def test_tfidf_goes_through_the_same_night(needs: Any) -> None:
     commit("train", train.run(plain, CONTEXT, needs), needs)
     evaluated = commit("evaluate", evaluate.run(EVALUATE, CONTEXT, needs), needs)
     promoted = commit("promote", promote.run(PROMOTE, CONTEXT, needs), needs)
-    assert evaluated.figures["three_way_macro_f1"].value > 0.5
-    assert "photo_log_loss_gain" not in evaluated.figures
-    assert "latency_ms_text" in evaluated.figures
-    names = {check["name"] for check in promoted.figures["checks"]}
+    figures = EvaluationFigures.from_dict(evaluated.figures)
+    assert figures.systems["candidate"]["three_way_macro_f1"].value > 0.5
+    assert figures.photo is None
+    assert "text" in figures.latencies
+    names = {check.name for check in promoted.figures.checks}
     assert {"bar", "not worse than TF-IDF"} <= names
 
 
@@ -263,12 +262,10 @@ def test_max_rows_limits_training(needs: Any) -> None:
 def test_a_model_below_the_bar_leaves_the_alias(needs: Any) -> None:
     night(needs)
     _, _, promoted = night(needs, PROMOTE.model_copy(update={"bar": 0.999}))
-    assert not promoted.figures["promoted"] and promoted.figures["reasons"][
-        0
-    ].startswith("bar: ")
-    assert (
-        needs.registry.champion().version == "1" == promoted.figures["champion_version"]
+    assert not promoted.figures.promoted and promoted.figures.reasons[0].startswith(
+        "bar: "
     )
+    assert needs.registry.champion().version == "1" == promoted.figures.champion_version
     assert promoted.rows_out == 0
 
 
@@ -277,11 +274,11 @@ def test_a_first_night_that_passes_nothing_serves_provisionally_until_one_passes
 ) -> None:
     strict = PROMOTE.model_copy(update={"bar": 0.999})
     _, _, promoted = night(needs, strict)
-    assert promoted.figures["provisional"] and not promoted.figures["promoted"]
-    assert needs.registry.serving().version == promoted.figures["serving_version"]
+    assert promoted.figures.provisional and not promoted.figures.promoted
+    assert needs.registry.serving().version == promoted.figures.serving_version
     assert needs.registry.champion() is None
     passed = promote.run(PROMOTE, CONTEXT, needs)
-    assert passed.figures["promoted"] and not passed.figures["provisional"]
+    assert passed.figures.promoted and not passed.figures.provisional
     assert not needs.registry.serving().provisional
 
 
@@ -290,7 +287,7 @@ def test_a_recipe_may_forbid_a_provisional_model(needs: Any) -> None:
         needs, PROMOTE.model_copy(update={"bar": 0.999, "provisional": False})
     )
     assert needs.registry.serving() is None
-    assert promoted.figures["serving_version"] is None
+    assert promoted.figures.serving_version is None
 
 
 def test_a_champion_that_changed_after_the_evaluation_stops_the_promotion(
@@ -301,8 +298,8 @@ def test_a_champion_that_changed_after_the_evaluation_stops_the_promotion(
     needs.registry.promote(other.version)
     promoted = promote.run(PROMOTE, CONTEXT, needs)
     assert (
-        not promoted.figures["promoted"]
-        and "run evaluate again" in promoted.figures["reasons"][-1]
+        not promoted.figures.promoted
+        and "run evaluate again" in promoted.figures.reasons[-1]
     )
 
 

@@ -98,6 +98,10 @@ def test_verdict(
 ) -> None:
     figures = {
         "promoted": promoted,
+        "verdict": "pass" if promoted else "fail",
+        "reasons": [],
+        "serving_version": champion,
+        "provisional": False,
         "candidate_version": "3",
         "champion_version": champion,
         "previous_champion": before,
@@ -114,12 +118,20 @@ def test_verdict(
 
 
 def checked(code: str, verdict: str, detail: str, needed: str = "") -> dict[str, str]:
-    return {"code": code, "verdict": verdict, "detail": detail, "needed": needed}
+    return {
+        "code": code,
+        "name": code,
+        "verdict": verdict,
+        "detail": detail,
+        "needed": needed,
+    }
 
 
 def test_a_provisional_model_is_said_beside_the_verdict() -> None:
     figures = {
         "promoted": False,
+        "verdict": "fail",
+        "reasons": [],
         "candidate_version": "3",
         "champion_version": None,
         "previous_champion": None,
