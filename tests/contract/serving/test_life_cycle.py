@@ -132,8 +132,7 @@ def test_without_a_champion_it_refuses_to_start(world, registry) -> None:
         family = server.family()
         assert server.process.wait(120) == 3
         assert (
-            "no champion to serve yet"
-            in server.log.read_text().strip().splitlines()[-1]
+            "no model to serve yet" in server.log.read_text().strip().splitlines()[-1]
         )
         assert gone(family)
 

@@ -24,6 +24,7 @@ ANSWER = {
     "image_used": False,
     "image_reason": "no image was given",
     "model_version": "7",
+    "provisional": False,
     "index_version": None,
     "similar_reviews": [],
     "search_code": "no_index",
