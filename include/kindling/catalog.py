@@ -143,7 +143,7 @@ STAGES: tuple[Stage, ...] = (
         "figures with intervals on the golden holdout, and one report",
         after=("train",),
         needs=("view", "holdout", "objects", "registry", "threads"),
-        code=("evaluation", "modeling"),
+        code=("dedupe/shingles.py", "evaluation", "modeling"),
         extras=("train", "learn", "report"),
         cpu=2,
         memory_gib=8,

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from kindling.catalog import STAGE_NAMES
+from kindling.dedupe.shingles import fold, length
 from kindling.errors import DataError
 from kindling.evaluation.controls import Latency, latency
 from kindling.evaluation.evaluator import Answers, Evaluation, evaluate
@@ -142,14 +143,10 @@ def _leaked(golden: Sequence[Example], view: RunView, short_text: int) -> int:
     Texts of fewer than `short_text` characters are no evidence: many people write "Love it".
     """
     seen = [*view.examples("train"), *view.examples("validation")]
-    folded = (_folded(one.text) for one in seen)
-    texts = {text for text in folded if len(text) >= short_text}
+    folded = (fold(one.text) for one in seen)
+    texts = {text for text in folded if length(text) >= short_text}
     photos = {one.photo_id for one in seen if one.photo_id}
-    return sum(_folded(one.text) in texts or one.photo_id in photos for one in golden)
-
-
-def _folded(text: str) -> str:
-    return " ".join(text.casefold().split())
+    return sum(fold(one.text) in texts or one.photo_id in photos for one in golden)
 
 
 def _around(measured: _Measured, view: RunView) -> Surroundings:

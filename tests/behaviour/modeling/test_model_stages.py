@@ -334,3 +334,14 @@ def test_the_figures_are_those_of_the_served_model(needs: Any, tmp_path) -> None
     )
     figures = EvaluationFigures.from_dict(evaluated.figures)
     assert figures.systems["candidate"]["accuracy"].value == pytest.approx(right)
+
+
+def test_a_golden_row_that_was_trained_on_is_counted(needs: Any) -> None:
+    train.run(replace_epochs(TRAIN), CONTEXT, needs)
+    clean = EvaluationFigures.from_dict(evaluate.run(EVALUATE, CONTEXT, needs).figures)
+    assert clean.leaked_rows == 0
+    (stolen, *_) = needs.view.examples("train")
+    (golden, *_) = needs.holdout.examples()
+    copied = replace(golden, text=f"{stolen.text.upper()}!")
+    assert evaluate._leaked([copied, golden], needs.view, short_text=10) == 1
+    assert evaluate._leaked([copied], needs.view, short_text=1_000) == 0
