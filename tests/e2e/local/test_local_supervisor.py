@@ -42,7 +42,7 @@ def test_taken_port_is_named_with_its_holder_and_nothing_starts(
         (
             ("run", "--data", "/no/such/folder"),
             2,
-            ["DATA=/no/such/folder: no such folder"],
+            ["DATA=/no/such/folder: no such file or folder"],
         ),
         (("run", "--target-size", "many"), 2, ["a whole number"]),
         (("sideways",), 2, ["invalid choice"]),
