@@ -153,7 +153,7 @@ def test_a_stage_is_its_module_its_row_and_its_recipe_class(
     dedupe = catalog.index('    Stage(\n        "synthesize"')
     assert table in catalog
     (copied / "catalog.py").write_text(
-        catalog[:dedupe] + "    " + row.split("\n", 1)[1] + catalog[dedupe:]
+        catalog[:dedupe] + row.split("\n", 1)[1].rstrip() + ",\n" + catalog[dedupe:]
     )
     recipe = (copied / "recipe.py").read_text()
     place = recipe.index("class Recipe(_Frozen):")

@@ -30,7 +30,7 @@ TABLES = (
     "review_vector",
 )
 #: Figures of a report that are clocks, not results.
-CLOCKS = ("second", "elapsed", "_s", "latency", "per_s", "_ms")
+CLOCKS = ("second", "elapsed", "_s", "latenc", "per_s", "_ms")
 
 
 def stage_process(
