@@ -3,7 +3,7 @@
 Where a page shows a rating beside a text, again and again and under the same marks, there is a list of
 reviews, or of other products. What tells them apart is checked over several pages before a rule is used:
 how many items it finds (support), whether their texts differ (uniqueness), whether ratings and dates read as
-such (types), whether it agrees with the pages' structured data and with the mean that they state, and how far
+such (types), whether it agrees with the pages' structured data where there is any, and how far
 it is ahead of the next best rule (margin). Repeated-record mining after Liu, Grossman, Zhai, "Mining data
 records in Web pages", KDD 2003.
 """
