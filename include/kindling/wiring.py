@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from kindling.errors import ConfigurationError
+from kindling.ports.frontier import Frontier
 from kindling.ports.index import EmbeddingCache, IndexAlias, KeywordIndex, VectorIndex
 from kindling.ports.llm import Llm
 from kindling.ports.objects import ObjectStore
@@ -42,6 +43,13 @@ def objects(settings: Settings) -> ObjectStore:
     from kindling.stores.objects import FsspecObjects
 
     return FsspecObjects(settings.required("objects_url"))
+
+
+def frontier(settings: Settings) -> Frontier:
+    """What a crawl has still to ask for."""
+    from kindling.stores.frontier import PostgresFrontier
+
+    return PostgresFrontier(settings.required("database_url"))
 
 
 def keywords(settings: Settings) -> KeywordIndex:
@@ -104,6 +112,7 @@ _PORTS: dict[str, Callable[[Settings], Any]] = {
     "alias": alias,
     "chromium": chromium,
     "embeddings": embeddings,
+    "frontier": frontier,
     "keywords": keywords,
     "objects": objects,
     "registry": registry,

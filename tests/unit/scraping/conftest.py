@@ -13,7 +13,7 @@ import pytest
 from kindling.scraping import mapping as mappings
 from kindling.scraping.crawl import crawl
 from kindling.scraping.extract import extract
-from kindling.scraping.fetch import Policy, open_fetcher
+from kindling.scraping.fetch import Fetched, Policy, open_fetcher
 from kindling.scraping.findings import Extraction
 from kindling.scraping.induction import Verdict
 from kindling.scraping.mapping import Mapping
@@ -128,8 +128,9 @@ class MemoryShop:
 
         return asyncio.run(go())
 
-    def _store(self, keep: list | None) -> Callable[[bytes], str]:
-        def store(body: bytes) -> str:
+    def _store(self, keep: list | None) -> Callable[[Fetched, bool], str]:
+        def store(fetched: Fetched, drawn: bool) -> str:
+            body = fetched.body
             if keep is not None:
                 keep.append(body)
             uri = f"memory://{hashlib.sha256(body).hexdigest()}"

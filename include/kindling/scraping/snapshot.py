@@ -1,0 +1,68 @@
+"""What one night read of a shop, for the nights after it: which pages, where they are kept, what failed."""
+
+import gzip
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from kindling.errors import DataError
+from kindling.scraping.photos import StoredPhoto
+
+SUFFIX = ".snapshot.gz"
+
+
+@dataclass(frozen=True)
+class KeptPage:
+    """A page of an earlier night; `uri` holds its WARC record, `sha256` is that of its body."""
+
+    url: str
+    uri: str
+    sha256: str
+    status: int
+    fetcher: Literal["http", "browser"]
+    fetched_at: datetime
+    content_type: str = ""
+    #: Folded texts of the reviews that were read on it.
+    texts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A night's pages by address, its photos by address, and the addresses that gave no answer."""
+
+    pages: Mapping[str, KeptPage] = field(default_factory=dict)
+    photos: Mapping[str, StoredPhoto] = field(default_factory=dict)
+    failed: frozenset[str] = frozenset()
+
+    def encoded(self) -> bytes:
+        """For the object store; equal snapshots are equal bytes."""
+        pages = [self.pages[url] for url in sorted(self.pages)]
+        photos = [self.photos[url] for url in sorted(self.photos)]
+        packed = msgspec.msgpack.encode((pages, photos, sorted(self.failed)))
+        return gzip.compress(packed, mtime=0)
+
+
+def decoded(data: bytes, where: str) -> Snapshot:
+    """The snapshot that `encoded` made; DataError where it is none."""
+    try:
+        pages, photos, failed = _DECODER.decode(gzip.decompress(data))
+    except (msgspec.MsgspecError, EOFError, OSError) as error:
+        raise DataError(f"{where}: not a snapshot of pages: {error}") from None
+    return Snapshot(
+        {one.url: one for one in pages},
+        {one.source_url: one for one in photos},
+        frozenset(failed),
+    )
+
+
+def folded(texts: Iterable[str]) -> tuple[str, ...]:
+    """Texts without case, marks and white space, shortened: enough to tell whether they are the same."""
+    return tuple(
+        "".join(char for char in text.lower() if char.isalnum())[:60] for text in texts
+    )
+
+
+_DECODER = msgspec.msgpack.Decoder(tuple[list[KeptPage], list[StoredPhoto], list[str]])
