@@ -1,19 +1,18 @@
 """Tonight's pages by source and action, each with the reason that it is kept with."""
 
-import random
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from kindling.ports.llm import Llm
 from kindling.scraping.policy.arms import FETCHING, Action, Arm, Candidate, Observation
-from kindling.scraping.policy.bandit import Belief, Memory, Thompson, share_out
+from kindling.scraping.policy.bandit import Belief, Memory, UpperBound, share_out
 from kindling.scraping.policy.proposal import SHARE, Proposal, propose
 
 
 @dataclass(frozen=True)
 class Terms:
-    """What a night's plan is made under. `budget` in pages; `rest_below` in rows per cost."""
+    """What a night's plan is made under. `budget` in pages, `rest_below` in rows per cost, `seed` the model's."""
 
     budget: int
     rest_below: float
@@ -39,7 +38,7 @@ def plan(
 ) -> Plan:
     """The bandit's shares of the budget; a language model may move a quarter of it within the list."""
     beliefs = terms.memory.beliefs(candidates, seen)
-    bandit = Thompson(random.Random(terms.seed), terms.rest_below)
+    bandit = UpperBound(rest_below=terms.rest_below)
     given = share_out(candidates, beliefs, bandit, terms.budget)
     said: dict[str, Any] = {}
     if llm is not None:
@@ -70,7 +69,7 @@ def _following(
     arm = proposal.arm
     if arm is None:
         return given
-    bandit = Thompson(random.Random(terms.seed), terms.rest_below)
+    bandit = UpperBound(rest_below=terms.rest_below)
     if arm.action == "rest":
         others = [one for one in candidates if one.arm.source != arm.source]
         shares = share_out(others, beliefs, bandit, terms.budget)
