@@ -12,13 +12,16 @@ from dataclasses import dataclass, field, replace
 
 from kindling.errors import DataError, TransientError
 from kindling.records import Rejection
-from kindling.scraping import sitemap
-from kindling.scraping.asking import Answer, Asking
+from kindling.scraping.asking import Answer, Asking, reviews_of
 from kindling.scraping.fetch import FetchError
+from kindling.scraping.findings import Extraction
 from kindling.scraping.induction import Verdict
+from kindling.scraping.quarantine import MAX_TRIALS, Trial, refusal
 from kindling.scraping.reading import MAX_SAMPLES, SavedPage
 from kindling.scraping.site import Crawl, CrawledPage, LayoutVerdict, Site
-from kindling.scraping.urls import absolute, page_key, same_site
+from kindling.scraping.sitemap_pages import sitemap_pages
+from kindling.scraping.snapshot import KeptPage, folded
+from kindling.scraping.urls import page_key
 
 log = logging.getLogger(__name__)
 
@@ -26,8 +29,6 @@ log = logging.getLogger(__name__)
 _PROBES = 3
 #: Next pages followed from one listing or product; a list that never ends is a trap.
 _MAX_CHAIN = 1_000
-#: Sitemaps read for one shop.
-_MAX_SITEMAPS = 50
 #: Pages between two lines of progress.
 _TELL_EVERY = 200
 
@@ -60,7 +61,7 @@ async def crawl(site: Site) -> Crawl:
     named = (
         sorted(site.allowance.earlier.pages)
         if site.allowance.rests
-        else await _sitemap_pages(site)
+        else await sitemap_pages(site)
     )
     frontier = work.new([site.start_url, *named])
     while frontier:
@@ -156,15 +157,44 @@ class _Work:
             log.info("no rules in the pages' structure: %s", self._learnt.why)
             return []
         log.info("rules in the pages' structure: items are %s", self._learnt.rules.item)
-        read: list[str] = []
-        for url in bare:
-            page = self._pages[url]
-            saved = await self._saved(page, load)
-            found = await self._site.reader.read(saved.body, url, saved.content_type)
-            if found.reviews:
-                self._pages[url] = replace(page, extraction=found)
-                read.append(url)
+        found = {url: await self._read_again(self._pages[url], load) for url in bare}
+        if why := await self._in_quarantine(found, load):
+            log.warning("the rules are not used: %s", why)
+            self._quarantined = why
+            self._site.reader.unlearn()
+            return []
+        read = [url for url, extraction in found.items() if extraction.reviews]
+        for url in read:
+            self._pages[url] = replace(self._pages[url], extraction=found[url])
         return self._leads(read)
+
+    async def _in_quarantine(
+        self, found: dict[str, Extraction], load: Callable[[str], bytes]
+    ) -> str:
+        """Why rules of a shop that was read on earlier nights are not to be used yet."""
+        earlier = self._site.allowance.earlier.pages
+        trusted = [url for url, page in sorted(earlier.items()) if page.texts]
+        old = [
+            Trial(earlier[url].texts, await self._texts_again(earlier[url], load))
+            for url in _spread(trusted, MAX_TRIALS)
+        ]
+        changed = [
+            Trial(earlier[url].texts, folded(reviews_of(found[url])))
+            for url in trusted
+            if url in found
+        ]
+        return refusal(old, changed[:MAX_TRIALS])
+
+    async def _texts_again(
+        self, page: KeptPage, load: Callable[[str], bytes]
+    ) -> tuple[str, ...]:
+        return folded(reviews_of(await self._read_again(page, load)))
+
+    async def _read_again(
+        self, page: CrawledPage | KeptPage, load: Callable[[str], bytes]
+    ) -> Extraction:
+        body = await asyncio.to_thread(load, page.uri)
+        return await self._site.reader.read(body, page.url, page.content_type)
 
     def _paid(self, urls: list[str]) -> tuple[dict[str, str], list[str]]:
         """Those that tonight's allowance pays for, each with its action, and those that are kept."""
@@ -343,43 +373,3 @@ def _spread(urls: list[str], most: int) -> list[str]:
     """At most so many of them, evenly from the whole list."""
     step = max(1, len(urls) // most)
     return urls[::step][:most]
-
-
-async def _sitemap_pages(site: Site) -> list[str]:
-    """Pages of the shop that its sitemaps name, as far as its own rules let them be fetched.
-
-    Sitemaps that robots.txt names may lie on other hosts (sitemaps.org, cross submits); where it names
-    none, the usual place is tried.
-    """
-    named = site.robots.sitemaps
-    usual = absolute(site.start_url, "/sitemap.xml")
-    waiting, done, pages = list(named or [usual]), set[str](), list[str]()
-    while waiting and len(done) < _MAX_SITEMAPS:
-        url = waiting.pop(0)
-        if url in done:
-            continue
-        done.add(url)
-        try:
-            answer = await site.fetcher.get(
-                url, site.robots, elsewhere=True, max_bytes=sitemap.MAX_BYTES
-            )
-        except FetchError as error:
-            if named:
-                log.warning("sitemap left out: %s", error)
-            continue
-        found, more = await asyncio.to_thread(
-            sitemap.locations, answer.body, answer.url
-        )
-        if not found and not more:
-            log.warning("%s: holds no address of the shop", url)
-        pages += (
-            one
-            for one in found
-            if same_site(one, site.start_url) and site.robots.allowed(one)
-        )
-        waiting += (
-            one
-            for one in more
-            if same_site(one, site.start_url) or same_site(one, answer.url)
-        )
-    return list(dict.fromkeys(pages))

@@ -26,6 +26,10 @@ class Reads(Protocol):
         """Rules that the pages' structure gives; where there are some, `read` uses them from now on."""
         ...
 
+    def unlearn(self) -> None:
+        """Read without what `learn` found."""
+        ...
+
 
 class Renderer(Protocol):
     """A browser, or what stands in for one in tests."""

@@ -302,6 +302,7 @@ def _figures(collected: _Collected, rows: "Rows") -> dict[str, Any]:
         "ai_opt_outs": reasons["ai_opt_out"],
         "products_not_reached": len(collected.crawl.unreached),
         "pages_left_at_max_pages": collected.crawl.left,
+        "rules_in_quarantine": collected.crawl.quarantined,
         "layouts_drawn": {
             one.layout: f"{one.drawn} of {one.lossy} lossy pages drawn, {one.gained} reviews gained"
             for one in collected.crawl.layouts

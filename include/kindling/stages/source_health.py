@@ -91,17 +91,24 @@ def gave_nothing(source: str, recipe: str, why: str) -> SourceAlarm:
 
 def accept(standing: StandingStore, recipe: str, run_id: str, source: str) -> None:
     """Trust a night in spite of its alarms; DataError where there is no such night."""
-    for fact in reversed(list(standing.read(_topic(recipe)))):
-        if (fact.key, fact.value["run_id"]) == (source, run_id):
-            value = {**fact.value, "trusted": True, "accepted": True}
-            standing.append(_topic(recipe), source, value)
-            return
-    nights = sorted(
-        {(fact.key, fact.value["run_id"]) for fact in standing.read(_topic(recipe))}
+    value = night_of(standing, recipe, run_id, source)
+    standing.append(
+        _topic(recipe), source, {**value, "trusted": True, "accepted": True}
     )
+
+
+def night_of(
+    standing: StandingStore, recipe: str, run_id: str, source: str
+) -> Mapping[str, Any]:
+    """What is remembered of a source's night; DataError, with those that are known, where there is none."""
+    facts = list(standing.read(_topic(recipe)))
+    for fact in reversed(facts):
+        if (fact.key, fact.value["run_id"]) == (source, run_id):
+            return fact.value
+    nights = [f"{fact.key} in {fact.value['run_id']}" for fact in facts[-10:]]
     raise DataError(
-        f"recipe {recipe!r} has no night {run_id!r} of the source {source!r}; known (source, run): "
-        f"{', '.join(map(str, nights[-10:])) or 'none'}"
+        f"recipe {recipe!r} remembers no night {run_id!r} of the source {source!r}; "
+        f"known: {', '.join(nights) or 'none'}"
     )
 
 

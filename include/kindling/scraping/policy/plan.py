@@ -100,7 +100,7 @@ def _reason(
         for arm in arms
     ]
     if not any(given.get(arm, 0) for arm in arms):
-        parts.insert(0, "rest: other sources are likelier to bring new rows")
+        parts.insert(0, "rest: nothing here is likely to be worth a request tonight")
     choice = said.get("choice") or ""
     if choice.startswith(f"{source} "):
         parts.append(f"{said['model']} proposed {choice}: {said['reason']}")
