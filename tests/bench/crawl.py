@@ -89,10 +89,12 @@ class Handler(BaseHTTPRequestHandler):
         """Silent."""
 
 
-PAGES = [product_page(number) for number in range(PRODUCTS)]
+#: Made by the server alone: a crawler's own processes import this module, too.
+PAGES: list[bytes] = []
 
 
 def serve(port: "multiprocessing.Queue[int]") -> None:
+    PAGES.extend(product_page(number) for number in range(PRODUCTS))
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever).start()
     port.put(server.server_port)
