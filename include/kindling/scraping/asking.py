@@ -45,7 +45,8 @@ class Asking:
                 f"{page.url}: kept pages are read, and the site has no load"
             )
         body = await asyncio.to_thread(site.load, page.uri)
-        found = await site.reader.read(body, page.url, page.content_type)
+        at = page.ended_at or page.url
+        found = await site.reader.read(body, at, page.content_type)
         refusal = site.robots.ai_opt_out(page.url) or found.opt_out
         if refusal:
             return _refused(page.url, "ai_opt_out", refusal)
@@ -60,6 +61,7 @@ class Asking:
                 found,
                 page.content_type,
                 "kept",
+                page.ended_at,
             )
         )
 
@@ -112,6 +114,7 @@ class Asking:
             fetched.fetched_at,
             found,
             fetched.content_type,
+            ended_at=fetched.url if fetched.url != url else "",
         )
         return _with_problems(page)
 

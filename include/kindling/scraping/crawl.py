@@ -194,7 +194,8 @@ class _Work:
         self, page: CrawledPage | KeptPage, load: Callable[[str], bytes]
     ) -> Extraction:
         body = await asyncio.to_thread(load, page.uri)
-        return await self._site.reader.read(body, page.url, page.content_type)
+        at = page.ended_at or page.url
+        return await self._site.reader.read(body, at, page.content_type)
 
     def _paid(self, urls: list[str]) -> tuple[dict[str, str], list[str]]:
         """Those that tonight's allowance pays for, each with its action, and those that are kept."""

@@ -170,6 +170,7 @@ def _kept(page: CrawledPage) -> snapshot.KeptPage:
         page.fetched_at,
         page.content_type,
         snapshot.folded(reviews_of(page.extraction)),
+        page.ended_at,
     )
 
 

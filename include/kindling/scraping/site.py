@@ -51,6 +51,8 @@ class CrawledPage:
     content_type: str = ""
     #: What it was asked for, an action of the policy; "kept" where it is an earlier night's.
     action: str = "new"
+    #: Where its redirects ended, for what its relative links mean; empty where it had none.
+    ended_at: str = ""
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,8 @@ class KeptPage:
     content_type: str = ""
     #: Folded texts of the reviews that were read on it.
     texts: tuple[str, ...] = ()
+    #: Where its redirects ended; empty where it had none.
+    ended_at: str = ""
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,11 @@ def decided(
     `known` are the sources that ask for pages, each with how many there are to go deeper into and to try
     again. `pages` is None where the recipe sets no budget.
     """
-    key = f"decision/{run_id}"
+    # Under other terms, or over other sources, an earlier attempt's decision is none.
+    terms = sha256_of(
+        [config.page_budget, config.cost, config.rest_below, sorted(known)]
+    )
+    key = f"decision/{run_id}/{terms[:12]}"
     if fact := standing.get(_topic(recipe), key):
         return fact.value
     value: dict[str, Any] = {"event": "decision", "run_id": run_id}
@@ -44,10 +48,10 @@ def decided(
         value |= {"pages": None, "reasons": dict.fromkeys(known, why), "proposal": {}}
     else:
         seed = int(sha256_of([recipe, run_id])[:12], 16)
-        terms = Terms(config.page_budget, config.rest_below, seed)
+        limits = Terms(config.page_budget, config.rest_below, seed)
         seen = evidence(standing, recipe, run_id, config.cost)
         candidates = list(_candidates(known, config.page_budget))
-        made = plan(terms, candidates, seen, llm)
+        made = plan(limits, candidates, seen, llm)
         value |= {
             "pages": made.pages,
             "reasons": made.reasons,

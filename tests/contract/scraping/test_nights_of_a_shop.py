@@ -149,6 +149,30 @@ def test_kept_pages_are_replayed_without_a_request_and_give_equal_rows(
     assert list(haul.photos) == rows(outcome, Photo)
 
 
+def test_a_page_behind_a_redirect_leads_on_from_its_copy_as_it_did(scripted, nights):
+    stock(scripted, count=2)
+    scripted.answers["/"] = (302, "", {"Location": "/shop/en/"})
+    scripted.answers["/shop/en/"] = (200, '<a class="product-link" href="p/7">Pot</a>')
+    scripted.answers["/shop/en/p/7"] = (200, product_page(7))
+    first = nights.run(scripted.url, run_id="n1")
+    assert len(rows(first, Review)) == REVIEWS
+    nights.run(scripted.url, run_id="n2", page_budget=1)
+    scripted.hits.clear()
+    last = source_health.last_trusted(nights.standing, "shop", "none")[scripted.url]
+    tools = SourceTools(nights.objects, nights.standing, 1, scripted.url, None)
+    again = Shop(Options(), tools).replay(last["snapshot_uri"])
+    assert list(again.reviews) == rows(first, Review) and not scripted.hits
+
+
+def test_a_recipe_that_was_changed_is_decided_anew(scripted, nights):
+    stock(scripted)
+    nights.run(scripted.url, run_id="n1")
+    nights.run(scripted.url, run_id="n2", page_budget=2)
+    scripted.hits.clear()
+    nights.run(scripted.url, run_id="n2", page_budget=6)
+    assert 2 < sum(pages_asked(scripted).values()) <= 6
+
+
 def test_a_night_is_one_whole_warc_file(scripted, nights):
     stock(scripted)
     nights.run(scripted.url, run_id="n1")
