@@ -14,7 +14,7 @@ from typing import IO
 from warcio.archiveiterator import ArchiveIterator
 from warcio.exceptions import ArchiveLoadFailed
 from warcio.recordloader import ArcWarcRecord
-from warcio.statusandheaders import StatusAndHeaders
+from warcio.statusandheaders import StatusAndHeaders, StatusAndHeadersParserException
 from warcio.warcwriter import BufferWARCWriter
 
 from kindling.errors import DataError
@@ -23,6 +23,8 @@ from kindling.scraping.fetch import Fetched
 SUFFIX = ".warc.gz"
 #: Bodies are kept decoded, so these headers would say something false.
 _OF_TRANSFER = frozenset({"content-encoding", "transfer-encoding", "content-length"})
+
+_DAMAGE = (ArchiveLoadFailed, StatusAndHeadersParserException, EOFError, ValueError)
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ def read(stream: IO[bytes], where: str) -> Iterator[Archived]:
         for one in ArchiveIterator(stream, check_digests="raise"):
             if one.rec_type in ("response", "resource"):
                 yield _archived(one)
-    except (ArchiveLoadFailed, EOFError, ValueError) as error:
+    except _DAMAGE as error:
         raise DataError(f"{where}: not a whole WARC file: {error}") from None
 
 
