@@ -78,7 +78,7 @@ STAGES: tuple[Stage, ...] = (
         "scrape",
         "collect reviews and photos from the recipe's sources",
         after=(),
-        needs=("objects", "standing", "shop_url", "chromium", "frontier", "llm"),
+        needs=("objects", "standing", "shop_url", "chromium", "frontier", "adviser"),
         code=(
             "mappings",
             "quality",

@@ -140,6 +140,11 @@ def llm(settings: Settings, run_id: str) -> Llm | None:
     )
 
 
+def adviser(settings: Settings, run_id: str) -> Llm | None:
+    """The model behind an address; one of a folder is not loaded for a question a night."""
+    return llm(settings, run_id) if settings.llm.url else None
+
+
 def _chat(named: LlmSettings) -> "Chat":
     if not named.url:
         from kindling.llm.in_process import InProcessChat
@@ -152,7 +157,10 @@ def _chat(named: LlmSettings) -> "Chat":
 
 
 #: What a stage may need of the installation on its own run's account.
-_METERED: dict[str, Callable[[Settings, str], Any]] = {"llm": llm}
+_METERED: dict[str, Callable[[Settings, str], Any]] = {
+    "adviser": adviser,
+    "llm": llm,
+}
 
 #: What a stage may need of its own run.
 _DOORS: dict[str, Callable[[PostgresRows, str], Any]] = {

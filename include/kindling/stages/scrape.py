@@ -43,8 +43,8 @@ class Needs(Protocol):
     chromium: str | None
     #: What crawls have still to ask for, shared with other workers.
     frontier: Frontier
-    #: May propose where the page budget goes; None where the environment names no model.
-    llm: Llm | None
+    #: May propose where the page budget goes; None where the environment names no model's address.
+    adviser: Llm | None
 
 
 @dataclass(frozen=True)
@@ -155,7 +155,7 @@ def _decision(
         for one in opened
         if one.asks_for_pages
     }
-    return decided(needs.standing, config, recipe, run_id, known, needs.llm)
+    return decided(needs.standing, config, recipe, run_id, known, needs.adviser)
 
 
 def _collect(

@@ -96,7 +96,7 @@ def scrape_shop(tmp_path: Path) -> Callable[..., Outcome]:
             chromium=chromium,
             standing=MemoryStanding(),
             frontier=MemoryFrontier(),
-            llm=None,
+            adviser=None,
             objects=FsspecObjects(f"file://{tmp_path}/objects"),
         )
         entry = SourceEntry(kind="shop", options=config)

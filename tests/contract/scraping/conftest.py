@@ -94,7 +94,7 @@ class Nights:
             standing=self.standing,
             objects=self.objects,
             frontier=self.frontier,
-            llm=self.llm,
+            adviser=self.llm,
         )
         entry = SourceEntry(kind="shop", options={"retries": 0, **config})
         recipe = SimpleNamespace(name="shop", sources=(entry,))
