@@ -20,7 +20,7 @@ from kindling.scraping.quarantine import MAX_TRIALS, Trial, refusal
 from kindling.scraping.reading import MAX_SAMPLES, SavedPage
 from kindling.scraping.site import Crawl, CrawledPage, LayoutVerdict, Site
 from kindling.scraping.sitemap_pages import sitemap_pages
-from kindling.scraping.snapshot import KeptPage, folded
+from kindling.scraping.snapshot import KeptPage, digests
 from kindling.scraping.urls import page_key
 
 log = logging.getLogger(__name__)
@@ -179,7 +179,7 @@ class _Work:
             for url in _spread(trusted, MAX_TRIALS)
         ]
         changed = [
-            Trial(earlier[url].texts, folded(reviews_of(found[url])))
+            Trial(earlier[url].texts, digests(reviews_of(found[url])))
             for url in trusted
             if url in found
         ]
@@ -188,7 +188,7 @@ class _Work:
     async def _texts_again(
         self, page: KeptPage, load: Callable[[str], bytes]
     ) -> tuple[str, ...]:
-        return folded(reviews_of(await self._read_again(page, load)))
+        return digests(reviews_of(await self._read_again(page, load)))
 
     async def _read_again(
         self, page: CrawledPage | KeptPage, load: Callable[[str], bytes]

@@ -169,7 +169,7 @@ def _kept(page: CrawledPage) -> snapshot.KeptPage:
         page.fetcher,
         page.fetched_at,
         page.content_type,
-        snapshot.folded(reviews_of(page.extraction)),
+        snapshot.digests(reviews_of(page.extraction)),
         page.ended_at,
     )
 

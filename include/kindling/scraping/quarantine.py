@@ -18,7 +18,7 @@ _FOUND_AGAIN = 0.8
 
 @dataclass(frozen=True)
 class Trial:
-    """Folded texts of a page's reviews: as trusted, and as read with the rules on trial."""
+    """Digests of a page's reviews: as trusted, and as read with the rules on trial."""
 
     trusted: Sequence[str]
     read: Sequence[str]

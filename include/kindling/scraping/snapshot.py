@@ -1,6 +1,7 @@
 """What one night read of a shop, for the nights after it: which pages, where they are kept, what failed."""
 
 import gzip
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -25,7 +26,7 @@ class KeptPage:
     fetcher: Literal["http", "browser"]
     fetched_at: datetime
     content_type: str = ""
-    #: Folded texts of the reviews that were read on it.
+    #: Digests of the reviews that were read on it; a snapshot holds nobody's words.
     texts: tuple[str, ...] = ()
     #: Where its redirects ended; empty where it had none.
     ended_at: str = ""
@@ -60,11 +61,14 @@ def decoded(data: bytes, where: str) -> Snapshot:
     )
 
 
-def folded(texts: Iterable[str]) -> tuple[str, ...]:
-    """Texts without case, marks and white space, shortened: enough to tell whether they are the same."""
-    return tuple(
-        "".join(char for char in text.lower() if char.isalnum())[:60] for text in texts
-    )
+def digests(texts: Iterable[str]) -> tuple[str, ...]:
+    """Texts without case, marks and white space, hashed: enough to tell whether they are the same."""
+    return tuple(_digest(text) for text in texts)
+
+
+def _digest(text: str) -> str:
+    folded = "".join(char for char in text.lower() if char.isalnum())
+    return hashlib.sha256(folded.encode()).hexdigest()[:16]
 
 
 _DECODER = msgspec.msgpack.Decoder(tuple[list[KeptPage], list[StoredPhoto], list[str]])

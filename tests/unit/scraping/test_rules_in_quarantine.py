@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from kindling.scraping.allowance import Allowance
 from kindling.scraping.asking import reviews_of
 from kindling.scraping.quarantine import Trial, refusal
-from kindling.scraping.snapshot import KeptPage, Snapshot, decoded, folded
+from kindling.scraping.snapshot import KeptPage, Snapshot, decoded, digests
 
 SHOP = "http://shop.example"
 PAGES = 6
@@ -62,7 +62,7 @@ def trusted_nights(shop, product_page, earlier_texts):
             "http",
             datetime(2026, 1, 1, tzinfo=UTC),
             "text/html",
-            folded(earlier_texts(number)),
+            digests(earlier_texts(number)),
         )
         pages[url] = page
     shop.allowance = Allowance(None, Snapshot(pages))
