@@ -14,6 +14,8 @@ from kindling.llm.practice import Faults, PracticeServer
 from kindling.ports.source import SourceTools
 from kindling.records import DedupeDecision, Page, Photo, Product, Review
 from kindling.scraping import nightly, warc
+from kindling.scraping.policy.arms import FETCHING, Arm, Candidate, Observation
+from kindling.scraping.policy.plan import Terms, plan
 from kindling.scraping.snapshot import decoded
 from kindling.sources.shop import Options, Shop
 from kindling.stages import source_health, strategy
@@ -293,3 +295,39 @@ def test_an_answer_off_the_list_is_refused_and_the_bandits_choice_holds(
     assert said["decision"]["proposal"]["choice"] is None
     assert said["decision"]["proposal"]["refused"]
     assert sum(said["decision"]["pages"][scripted.url].values()) == 4
+
+
+def test_whatever_it_proposes_the_budget_holds_and_a_source_it_rests_is_left_alone(
+    nights,
+):
+    some = [
+        Candidate(Arm(source, action), 30)
+        for source in ("a", "b")
+        for action in FETCHING
+    ]
+    seen = [Observation(Arm("a", "deeper"), 1, 10, 10.0, 50)]
+    bandits = plan(Terms(40, 0.0, 0), some, seen)
+    choices = set()
+    with practice(Faults()) as chat:
+        for seed in range(25):
+            made = plan(Terms(40, 0.0, seed), some, seen, metered(chat, nights))
+            choice = made.proposal["choice"]
+            choices.add(choice)
+            source, action = choice.split()
+            given = made.pages[source]
+            assert sum(sum(pages.values()) for pages in made.pages.values()) == 40
+            if action == "rest":
+                assert not any(given.values())
+            else:
+                assert given[action] >= max(10, 0.7 * bandits.pages[source][action])
+            assert "proposed" in made.reasons[source]
+    assert {"a rest", "b new"} <= choices
+
+
+def test_a_budget_of_tokens_that_is_spent_leaves_the_bandits_choice(nights):
+    some = [Candidate(Arm("a", action), 30) for action in FETCHING]
+    with practice(Faults()) as chat:
+        poor = MeteredLlm(chat, nights.standing, "n1", Budget(tokens=1))
+        made = plan(Terms(40, 0.0, 0), some, [], poor)
+    assert "BudgetSpent" in made.proposal["refused"]
+    assert made.pages == plan(Terms(40, 0.0, 0), some, []).pages

@@ -72,8 +72,10 @@ class _Sums:
 class Bandit(Protocol):
     """Scores arms for one part of the budget; the highest score gets it."""
 
-    #: Rows per cost that an arm has to be worth; below it rests.
-    rest_below: float
+    @property
+    def rest_below(self) -> float:
+        """Rows per cost that an arm has to be worth; below it rests."""
+        ...
 
     def score(self, belief: Belief, given: int) -> float:
         """`given` is how many pages the arm has been given tonight already."""
