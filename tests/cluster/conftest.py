@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pytest_socket import enable_socket
 
 from .rig import (
     BARE,
@@ -26,12 +25,6 @@ from .rig import (
 #: Where `make bench NAME=pods` wants what the tests have measured.
 FIGURES = "KINDLING_TEST_FIGURES"
 _measured: dict[str, Any] = {}
-
-
-@pytest.fixture(autouse=True)
-def beyond_loopback() -> None:
-    """A cluster's addresses are its own."""
-    enable_socket()
 
 
 @pytest.fixture(scope="session")
@@ -53,7 +46,6 @@ def images() -> None:
 @pytest.fixture(scope="session")
 def addresses(images: None) -> Iterator[dict[str, str]]:
     """`host:port` of every store, as pods reach it."""
-    enable_socket()
     with stores(("postgres", "s3", "elasticsearch", "shop")) as running:
         yield running
 
