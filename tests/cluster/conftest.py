@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from .rig import (
+    AIRFLOW,
     BARE,
     PASSWORD,
     PIPELINE,
@@ -38,7 +39,12 @@ def figures() -> Iterator[dict[str, Any]]:
 @pytest.fixture(scope="session")
 def images() -> None:
     """The product's images, built from this tree."""
-    for name, tag in (("pipeline", PIPELINE), ("train", TRAIN), ("shop", SHOP)):
+    for name, tag in (
+        ("pipeline", PIPELINE),
+        ("train", TRAIN),
+        ("shop", SHOP),
+        ("airflow", AIRFLOW),
+    ):
         file = f"containers/{name}/Dockerfile"
         docker("build", "--network", "host", "-q", "-f", file, "-t", tag, ".")
 
@@ -51,7 +57,9 @@ def addresses(images: None) -> Iterator[dict[str, str]]:
 
 
 @pytest.fixture(scope="session")
-def session_cluster(addresses: dict[str, str]) -> Cluster:
+def session_cluster(
+    addresses: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Cluster:
     """The cluster with namespace, Secret and the images that its pods run."""
     cluster = Cluster()
     cluster.load(BARE)
@@ -64,7 +72,8 @@ def session_cluster(addresses: dict[str, str]) -> Cluster:
             "KINDLING_ELASTICSEARCH_URL": f"http://{addresses['elasticsearch']}",
             "AWS_ACCESS_KEY_ID": "key",
             "AWS_SECRET_ACCESS_KEY": PASSWORD,
-        }
+        },
+        tmp_path_factory.mktemp("secret"),
     )
     return cluster
 

@@ -16,7 +16,8 @@ from kindling_airflow.policies import task_policy
 
 #: Says what it does, as a stage would, and leaves a stage's report.
 WORK = """
-import json, os, sys, time
+import json, os, signal, sys, time
+signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
 name, seconds = sys.argv[1], int(sys.argv[2])
 for second in range(seconds):
     print("second", second, "of", seconds, flush=True)
@@ -37,7 +38,7 @@ bare = replace(cluster(), image=os.environ["BARE_IMAGE"], environment={})
 bare = replace(bare, train_image=bare.image)
 
 for case, (name, limit_s) in CASES.items():
-    with DAG(dag_id=case, params={"seconds": 5}, is_paused_upon_creation=False):
+    with DAG(dag_id=case, params={"seconds": 5}, max_active_runs=1):
         policy = task_policy(stage(name))
         policy |= {"task_id": "work", "execution_timeout": timedelta(seconds=limit_s)}
         StagePodOperator(

@@ -8,11 +8,11 @@ Told by its environment, which `.ci/test-kubernetes` sets:
     DOCKER                   the client of a Docker Engine, which the stores run in
 """
 
-import base64
 import contextlib
 import functools
 import json
 import os
+import re
 import shlex
 import shutil
 import socket
@@ -37,11 +37,10 @@ Found = TypeVar("Found")
 ROOT = Path(__file__).resolve().parents[2]
 NAMESPACE = "kindling"
 VERSION = "0.1.0"
-PIPELINE, TRAIN, SHOP = (
-    f"kindling:{VERSION}",
-    f"kindling-train:{VERSION}",
-    f"kindling-shop:{VERSION}",
-)
+PIPELINE = f"kindling:{VERSION}"
+TRAIN = f"kindling-train:{VERSION}"
+SHOP = f"kindling-shop:{VERSION}"
+AIRFLOW = f"kindling-airflow:{VERSION}"
 #: What the faults' pods run: Python and nothing else, so that a case takes seconds.
 BARE = "python:3.11-slim-bookworm"
 PASSWORD = "not-a-secret-of-anybody"
@@ -197,22 +196,20 @@ class Cluster:
             timeout=1800,
         )
 
-    def make_namespace(self, secret: Mapping[str, str]) -> None:
-        """The namespace, its service account, and the Secret that pods are given."""
-        body = k8s.V1Namespace(metadata=k8s.V1ObjectMeta(name=NAMESPACE))
+    def make_namespace(self, secret: Mapping[str, str], folder: Path) -> None:
+        """Anew, by the commands of the runbook: namespace, Secret, and the role of an Airflow inside."""
         with contextlib.suppress(k8s.ApiException):
-            self.api.create_namespace(body)
+            self.api.delete_namespace(NAMESPACE)
+        until("no namespace", self._is_gone, 120)
+        lines = [f"{name}={value}\n" for name, value in secret.items()]
+        (folder / "secret.env").write_text("".join(lines))
+        (commands,) = [one for one in _runbook("Pods") if "create namespace" in one]
+        subprocess.run(["bash", "-euc", commands], cwd=folder, check=True)
         until("a service account", self._account, 60)
-        with contextlib.suppress(k8s.ApiException):
-            self.api.delete_namespaced_secret("kindling", NAMESPACE)
-        data = {
-            name: base64.b64encode(value.encode()).decode()
-            for name, value in secret.items()
-        }
-        self.api.create_namespaced_secret(
-            NAMESPACE,
-            k8s.V1Secret(metadata=k8s.V1ObjectMeta(name="kindling"), data=data),
-        )
+
+    def _is_gone(self) -> bool | None:
+        names = {one.metadata.name for one in self.api.list_namespace().items}
+        return None if NAMESPACE in names else True
 
     def _account(self) -> bool | None:
         accounts = self.api.list_namespaced_service_account(NAMESPACE).items
@@ -237,13 +234,13 @@ class Cluster:
 
     def evict(self, name: str) -> None:
         """As `kubectl drain` does."""
-        body = {
-            "apiVersion": "policy/v1beta1",
-            "kind": "Eviction",
-            "metadata": {"name": name, "namespace": NAMESPACE},
-        }
-        path = f"/api/v1/namespaces/{NAMESPACE}/pods/{name}/eviction"
-        self.api.api_client.call_api(path, "POST", body=body, response_type="object")
+        eviction = k8s.V1Eviction(
+            # The version that every cluster since 1.10 takes.
+            api_version="policy/v1beta1",
+            kind="Eviction",
+            metadata=k8s.V1ObjectMeta(name=name, namespace=NAMESPACE),
+        )
+        self.api.create_namespaced_pod_eviction(name, NAMESPACE, eviction)
 
     def clear(self) -> None:
         """Delete every pod of the namespace and wait until they are gone."""
@@ -253,6 +250,13 @@ class Cluster:
             lambda: None if self.api.list_namespaced_pod(NAMESPACE).items else "empty",
             90,
         )
+
+
+def _runbook(heading: str) -> list[str]:
+    """The shell blocks of a section of the runbook."""
+    text = (ROOT / "include/docs/runbook.md").read_text(encoding="utf-8")
+    section = text.split(f"## {heading}\n")[1].split("\n## ")[0]
+    return re.findall(r"```sh\n(.*?)```", section, re.DOTALL)
 
 
 def _runs(pod: Any) -> bool:
@@ -320,6 +324,7 @@ class Airflow:
             **{f"AIRFLOW__{name}": str(value) for name, value in settings.items()},
         }
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.runs: list[Run] = []
         self.http = httpx.Client(base_url=self.url, timeout=60, trust_env=False)
 
     def start(self) -> None:
@@ -382,7 +387,15 @@ class Airflow:
             f"{path}/dagRuns",
             {"dag_run_id": run, "logical_date": None, "conf": conf},
         )
-        return Run(self, dag, run)
+        self.runs.append(Run(self, dag, run))
+        return self.runs[-1]
+
+    def fail_unfinished(self) -> None:
+        """End every run, so that none of a test goes on beside the next."""
+        for run in self.runs:
+            if self.call("GET", run.path)["state"] not in ("success", "failed"):
+                run.fail()
+        self.runs.clear()
 
     def stop(self) -> None:
         """End the three and whatever they started."""

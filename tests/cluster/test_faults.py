@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import psutil
@@ -17,6 +18,13 @@ pytestmark = pytest.mark.timeout(600)
 
 def seconds_of(task: dict[str, Any]) -> float:
     return float(task["duration"])
+
+
+@pytest.fixture(autouse=True)
+def nothing_goes_on(airflow: Airflow, cluster: Cluster) -> Iterator[None]:
+    """Before the namespace is cleared, the test's runs are over."""
+    yield
+    airflow.fail_unfinished()
 
 
 def container_seconds(pod: Any) -> float:
