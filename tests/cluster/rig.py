@@ -234,13 +234,18 @@ class Cluster:
 
     def evict(self, name: str) -> None:
         """As `kubectl drain` does."""
-        eviction = k8s.V1Eviction(
-            # The version that every cluster since 1.10 takes.
-            api_version="policy/v1beta1",
-            kind="Eviction",
-            metadata=k8s.V1ObjectMeta(name=name, namespace=NAMESPACE),
-        )
-        self.api.create_namespaced_pod_eviction(name, NAMESPACE, eviction)
+        for version in ("policy/v1", "policy/v1beta1"):
+            eviction = k8s.V1Eviction(
+                api_version=version,
+                kind="Eviction",
+                metadata=k8s.V1ObjectMeta(name=name, namespace=NAMESPACE),
+            )
+            try:
+                self.api.create_namespaced_pod_eviction(name, NAMESPACE, eviction)
+                return
+            except k8s.ApiException as error:
+                refused = error
+        raise refused
 
     def clear(self) -> None:
         """Delete every pod of the namespace and wait until they are gone."""
