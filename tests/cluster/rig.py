@@ -467,9 +467,10 @@ class Run:
         """As the UI's "mark as failed" does."""
         self.airflow.call("PATCH", self.path, {"state": "failed"})
 
-    def log(self, name: str, attempt: int) -> list[str]:
+    def log(self, name: str, attempt: int, index: int = -1) -> list[str]:
         """The attempt's log, an event a line."""
-        path = f"{self.path}/taskInstances/{name}/logs/{attempt}?full_content=true"
+        logs = f"{self.path}/taskInstances/{name}/logs/{attempt}"
+        path = f"{logs}?full_content=true&map_index={index}"
         events = self.airflow.call("GET", path)["content"]
         return [str(one.get("event", one)) for one in events if isinstance(one, dict)]
 

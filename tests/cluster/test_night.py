@@ -10,7 +10,7 @@ import pytest
 
 from kindling.catalog import STAGE_NAMES
 
-from .rig import PIPELINE, ROOT, TRAIN, Airflow, Cluster, database
+from .rig import PIPELINE, ROOT, TRAIN, Airflow, Cluster, Run, database
 
 
 @pytest.fixture(scope="session")
@@ -44,11 +44,9 @@ def test_a_night_on_the_cluster_is_green(
     figures["green"] = state == "success"
     if state != "success":
         failed = [name for name, (end, _) in states.items() if end == "failed"]
-        logs = [
-            "\n".join(run.log(name.split("[")[0], states[name][1])[-40:])
-            for name in failed
-        ]
-        pytest.fail("\n".join([str(states), *logs]))
+        pytest.fail(
+            "\n".join([str(states), *(_end_of_log(run, one) for one in failed)])
+        )
 
     assert {name.split("[")[0] for name in states} == set(STAGE_NAMES)
     assert {"scrape[0]", "scrape[1]"} <= set(states)
@@ -61,3 +59,10 @@ def test_a_night_on_the_cluster_is_green(
     assert reviews > 100
     count = httpx.get(f"http://{addresses['elasticsearch']}/_count", trust_env=False)
     assert count.json()["count"] > 100
+
+
+def _end_of_log(run: Run, name: str) -> str:
+    """The last lines of `task[map index]`."""
+    task, index = name.rstrip("]").split("[")
+    attempt = run.task(task, int(index))["try_number"]
+    return "\n".join(run.log(task, attempt, int(index))[-40:])

@@ -65,6 +65,9 @@ def run(config: ScrapeConfig, context: Context, needs: Needs) -> Outcome:
         for one in opened
         if one.number % context.shard.of == context.shard.index
     ]
+    if not collected and context.shard.of > 1:
+        log.info("more shards than sources: nothing for shard %d", context.shard.index)
+        return Outcome(rows_in=0, rows_out=0)
     _check_health(collected, context, needs)
     rows = Joined(collected)
     failing = check(rows.reviews, "scrape")
