@@ -8,20 +8,9 @@ from typing import Any
 
 import pytest
 
-from .rig import (
-    AIRFLOW,
-    BARE,
-    PASSWORD,
-    PIPELINE,
-    ROOT,
-    SHOP,
-    TRAIN,
-    Airflow,
-    Cluster,
-    database,
-    docker,
-    stores,
-)
+from .outside import Airflow
+from .rig import AIRFLOW, BARE, PASSWORD, PIPELINE, ROOT, SHOP, TRAIN, Cluster, docker
+from .stores import database, stores
 
 #: Where `make bench NAME=pods` wants what the tests have measured.
 FIGURES = "KINDLING_TEST_FIGURES"

@@ -11,7 +11,8 @@ import psutil
 import pytest
 from kubernetes import client as k8s
 
-from .rig import BARE, NAMESPACE, Airflow, Cluster, Run, needed, until
+from .outside import Airflow, Run
+from .rig import BARE, NAMESPACE, Cluster, needed, until
 
 pytestmark = pytest.mark.timeout(600)
 

@@ -10,7 +10,9 @@ import pytest
 
 from kindling.catalog import STAGE_NAMES
 
-from .rig import PIPELINE, ROOT, TRAIN, Airflow, Cluster, Run, database
+from .outside import Airflow, Run
+from .rig import PIPELINE, ROOT, TRAIN, Cluster
+from .stores import database
 
 
 @pytest.fixture(scope="session")
