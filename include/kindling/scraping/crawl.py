@@ -230,6 +230,8 @@ class _Work:
 
     def result(self) -> Crawl:
         pages = tuple(page for _, page in sorted(self._pages.items()))
+        spent = self._site.allowance.spent
+        requests = {str(action): count for action, count in spent.items()}
         return Crawl(
             pages=pages,
             rejections=tuple(one for _, one in sorted(self._rejections.items())),
@@ -240,7 +242,7 @@ class _Work:
             left=self._left,
             learnt=self._learnt,
             failed=tuple(sorted(self._failed)),
-            requests=dict(self._site.allowance.spent),
+            requests=requests,
             quarantined=self._quarantined,
         )
 

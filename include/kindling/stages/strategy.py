@@ -121,7 +121,7 @@ def evidence(
     """
     nights = [one for one in _nights(standing, recipe) if one["run_id"] != run_id]
     ready = [one for one in nights if one["rows"] is not None][-_NIGHTS:]
-    found = []
+    found: list[Observation] = []
     for age, night in enumerate(reversed(ready), start=1):
         for source, cost in night["spent"].items():
             rows = night["rows"].get(source, {})
