@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kindling.errors import ConfigurationError
+from kindling.ports.nodes import Nodes
 
 KEYWORD_BACKENDS = ("embedded", "elasticsearch")
 API_ACCESS = ("auto", "keys", "open")
@@ -64,6 +65,8 @@ class Settings:
     #: Whether the endpoint asks for keys: `auto` does where others can reach it.
     api_access: str = "auto"
     llm: LlmSettings = LlmSettings()
+    #: Machines that train together: RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT of a scheduler.
+    nodes: Nodes = Nodes()
 
     def required(self, name: str) -> str:
         """The value of a setting that the caller cannot do without; ConfigurationError if empty."""
@@ -123,7 +126,30 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         api_keys=text("API_KEYS"),
         api_access=api_access,
         llm=_llm(text),
+        nodes=_nodes(environment),
     )
+
+
+def _nodes(environment: Mapping[str, str]) -> Nodes:
+    """Which of several machines this is, by the names that schedulers of such jobs set."""
+    said = {
+        name: environment.get(name, "").strip()
+        for name in ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+    }
+    count = _positive(said["WORLD_SIZE"] or "1", "WORLD_SIZE")
+    if count == 1:
+        return Nodes()
+    rank = said["RANK"]
+    if not rank.isdigit() or int(rank) >= count:
+        raise ConfigurationError(
+            f"RANK={rank!r} with WORLD_SIZE={count}; allowed: 0 to {count - 1}"
+        )
+    if not said["MASTER_ADDR"]:
+        raise ConfigurationError(
+            f"MASTER_ADDR is not set with WORLD_SIZE={count}; wanted: the first machine's"
+        )
+    port = _positive(said["MASTER_PORT"] or str(Nodes.port), "MASTER_PORT")
+    return Nodes(int(rank), count, said["MASTER_ADDR"], port)
 
 
 def _llm(text: Callable[[str, str], str]) -> LlmSettings:

@@ -116,6 +116,7 @@ _PORTS: dict[str, Callable[[Settings], Any]] = {
     "keywords": keywords,
     "objects": objects,
     "registry": registry,
+    "nodes": lambda settings: settings.nodes,
     "shop_url": lambda settings: settings.shop_url,
     "standing": standing,
     "text_model": text_model,

@@ -74,7 +74,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Run the stage, print its report, and write it where the task that runs it reads it."""
     from kindling import wiring
     from kindling.stages.contract import Context
-    from kindling.stages.runner import run_stage
+    from kindling.stages.runner import run_stage, take_part
 
     settings = environment.from_environment()
     _refuse_unknown(arguments.conf)
@@ -91,6 +91,9 @@ def run(arguments: argparse.Namespace) -> None:
     shard = _shard(arguments.shard, arguments.command)
     context = Context(arguments.run, recipe, niche, target_size, recipe.seed, shard)
     rows = wiring.rows(settings)
+    if settings.nodes.rank:
+        take_part(arguments.command, context, rows, wiring.hand(settings))
+        return
     rows.begin_run(
         arguments.run, recipe.name, {"niche": list(niche), "target_size": target_size}
     )

@@ -1,6 +1,7 @@
 """Device, precision and threads of every model: chosen here and nowhere else."""
 
 import contextlib
+import os
 from functools import cache
 
 import torch
@@ -30,6 +31,17 @@ def autocast() -> contextlib.AbstractContextManager[None]:
     return torch.autocast(device().type, dtype=torch.bfloat16, enabled=native_bf16())
 
 
+def use_device(number: int) -> None:
+    """Let this process work with the machine's GPU of that number, where it has any."""
+    if device().type == "cuda":
+        torch.cuda.set_device(number)
+
+
+def devices() -> int:
+    """How many GPUs the machine has."""
+    return torch.cuda.device_count()
+
+
 def set_threads(threads: int) -> None:
     """Let every model of this process work with so many threads."""
     torch.set_num_threads(threads)
@@ -42,3 +54,10 @@ def describe() -> str:
     if name == "cuda":
         name = torch.cuda.get_device_name()
     return f"{name}, {precision}, {torch.get_num_threads()} threads"
+
+
+def memory_bytes() -> int:
+    """Memory of the device: the GPU's, or the machine's that is free for use now."""
+    if device().type == "cuda":
+        return int(torch.cuda.get_device_properties(device()).total_memory)
+    return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

@@ -21,3 +21,14 @@ def decode(data: bytes, size: int) -> NDArray[np.uint8]:
         sha256 = hashlib.sha256(data).hexdigest()
         raise DataError(f"photo {sha256[:12]}: {error}") from error
     return np.asarray(seen.resize((size, size), Image.Resampling.BILINEAR))
+
+
+def decode_upright(data: bytes, longest: int) -> Image.Image:
+    """Any picture -> RGB, upright, its longer side at most `longest`; DataError when it is none or too large."""
+    try:
+        seen = read_picture(data, at_least=longest)
+    except PictureError as error:
+        sha256 = hashlib.sha256(data).hexdigest()
+        raise DataError(f"photo {sha256[:12]}: {error}") from error
+    seen.thumbnail((longest, longest))
+    return seen

@@ -15,6 +15,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from kindling.ports.nodes import Nodes
 from kindling.ports.objects import ObjectStore
 from kindling.records import SENTIMENTS, Example, Study
 
@@ -114,6 +115,7 @@ class TrainingTools:
     text_model: Path | None
     threads: int
     seed: int
+    nodes: Nodes = Nodes()
 
 
 @dataclass(frozen=True)

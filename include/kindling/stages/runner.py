@@ -32,8 +32,8 @@ def run_stage(stage: str, context: Context, rows: RowStore, hand: Hand) -> Stage
     if context.shard != Shard() and not described.shards:
         raise ConfigurationError(f"{stage} cannot be split into shards")
     inputs = _inputs_sha256(described, context, rows)
-    done = rows.report(context.run_id, stage, context.shard.index)
-    if done and done.inputs_sha256 == inputs:
+    done = _committed(stage, context, rows, inputs)
+    if done:
         log.info(
             "%s of run %s is already committed; nothing to do", stage, context.run_id
         )
@@ -61,6 +61,29 @@ def run_stage(stage: str, context: Context, rows: RowStore, hand: Hand) -> Stage
     )
     rows.commit(report, outcome.records, rejections)
     return report
+
+
+def take_part(stage: str, context: Context, rows: RowStore, hand: Hand) -> None:
+    """Help the machine that runs the stage, where its module can be helped; nothing is committed."""
+    described = catalog.stage(stage)
+    module = importlib.import_module(f"kindling.stages.{stage}")
+    if not hasattr(module, "take_part"):
+        raise ConfigurationError(
+            f"{stage} runs on one machine; RANK and WORLD_SIZE are for train"
+        )
+    inputs = _inputs_sha256(described, context, rows)
+    if _committed(stage, context, rows, inputs):
+        log.info("%s of run %s needs no help any more", stage, context.run_id)
+        return
+    config = getattr(context.recipe, stage)
+    module.take_part(config, context, hand(context, described.needs))
+
+
+def _committed(
+    stage: str, context: Context, rows: RowStore, inputs: str
+) -> StageReport | None:
+    done = rows.report(context.run_id, stage, context.shard.index)
+    return done if done and done.inputs_sha256 == inputs else None
 
 
 def _inputs_sha256(stage: catalog.Stage, context: Context, rows: RowStore) -> str:

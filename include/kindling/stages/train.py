@@ -22,6 +22,7 @@ from kindling.modeling.device import set_threads
 from kindling.modeling.folder import BASELINE
 from kindling.observe.lineage import sha256_of
 from kindling.ports.classifier import Trained, TrainingData, TrainingTools
+from kindling.ports.nodes import Nodes
 from kindling.ports.objects import ObjectStore
 from kindling.ports.registry import ModelRegistry, ModelVersion
 from kindling.recipe import TrainConfig
@@ -42,15 +43,13 @@ class Needs(Protocol):
     registry: ModelRegistry
     text_model: Path | None
     threads: int
+    nodes: Nodes
 
 
 def run(config: TrainConfig, context: Context, needs: Needs) -> Outcome:
     """A registered model version with its validation figures; the golden split is never read."""
     began = time.monotonic()
-    set_threads(needs.threads)
-    accepted = needs.view.examples("train")
-    held_out = needs.view.examples("validation")
-    data = _training_data(accepted, held_out, config, context, needs)
+    accepted, held_out, data, tools = _prepared(config, context, needs)
     log.info(
         "training %s on %d rows (%d with photo) and %d studies of conditions, validating on %d",
         config.model,
@@ -58,13 +57,6 @@ def run(config: TrainConfig, context: Context, needs: Needs) -> Outcome:
         sum(one.photo_uri is not None for one in data.train),
         len(data.studies),
         len(data.validation),
-    )
-    tools = TrainingTools(
-        objects=needs.objects,
-        work=_work(config, context, needs, data),
-        text_model=needs.text_model,
-        threads=needs.threads,
-        seed=context.seed,
     )
     trained = extensions.find("classifier", config.model).train(
         data, _options(config), tools
@@ -93,6 +85,31 @@ def run(config: TrainConfig, context: Context, needs: Needs) -> Outcome:
             "registry": needs.registry.name,
         },
     )
+
+
+def take_part(config: TrainConfig, context: Context, needs: Needs) -> None:
+    """Train as one of several machines that is not the first: nothing is registered or committed here."""
+    _, _, data, tools = _prepared(config, context, needs)
+    extensions.find("classifier", config.model).train(data, _options(config), tools)
+
+
+def _prepared(
+    config: TrainConfig, context: Context, needs: Needs
+) -> tuple[list[Example], list[Example], TrainingData, TrainingTools]:
+    """Accepted and held-out rows, and what the model's training is handed: alike on every machine."""
+    set_threads(needs.threads)
+    accepted = needs.view.examples("train")
+    held_out = needs.view.examples("validation")
+    data = _training_data(accepted, held_out, config, context, needs)
+    tools = TrainingTools(
+        objects=needs.objects,
+        work=_work(config, context, needs, data),
+        text_model=needs.text_model,
+        threads=needs.threads,
+        seed=context.seed,
+        nodes=needs.nodes,
+    )
+    return accepted, held_out, data, tools
 
 
 def _training_data(

@@ -10,6 +10,7 @@ import pytest
 
 from kindling.errors import DataError
 from kindling.evaluation.figures import EvaluationFigures
+from kindling.ports.nodes import Nodes
 from kindling.recipe import EvaluateConfig, PromoteConfig, Recipe, TrainConfig
 from kindling.records import (
     ChallengeVerdict,
@@ -117,6 +118,7 @@ def needs(drawn, studies, text_model, registry) -> Any:
         registry=registry,
         text_model=text_model,
         threads=1,
+        nodes=Nodes(),
     )
 
 
