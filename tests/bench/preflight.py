@@ -2,21 +2,30 @@
 
     make bench NAME=preflight
 
-Each fault is planted into a small real tower; it counts as named when the error says what is wrong.
+Each fault is planted into a small real tower, or into a tiny vision-language model made from config; it counts
+as named when the error says what is wrong.
 """
 
 import argparse
+import io
 import json
+import runpy
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import nn
 
 from kindling.errors import DataError
 from kindling.modeling import preflight
 from kindling.modeling.compact.image_tower import ImageClassifier
+from kindling.modeling.vlm import Options, weights
+from kindling.modeling.vlm import preflight as vlm_preflight
+from kindling.modeling.vlm.conversation import MASKED, Conversation
+from kindling.modeling.vlm.job import Job, Row, write_photo
 
 Fault = Callable[[], object]
 
@@ -113,6 +122,94 @@ FAULTS: dict[str, tuple[Fault, str]] = {
 }
 
 
+TESTS = Path(__file__).resolve().parents[1] / "behaviour" / "modeling"
+SAID = "lovely broke vase negative neutral positive"
+
+
+class VlmTraining:
+    """A tiny LLaVA about to be tuned on four rows with a photo each."""
+
+    def __init__(self, folder: Path) -> None:
+        save = runpy.run_path(str(TESTS / "tiny_vlm.py"))["save_llava"]
+        self.model, processor = weights.load(save(folder, SAID.split()))
+        self.conversation = Conversation(processor, 64)
+        self.options = Options(folder=str(folder), lora_rank=2, micro_batch=2)
+        rng = np.random.default_rng(0)
+        rows = tuple(
+            Row("lovely vase", row % 3, 1.0, write_photo(folder, photo(rng)))
+            for row in range(4)
+        )
+        self.job = Job(folder, self.options, 0, 1, rows)
+
+    def check(self) -> None:
+        module = weights.trainable(self.model, self.options, seed=0)
+        vlm_preflight.check(module, self.conversation, self.job, self.job.plan())
+
+
+def photo(rng: np.random.Generator) -> bytes:
+    drawn = Image.fromarray(rng.integers(0, 256, (32, 32, 3), dtype=np.uint8))
+    buffer = io.BytesIO()
+    drawn.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def wrong_patches(training: VlmTraining) -> None:
+    training.conversation.processor.patch_size = 16
+
+
+def short_model(training: VlmTraining) -> None:
+    training.model.config.text_config.max_position_embeddings = 40
+
+
+def no_answer(training: VlmTraining) -> None:
+    whole = training.conversation.with_answers
+
+    def masked(turns: list, answers: list) -> dict:
+        batch = whole(turns, answers)
+        batch["labels"] = torch.full_like(batch["labels"], MASKED)
+        return batch
+
+    training.conversation.with_answers = masked  # type: ignore[method-assign]
+
+
+def shut_eyes(training: VlmTraining) -> None:
+    with torch.no_grad():
+        training.model.model.multi_modal_projector.linear_2.weight.zero_()
+
+
+def dead_output(training: VlmTraining) -> None:
+    with torch.no_grad():
+        training.model.lm_head.weight.zero_()
+
+
+def poisoned_output(training: VlmTraining) -> None:
+    with torch.no_grad():
+        training.model.lm_head.weight.fill_(float("nan"))
+
+
+def planted(plant: Callable[[VlmTraining], None]) -> Fault:
+    def run() -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            training = VlmTraining(Path(folder))
+            plant(training)
+            training.check()
+
+    return run
+
+
+VLM_FAULTS: dict[str, tuple[Fault, str]] = {
+    "image tokens do not fit": (planted(wrong_patches), "image-token mismatch"),
+    "answer is truncated": (planted(short_model), "the answer is truncated"),
+    "all labels are masked": (planted(no_answer), "all labels of a row are masked"),
+    "answers ignore the photo": (
+        planted(shut_eyes),
+        "different inputs give the same logits",
+    ),
+    "no gradient reaches LoRA": (planted(dead_output), "no gradient"),
+    "output is poisoned": (planted(poisoned_output), "loss of the first batch is nan"),
+}
+
+
 def said_of(fault: Fault) -> str:
     try:
         fault()
@@ -126,17 +223,20 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="not needed")
     parser.parse_args()
     named = {}
-    for name, (fault, wanted) in FAULTS.items():
+    for name, (fault, wanted) in {**FAULTS, **VLM_FAULTS}.items():
         said = said_of(fault)
         named[name] = wanted in said
         print(f"{name}: {said or 'NOT STOPPED'}")
-    sound = checked(lambda tower: loss_of(tower, ROWS))
+    sound = (
+        checked(lambda tower: loss_of(tower, ROWS)),
+        planted(lambda training: None),
+    )
     print(
         json.dumps(
             {
                 "named_share": sum(named.values()) / len(named),
                 "faults": len(named),
-                "false_alarms": int(bool(said_of(sound))),
+                "false_alarms": sum(bool(said_of(one)) for one in sound),
             }
         )
     )

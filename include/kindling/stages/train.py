@@ -17,7 +17,7 @@ from kindling.errors import DataError
 from kindling.measure.estimates import estimate
 from kindling.measure.metrics import POLARITY, THREE_WAY
 from kindling.measure.sample import Sample
-from kindling.modeling import tfidf
+from kindling.modeling import categories, tfidf
 from kindling.modeling.device import set_threads
 from kindling.modeling.folder import BASELINE
 from kindling.observe.lineage import sha256_of
@@ -64,6 +64,7 @@ def run(config: TrainConfig, context: Context, needs: Needs) -> Outcome:
     baseline = tfidf.train(data, tfidf.Options(), tools)
     figures = _validation(held_out, baseline, trained, needs)
     version = _register(config, context, needs, baseline, trained, figures)
+    shown = categories.shown(accepted, needs.objects.get, context.seed)
     needs.objects.remove_named(tools.work)
     return Outcome(
         rows_in=len(accepted) + len(held_out),
@@ -74,6 +75,7 @@ def run(config: TrainConfig, context: Context, needs: Needs) -> Outcome:
             "model_version": version.version,
             "rows": _counts([*accepted, *held_out]),
             "study_photos": len(data.studies) * len(CONDITIONS),
+            "photo_categories": shown,
             "seconds": round(time.monotonic() - began, 1),
             "torch": torch.__version__,
             "threads": needs.threads,
