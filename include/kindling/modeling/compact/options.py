@@ -2,6 +2,8 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from kindling.ports.space import Choice, Range, Space
+
 
 class Options(BaseModel):
     """Keys of `train.model_options` in a recipe."""
@@ -16,3 +18,12 @@ class Options(BaseModel):
     image_epochs: int = Field(3, ge=1)
     #: Pixels a side.
     image_size: int = Field(128, ge=32)
+
+
+#: What a search may change.
+SPACE: Space = {
+    "learning_rate": Range(3e-5, 3e-4),
+    "epochs": Choice((1, 2, 3)),
+    "batch_size": Choice((16, 32, 64)),
+    "max_tokens": Choice((64, 128, 256)),
+}

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from kindling.modeling.tfidf.options import Options
+from kindling.modeling.tfidf.options import SPACE, Options
 from kindling.ports.classifier import Classifier, Trained, TrainingData, TrainingTools
 
-__all__ = ["Options", "load", "train"]
+__all__ = ["SPACE", "Options", "load", "train"]
 
 
 def train(data: TrainingData, options: Options, tools: TrainingTools) -> Trained:

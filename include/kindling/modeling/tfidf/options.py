@@ -2,6 +2,8 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from kindling.ports.space import Range, Space
+
 
 class Options(BaseModel):
     """Keys of `train.model_options` in a recipe."""
@@ -10,3 +12,7 @@ class Options(BaseModel):
 
     #: Inverse strength of the L2 penalty.
     inverse_penalty: float = Field(3.0, gt=0)
+
+
+#: What a search may change.
+SPACE: Space = {"inverse_penalty": Range(0.1, 100.0)}

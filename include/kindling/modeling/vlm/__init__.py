@@ -5,10 +5,10 @@ What needs torch is imported on first use: reading a recipe does not wait for it
 
 from pathlib import Path
 
-from kindling.modeling.vlm.options import Options
+from kindling.modeling.vlm.options import SPACE, Options
 from kindling.ports.classifier import Classifier, Trained, TrainingData, TrainingTools
 
-__all__ = ["Options", "load", "train"]
+__all__ = ["SPACE", "Options", "load", "train"]
 
 
 def train(data: TrainingData, options: Options, tools: TrainingTools) -> Trained:

@@ -4,6 +4,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from kindling.ports.space import Choice, Range, Space
+
 
 class Options(BaseModel):
     """Keys of `train.model_options` in a recipe."""
@@ -31,3 +33,11 @@ class Options(BaseModel):
     checkpoint_steps: int = Field(50, ge=1)
     #: Recompute activations instead of keeping them: a third more time, far less memory.
     activation_checkpointing: bool = True
+
+
+#: What a search may change.
+SPACE: Space = {
+    "learning_rate": Range(2e-5, 1e-3),
+    "epochs": Choice((1, 2, 3)),
+    "lora_rank": Choice((8, 16, 64)),
+}

@@ -1,0 +1,147 @@
+"""Commands about training: what it would need, and which settings would be better."""
+
+import argparse
+import dataclasses
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kindling import extensions
+from kindling import recipe as recipes
+from kindling import settings as environment
+from kindling.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from kindling.modeling.search import Found
+    from kindling.records import Estimate
+
+
+def add(commands: Any) -> None:
+    """`search` and `plan`."""
+    search = commands.add_parser(
+        "search",
+        help="search the model's settings on the train rows of a run that has labels",
+    )
+    search.add_argument("--run", required=True)
+    search.add_argument("--recipe", required=True)
+    search.add_argument("--trials", type=int, default=8)
+    search.set_defaults(act=_search)
+
+    plan = commands.add_parser(
+        "plan", help="memory that training a vision-language model would take"
+    )
+    plan.add_argument("--recipe", required=True, help="one with train.model: vlm")
+    plan.add_argument("--ranks", type=int, default=1, help="processes, of all machines")
+    plan.add_argument(
+        "--gib", type=float, default=0.0, help="memory of a rank; 0: this machine's"
+    )
+    plan.set_defaults(act=_plan)
+
+
+def _search(arguments: argparse.Namespace) -> None:
+    from kindling import wiring
+    from kindling.modeling.device import set_threads
+    from kindling.modeling.search import Trials, search
+    from kindling.ports.classifier import Trained, TrainingData, TrainingTools
+    from kindling.stages.view import RunView
+    from kindling.stores.memory import MemoryObjects
+
+    settings = environment.from_environment()
+    recipe = recipes.load(arguments.recipe)
+    if arguments.trials < 2:
+        raise ConfigurationError(f"--trials {arguments.trials}; 2 and more are allowed")
+    model = recipe.train.model
+    module = extensions.find("classifier", model)
+    space = getattr(module, "SPACE", None)
+    if space is None:
+        raise ConfigurationError(f"classifier {model} has no SPACE to search in")
+    set_threads(settings.threads)
+    objects = wiring.objects(settings)
+    view = RunView(wiring.rows(settings), arguments.run)
+
+    def train(data: TrainingData, options: Any) -> Trained:
+        # A trial's checkpoints are nobody's business after it.
+        tools = TrainingTools(
+            _Reading(objects, MemoryObjects()),
+            "search",
+            wiring.text_model(settings),
+            settings.threads,
+            recipe.seed,
+        )
+        chosen = extensions.options("classifier", model, dict(options))
+        found: Trained = module.train(data, chosen, tools)
+        return found
+
+    trials = Trials(
+        view.examples("train"), view.studies(), train, objects.get, recipe.seed
+    )
+    own = extensions.options("classifier", model, recipe.train.model_options)
+    found = search(trials, space, own.model_dump(), arguments.trials, recipe.seed)
+    print(json.dumps(_told(found), default=str, indent=2))
+
+
+class _Reading:
+    """Photos of the run, and checkpoints that are forgotten."""
+
+    def __init__(self, read: Any, write: Any) -> None:
+        self._read, self._write = read, write
+
+    def get(self, uri: str) -> bytes:
+        found: bytes = self._read.get(uri)
+        return found
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._write, name)
+
+
+def _told(found: "Found") -> dict[str, Any]:
+    return {
+        "warranted": found.warranted,
+        "verdict": _verdict(found),
+        "best": dict(found.best),
+        "recipe_score": _figure(found.recipe_score),
+        "best_score": _figure(found.best_score),
+        "gain": _figure(found.gain),
+        "trials": found.trials,
+        "pruned": found.pruned,
+        "ablations": [
+            {
+                "setting": one.setting,
+                "best": one.value,
+                "recipe": one.recipe,
+                "worth": _figure(one.worth),
+            }
+            for one in found.ablations
+        ],
+    }
+
+
+def _verdict(found: "Found") -> str:
+    if not found.ablations:
+        return "no setting tried is better than the recipe's; train nothing for it"
+    if not found.warranted:
+        return "the gain's interval holds 0: a training with the best settings is not warranted"
+    return "put `best` under train.model_options of the recipe"
+
+
+def _figure(one: "Estimate") -> dict[str, Any]:
+    kept = ("value", "n", "low", "high", "data_sha256", "refused")
+    plain = dataclasses.asdict(one)
+    return {name: plain[name] for name in kept}
+
+
+def _plan(arguments: argparse.Namespace) -> None:
+    recipe = recipes.load(arguments.recipe)
+    if recipe.train.model != "vlm":
+        raise ConfigurationError(
+            f"recipe {recipe.name}: train.model is {recipe.train.model!r}; plan is for vlm"
+        )
+    from kindling.modeling.vlm import planner
+
+    options = extensions.options("classifier", "vlm", recipe.train.model_options)
+    if arguments.gib:
+        shape = planner.Shape.of(Path(options.folder))
+        room = int(arguments.gib * planner.GIB)
+        print(planner.fitting(shape, options, arguments.ranks, room))
+    else:
+        print(planner.plan(Path(options.folder), options, arguments.ranks))
