@@ -1,6 +1,7 @@
 """A tiny real text model and drawn photos, made here, and stores that forget."""
 
 import io
+import runpy
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -279,3 +280,34 @@ def drawn():
 def studies():
     """The function that makes studies of conditions."""
     return make_studies
+
+
+PROMPT_WORDS = (
+    "user assistant : . , a customer reviewed product they bought read the review look at"
+    " photo where there is one and say in word whether about"
+)
+
+
+@pytest.fixture(scope="session")
+def save_llava() -> Callable[..., Path]:
+    """The function that saves a tiny LLaVA; benches run the same file."""
+    path = Path(__file__).with_name("tiny_vlm.py")
+    made: Callable[..., Path] = runpy.run_path(str(path))["save_llava"]
+    return made
+
+
+@pytest.fixture(scope="session")
+def llava_words() -> list[str]:
+    """What the prompt and the reviews made here say."""
+    said = (word for some in WORDS.values() for word in some)
+    return [*PROMPT_WORDS.split(), *FILLER, *said]
+
+
+@pytest.fixture(scope="session")
+def llava(
+    save_llava: Callable[..., Path],
+    llava_words: list[str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
+    """A tiny LLaVA whose answers are one token each."""
+    return save_llava(tmp_path_factory.mktemp("llava"), [*llava_words, *SENTIMENTS])

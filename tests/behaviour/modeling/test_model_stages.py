@@ -2,13 +2,14 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from kindling.errors import DataError
+from kindling.errors import ConfigurationError, DataError
 from kindling.evaluation.figures import EvaluationFigures
 from kindling.ports.nodes import Nodes
 from kindling.recipe import EvaluateConfig, PromoteConfig, Recipe, TrainConfig
@@ -247,6 +248,32 @@ def test_tfidf_goes_through_the_same_night(needs: Any) -> None:
     assert "text" in figures.latencies
     names = {check.name for check in promoted.figures.checks}
     assert {"bar", "not worse than TF-IDF"} <= names
+
+
+def test_a_vision_language_model_goes_through_the_same_night(
+    needs: Any, llava: Path
+) -> None:
+    options = {"folder": str(llava), "ranks": 1, "batch_size": 16, "text_tokens": 32}
+    tuned = TrainConfig(model="vlm", model_options=options)
+    trained = commit("train", train.run(tuned, CONTEXT, needs), needs)
+    evaluated = commit("evaluate", evaluate.run(EVALUATE, CONTEXT, needs), needs)
+    promoted = commit("promote", promote.run(PROMOTE, CONTEXT, needs), needs)
+    assert "ZeRO-2, 1 ranks" in trained.implementation["training"]
+    assert trained.figures["merge_difference"] < 1e-3
+    figures = EvaluationFigures.from_dict(evaluated.figures)
+    assert figures.systems["candidate"]["three_way_macro_f1"].n == 150
+    assert figures.photo is not None and "text+image" in figures.latencies
+    names = {check.name for check in promoted.figures.checks}
+    assert {"bar", "not worse than TF-IDF"} <= names
+
+
+def test_a_helping_machine_registers_and_commits_nothing(needs: Any) -> None:
+    before = needs.rows.report(CONTEXT.run_id, "train")
+    train.take_part(TrainConfig(model="tfidf"), CONTEXT, needs)
+    assert needs.registry.candidate(CONTEXT.run_id) is None
+    assert needs.rows.report(CONTEXT.run_id, "train") == before
+    with pytest.raises(ConfigurationError, match="evaluate runs on one machine"):
+        runner.take_part("evaluate", CONTEXT, needs.rows, lambda *_: needs)
 
 
 def test_no_checkpoint_is_left_after_the_model_is_registered(needs: Any) -> None:

@@ -1,6 +1,5 @@
 """A vision-language model by folder learns, looks at the photo, and comes back from its folder as it was."""
 
-import runpy
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -27,33 +26,7 @@ from kindling.ports.classifier import Trained, TrainingData
 from kindling.records import SENTIMENTS, Example
 from kindling.stores.memory import MemoryObjects
 
-PROMPT_WORDS = (
-    "user assistant : . , a customer reviewed product they bought read the review look at"
-    " photo where there is one and say in word whether about"
-)
 Save = Callable[..., Path]
-
-
-@pytest.fixture(scope="session")
-def save_llava() -> Save:
-    made: Save = runpy.run_path(str(Path(__file__).with_name("tiny_vlm.py")))[
-        "save_llava"
-    ]
-    return made
-
-
-@pytest.fixture(scope="module")
-def words(drawn) -> list[str]:
-    examples = drawn[0](300, "train", 9, {}, photo_share=0.0)
-    said = {word for one in examples for word in one.text.split()}
-    return [*PROMPT_WORDS.split(), *sorted(said)]
-
-
-@pytest.fixture(scope="module")
-def llava(
-    save_llava: Save, words: list[str], tmp_path_factory: pytest.TempPathFactory
-) -> Path:
-    return save_llava(tmp_path_factory.mktemp("llava"), [*words, *SENTIMENTS])
 
 
 @pytest.fixture(scope="module")
@@ -96,10 +69,10 @@ def test_a_review_cannot_write_special_tokens(conversation: Conversation) -> Non
 
 
 def test_probabilities_of_several_tokens_are_the_same_as_of_one(
-    save_llava: Save, words: list[str], tmp_path: Path
+    save_llava: Save, llava_words: list[str], tmp_path: Path
 ) -> None:
     """Where an answer is one token the prompt is read once; the long way gives the same numbers."""
-    model, processor = weights.load(save_llava(tmp_path, [*words, *SENTIMENTS]))
+    model, processor = weights.load(save_llava(tmp_path, [*llava_words, *SENTIMENTS]))
     conversation = Conversation(processor, 64)
     asked = [Turn("a lovely vase"), Turn("the lamp broke and is plain")]
     short = answer_logits(model, conversation, asked)
