@@ -6,6 +6,7 @@ EfficientNet-Lite0), whose features a logistic regression reads.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from kindling.errors import DataError
@@ -36,6 +37,7 @@ EYES_SIZE, EYES_BATCH = 128, 16
 Pictures = NDArray[np.uint8]
 Labels = NDArray[np.int64]
 Logits = NDArray[np.float32]
+Read = Callable[[Pictures], Logits]
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ class CategoryModel:
 
     names: tuple[str, ...]
     #: uint8 [n, side, side, channels] -> logits [n, categories].
-    read: Callable[[Pictures], Logits]
+    read: Read
     temperature: float
     #: Largest logit below which a picture is unknown: Hendrycks et al. 2022, "Scaling OOD Detection".
     least_logit: float
@@ -68,7 +70,8 @@ class CategoryModel:
         probabilities = softmax(logits / self.temperature, axis=1)
         found = []
         for row, likely in zip(logits, probabilities, strict=True):
-            order = np.argsort(-likely)[:k] if row.max() >= self.least_logit else []
+            known = row.max() >= self.least_logit
+            order = np.argsort(-likely)[: k if known else 0].tolist()
             found.append(
                 Guess(
                     tuple(self.names[at] for at in order),
@@ -101,9 +104,7 @@ def fit_category(
         network, _ = fit_network(
             pictures[learned], labels[learned], len(names), course, checkpoint
         )
-
-        def read(some: Pictures) -> Logits:
-            return network_logits(network, some)
+        read: Read = partial(network_logits, network)
     else:
         read = _fit_above_eyes(pictures[learned], labels[learned], len(names))
     logits = read(pictures[held_out])
@@ -182,9 +183,7 @@ def eyes_features(pictures: Pictures) -> NDArray[np.float32]:
     return np.concatenate(found)
 
 
-def _fit_above_eyes(
-    pictures: Pictures, labels: Labels, classes: int
-) -> Callable[[Pictures], Logits]:
+def _fit_above_eyes(pictures: Pictures, labels: Labels, classes: int) -> Read:
     model = _regression().fit(eyes_features(pictures), labels)
 
     def read(some: Pictures) -> Logits:
@@ -196,5 +195,5 @@ def _fit_above_eyes(
     return read
 
 
-def _regression():  # type: ignore[no-untyped-def]
+def _regression() -> Pipeline:
     return make_pipeline(StandardScaler(), LogisticRegression(C=0.003, max_iter=300))
