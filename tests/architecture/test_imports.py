@@ -27,6 +27,7 @@ CLASSES: dict[str, tuple[str, ...]] = {
     "configuration": ("extensions", "recipe"),
     "capability": (
         "challenge",
+        "coldstart",
         "dedupe",
         "evaluation",
         "labelling",
