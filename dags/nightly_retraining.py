@@ -19,6 +19,8 @@ intervals. Stages are idempotent by run id, so **clearing a task is always safe*
   - **challenge**: a synthetic row lacks its origin. Clear synthesize and all after it. Synthetic rows
     that are told from real ones are no failure: they are left out, and the figures say how many.
   - **label**: too few products, or one sentiment only, to fit a model on. More data, or a wider niche.
+  - **appraise**: weights are damaged. Synthetic rows that do not help are no failure: the night goes
+    on without them, and the report's cold-start curve says why.
   - **train**: a sentiment has no row, preflight found a model that cannot learn, or weights are
     damaged: the message says which. Killed: lower `batch_size` or `max_rows` in the recipe.
   - **evaluate**: no golden row, or no model of this run. Clear train and all after it.
@@ -54,10 +56,21 @@ with DAG(
     synthesize = stage_task("synthesize")
     challenge = stage_task("challenge")
     label = stage_task("label")
+    appraise = stage_task("appraise")
     train = stage_task("train")
     evaluate = stage_task("evaluate")
     promote = stage_task("promote")
     index = stage_task("index")
 
-scrape >> dedupe >> synthesize >> challenge >> label >> train >> evaluate >> promote
+(
+    scrape
+    >> dedupe
+    >> synthesize
+    >> challenge
+    >> label
+    >> appraise
+    >> train
+    >> evaluate
+    >> promote
+)
 label >> index

@@ -7,10 +7,10 @@ import signal
 import sys
 from types import FrameType
 
-from kindling.commands import data, endpoint, sources, stages, train
+from kindling.commands import coldstart, data, endpoint, sources, stages, train
 from kindling.errors import KindlingError
 
-TOPICS = (stages, data, endpoint, sources, train)
+TOPICS = (stages, data, endpoint, sources, train, coldstart)
 
 #: Libraries that would call home, draw progress bars into task logs, or look for git and hubs.
 LIBRARY_SETTINGS = {

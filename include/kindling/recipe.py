@@ -182,6 +182,19 @@ class LabelConfig(_Frozen):
         return self
 
 
+class AppraiseConfig(_Frozen):
+    #: Numbers of real niche rows at which the cold-start curve is drawn.
+    points: tuple[int, ...] = (0, 10, 50, 200)
+    #: Draws of products and seeds; 0 draws no curve, and admission is decided all the same.
+    draws: int = Field(5, ge=0)
+    #: Real rows of other categories and of the niche that take part at most: they decide the time.
+    neighbours: int = Field(1500, ge=0)
+    niche_rows: int = Field(1500, ge=0)
+    #: When synthetic rows that the challenge let through are trained on: where they are shown to
+    #: help, where they are not shown to harm, or without asking.
+    use: Literal["helps", "unless harms", "always"] = "helps"
+
+
 class TrainConfig(_Frozen):
     #: A folder of `modeling/`, or what a package adds under the group `kindling.classifiers`.
     model: str = "compact"
@@ -242,6 +255,7 @@ class Recipe(_Frozen):
     synthesize: SynthesizeConfig = SynthesizeConfig()
     challenge: ChallengeConfig = ChallengeConfig()
     label: LabelConfig = LabelConfig()
+    appraise: AppraiseConfig = AppraiseConfig()
     #: Made when asked for: its check imports the model's module.
     train: TrainConfig = Field(default_factory=TrainConfig)
     evaluate: EvaluateConfig = EvaluateConfig()
@@ -253,6 +267,8 @@ class Recipe(_Frozen):
         own: dict[str, Any] = getattr(self, stage).model_dump(mode="json")
         if stage == "scrape":
             own["sources"] = [one.model_dump(mode="json") for one in self.sources]
+        if stage == "appraise":
+            own["weight"] = self.challenge.weight
         return own
 
     def chosen(self, stage: str) -> tuple[tuple[Kind, str], ...]:

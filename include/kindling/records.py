@@ -183,6 +183,30 @@ class Label:
 
 
 @dataclass(frozen=True)
+class CurvePoint:
+    """One line of the cold-start curve at one number of real niche rows."""
+
+    table: ClassVar[str] = "curve_point"
+    key: ClassVar[str] = "point_id"
+    #: "line @ real rows / figure".
+    point_id: str
+    line: str
+    #: The line that was subtracted, for a comparison; else empty.
+    under: str
+    #: Real niche rows; -1 for all that there were.
+    real_rows: int
+    figure: str
+    value: float
+    low: float
+    high: float
+    n: int
+    products: int
+    data_sha256: str
+    #: "helps", "harms" or "cannot tell" for a comparison; else empty.
+    verdict: str = ""
+
+
+@dataclass(frozen=True)
 class Rejection:
     """A row that went no further, and why. `detail` is small and readable."""
 
@@ -204,6 +228,7 @@ Record = (
     | Synthesis
     | ChallengeVerdict
     | Label
+    | CurvePoint
     | Rejection
 )
 RECORD_TYPES: tuple[type[Record], ...] = (
@@ -217,6 +242,7 @@ RECORD_TYPES: tuple[type[Record], ...] = (
     Synthesis,
     ChallengeVerdict,
     Label,
+    CurvePoint,
     Rejection,
 )
 

@@ -146,6 +146,14 @@ def adviser(settings: Settings, run_id: str) -> Llm | None:
     return llm(settings, run_id) if settings.llm.url else None
 
 
+def unmetered(settings: Settings) -> Llm:
+    """The language model by itself, for commands outside a run: nothing of it is kept."""
+    from kindling.llm.metered import MeteredLlm
+    from kindling.stores.memory import MemoryStanding
+
+    return MeteredLlm(_chat(settings.llm), MemoryStanding(), "command")
+
+
 def _chat(named: LlmSettings) -> "Chat":
     if not named.url:
         from kindling.llm.in_process import InProcessChat

@@ -17,6 +17,7 @@ STATES: Mapping[str, str] = {
 EMPTY: Mapping[str, str] = {
     "synthesize": "nothing was to be filled, or no draft passed its checks",
     "challenge": "no synthetic row was let through; what follows uses real rows only",
+    "appraise": "no synthetic row is learned from; the cold-start curve in the report says why",
     "promote": "the candidate was not let through; the champion stays as it was",
 }
 
@@ -38,6 +39,7 @@ CODES: Mapping[str, str] = {
     "moved_into_golden": "a row that was learned from is on a golden product now",
     "repeats_another": "nearly the words of an earlier synthetic row",
     "word_salad": "the synthetic row's words are in an order that nobody writes",
+    "not_shown_to_help": "a model that learns from the synthetic rows too is not shown to be better",
     "near_copy": "a draft too close to a row that it was made from",
     "no_label": "stars and model disagree too much to say a sentiment",
 }

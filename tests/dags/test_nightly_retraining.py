@@ -23,6 +23,7 @@ CHAIN = [
     "synthesize",
     "challenge",
     "label",
+    "appraise",
     "train",
     "evaluate",
     "promote",

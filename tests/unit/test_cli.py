@@ -20,6 +20,7 @@ def test_stages_and_their_order() -> None:
         "synthesize",
         "challenge",
         "label",
+        "appraise",
         "train",
         "evaluate",
         "promote",

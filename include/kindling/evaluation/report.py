@@ -83,6 +83,9 @@ class Surroundings:
     robustness: Mapping[str, Estimate]
     pipeline: Sequence[StageReport]
     coverage: Sequence[Coverage]
+    #: The cold-start curve as HTML that is safe to put in, and what was decided by it.
+    coldstart: str = ""
+    coldstart_said: str = ""
 
 
 def render(
@@ -115,6 +118,8 @@ def render(
         robustness=around.robustness,
         pipeline=around.pipeline,
         coverage=around.coverage,
+        coldstart=around.coldstart,
+        coldstart_said=around.coldstart_said,
         bands=BANDS,
         labels=_label_rows(_figure(reports, "label", "bands") or {}),
         challenge=_challenge(reports),

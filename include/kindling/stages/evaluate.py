@@ -13,6 +13,8 @@ import numpy as np
 import torch
 
 from kindling.catalog import STAGE_NAMES
+from kindling.coldstart.curve import Curve
+from kindling.coldstart.drawing import section
 from kindling.dedupe.shingles import fold, length
 from kindling.errors import DataError
 from kindling.evaluation.controls import Latency, latency
@@ -151,8 +153,28 @@ def _leaked(golden: Sequence[Example], view: RunView, short_text: int) -> int:
 
 def _around(measured: _Measured, view: RunView) -> Surroundings:
     return Surroundings(
-        measured.latencies, measured.robustness, _pipeline(view), _coverage(view)
+        measured.latencies,
+        measured.robustness,
+        _pipeline(view),
+        _coverage(view),
+        *_coldstart(view),
     )
+
+
+def _coldstart(view: RunView) -> tuple[str, str]:
+    """The cold-start curve as HTML, and what was decided by it."""
+    report = view.report("appraise")
+    if report is None:
+        return "", ""
+    figures = report.figures
+    if not report.rows_in:
+        said = "No synthetic row came this far."
+    else:
+        used = "are learned from" if figures["synthetic_used"] else "are left out"
+        said = f"The {report.rows_in} synthetic rows {used}: {figures['reason']}."
+    if figures["curve"] is None:
+        return "", f"{said} No curve: {figures['curve_missing']}."
+    return section(Curve.from_dict(figures["curve"])), said
 
 
 def _verdict(rules: PromoteConfig, found: EvaluationFigures) -> Verdict:

@@ -1,6 +1,5 @@
 """Index: kept real reviews become a new version of both search legs, checked before anything reads it."""
 
-import hashlib
 import logging
 import re
 from collections.abc import Sequence
@@ -26,10 +25,9 @@ from kindling.ports.index import (
 from kindling.recipe import IndexConfig
 from kindling.records import Estimate, Rejection
 from kindling.stages.contract import Context, Outcome
+from kindling.stages.embedding import embedded_texts
 from kindling.stages.view import Searchable
 
-#: Texts embedded between two entries into the cache: what a killed attempt has to do again.
-CHUNK = 1024
 NEIGHBOURS = 10
 RESAMPLES = 1000
 
@@ -56,7 +54,7 @@ def run(config: IndexConfig, context: Context, needs: Needs) -> Outcome:
     set_threads(needs.threads)
     embedder = Embedder(needs.text_model)
     documents, rejections = _documents(needs.searchable, context.run_id)
-    embeddings, embedded = _embeddings(
+    embeddings, embedded = embedded_texts(
         needs.embeddings, embedder, [one.text for one in documents]
     )
     version = _version(context.run_id, documents, embedder.model_id)
@@ -118,31 +116,6 @@ def _documents(
     if not documents:
         raise DataError(f"run {run_id!r} holds no labelled real review to index")
     return documents, rejections
-
-
-def _embeddings(
-    cache: EmbeddingCache, embedder: Embedder, texts: Sequence[str]
-) -> tuple[np.ndarray, int]:
-    """float32 [n, D] in the order of the texts, and how many were not in the cache."""
-    keys = [hashlib.sha256(text.encode()).hexdigest() for text in texts]
-    vectors = cache.get(embedder.model_id, sorted(set(keys)))
-    missing = {
-        key: text for key, text in zip(keys, texts, strict=True) if key not in vectors
-    }
-    todo = sorted(missing.items())
-    for start in range(0, len(todo), CHUNK):
-        chunk = todo[start : start + CHUNK]
-        made = dict(
-            zip(
-                (key for key, _ in chunk),
-                embedder.encode([text for _, text in chunk]),
-                strict=True,
-            )
-        )
-        cache.put(embedder.model_id, made)
-        vectors.update(made)
-        log.info("embedded %d of %d new texts", start + len(chunk), len(todo))
-    return np.stack([vectors[key] for key in keys]), len(todo)
 
 
 def _version(run_id: str, documents: Sequence[Document], model: str) -> str:

@@ -141,6 +141,11 @@ class RunView:
             one for one in self.synthetic() if one.review.review_id in self._weights
         ]
 
+    def labelled(self) -> list[SyntheticReview]:
+        """Admitted synthetic reviews with an accepted label: what training could learn from."""
+        accepted = self._accepted
+        return [one for one in self.admitted() if one.review.review_id in accepted]
+
     def studies(self) -> list[Study]:
         """Studies of conditions, ordered by id."""
         return self._rows.read(Study, self._run_id)
@@ -148,8 +153,9 @@ class RunView:
     def examples(self, split: OpenSplit) -> list[Example]:
         """Accepted examples of the split, ordered by review id.
 
-        Train holds accepted real rows and admitted, accepted synthetic ones. Validation holds
-        every real row of its own, with the stars' sentiment, and no synthetic one.
+        Train holds accepted real rows and admitted, accepted synthetic ones, unless `appraise`
+        left those out. Validation holds every real row of its own, with the stars' sentiment,
+        and no synthetic one.
         """
         labels = self._accepted
         photos = {one.photo_id: one for one in self._rows.read(Photo, self._run_id)}
@@ -158,11 +164,10 @@ class RunView:
             for review in self.real(split)
             if review.review_id in labels
         ]
-        if split == "train":
+        if split == "train" and self._uses_synthetic:
             found += [
                 self._synthetic_example(one, labels[one.review.review_id], photos)
-                for one in self.admitted()
-                if one.review.review_id in labels
+                for one in self.labelled()
             ]
         return sorted(found, key=lambda example: example.review_id)
 
@@ -184,6 +189,12 @@ class RunView:
     def _weights(self) -> dict[str, float]:
         found = self._rows.read(ChallengeVerdict, self._run_id, admitted=True)
         return {one.review_id: one.weight for one in found}
+
+    @cached_property
+    def _uses_synthetic(self) -> bool:
+        """What `appraise` decided; without its report nothing is held back."""
+        report = self.report("appraise")
+        return report is None or bool(report.figures["synthetic_used"])
 
     def _split_kept(self, review: Review) -> Split | None:
         decision = self._decisions.get(review.review_id)

@@ -116,6 +116,7 @@ def test_no_method_of_the_view_shows_a_golden_word() -> None:
         view.usable_photos(),
         view.synthetic(),
         view.admitted(),
+        view.labelled(),
         view.studies(),
         view.examples("train"),
         view.examples("validation"),
