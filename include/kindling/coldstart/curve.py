@@ -8,7 +8,7 @@ from kindling.coldstart.admission import Verdict
 from kindling.coldstart.generators import Generator
 from kindling.coldstart.heads import Embed
 from kindling.coldstart.over_draws import Answered, over_draws
-from kindling.coldstart.plan import ALL, COMPARISONS, REAL, Plan, point_name
+from kindling.coldstart.plan import ALL, COMPARISONS, ZERO, Plan, point_name
 from kindling.coldstart.trials import Draw, Trials
 from kindling.measure.metrics import POLARITY, THREE_WAY, Metric
 from kindling.measure.sample import Sample
@@ -126,7 +126,7 @@ def draw_curve(
     everywhere = [
         point
         for point in (*plan.points, ALL)
-        if all((REAL, point) in one.answers for one in draws)
+        if all((ZERO, point) in one.answers for one in draws)
     ]
     return Curve(
         generator=generator.name,

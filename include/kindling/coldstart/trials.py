@@ -121,9 +121,8 @@ class Trials:
                 )
         if len(self._theirs):
             sheet.note(lines.NEIGHBOURS, point, self._theirs)
-        if not len(base):
-            return
-        sheet.note(lines.REAL, point, base)
+        if len(base):
+            sheet.note(lines.REAL, point, base)
         self._generated(sheet, point, rows, base, seed)
 
     def _generated(
@@ -137,21 +136,18 @@ class Trials:
         """The lines that learn from generated rows; without any, what is left of them."""
         written = self._written(rows, seed)
         sheet.generated[point] = len(written)
-        bare = sheet.answers[lines.REAL, point]
-        if not written:
-            sheet.answers[lines.ADMITTED, point] = bare
-            sheet.admitted[point] = False
-            return
         made = generated(written, self._space)
-        sheet.note(lines.SYNTHETIC, point, made)
-        light = made.weighing(self._plan.weight)
-        repeated = again(base, made, np.random.default_rng(seed))
-        sheet.note(lines.WITH, point, together(base, light))
-        sheet.note(
-            lines.AGAIN, point, together(base, repeated.weighing(self._plan.weight))
-        )
+        if written:
+            sheet.note(lines.SYNTHETIC, point, made)
+        if not len(base):
+            return
+        if written:
+            weight = self._plan.weight
+            repeated = again(base, made, np.random.default_rng(seed))
+            sheet.note(lines.WITH, point, together(base, made.weighing(weight)))
+            sheet.note(lines.AGAIN, point, together(base, repeated.weighing(weight)))
         if self._plan.admission:
-            let_in = self._admitted(rows, written, seed)
+            let_in = bool(written) and self._admitted(rows, written, seed)
             line = lines.WITH if let_in else lines.REAL
             sheet.answers[lines.ADMITTED, point] = sheet.answers[line, point]
             sheet.admitted[point] = let_in

@@ -89,7 +89,10 @@ def run(arguments: argparse.Namespace) -> None:
         else recipe.synthesize.target_size
     )
     shard = _shard(arguments.shard, arguments.command)
-    context = Context(arguments.run, recipe, niche, target_size, recipe.seed, shard)
+    llm = f"{settings.llm.model} {settings.llm.url}".strip()
+    context = Context(
+        arguments.run, recipe, niche, target_size, recipe.seed, shard, llm
+    )
     rows = wiring.rows(settings)
     if settings.nodes.rank:
         take_part(arguments.command, context, rows, wiring.hand(settings))

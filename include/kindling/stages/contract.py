@@ -26,6 +26,8 @@ class Context:
     target_size: int
     seed: int
     shard: Shard = Shard()
+    #: Language model and address that the environment names, for stages that are handed one.
+    llm: str = ""
 
 
 @dataclass(frozen=True)

@@ -25,8 +25,8 @@ def run_stage(stage: str, context: Context, rows: RowStore, hand: Hand) -> Stage
     """The stage's report, from an earlier commit of the same inputs or from running it now.
 
     Inputs are the stage's configuration, the run's parameters, the code that decides its
-    result, and the inputs of the stages it stands on: when any of them changed the stage
-    runs again and replaces its rows (those of its shard).
+    result, the language model that it is handed, and the inputs of the stages it stands on:
+    when any of them changed the stage runs again and replaces its rows (those of its shard).
     """
     described = catalog.stage(stage)
     if context.shard != Shard() and not described.shards:
@@ -87,8 +87,11 @@ def _committed(
 
 
 def _inputs_sha256(stage: catalog.Stage, context: Context, rows: RowStore) -> str:
+    # Only where there is one: without a model, what was committed before stays what it is.
+    llm = {"llm": context.llm} if context.llm and "llm" in stage.needs else {}
     return sha256_of(
         {
+            **llm,
             "stage": stage.name,
             "config": context.recipe.settings_of(stage.name),
             "niche": context.niche,

@@ -52,7 +52,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
         module.run = run  # type: ignore[attr-defined]
         return module
 
-    for name in ("scrape", "dedupe"):
+    for name in ("scrape", "dedupe", "synthesize"):
         monkeypatch.setitem(sys.modules, f"kindling.stages.{name}", stage(name))
     yield made
 
@@ -76,6 +76,22 @@ def test_changed_inputs_replace_the_rows_and_those_downstream_follow(
     run_stage("dedupe", dataclasses.replace(CONTEXT, target_size=21), rows, hand)
     assert calls == ["scrape", "dedupe", "scrape", "dedupe"]
     assert len(rows.read(Product, "r")) == 2
+
+
+def test_another_language_model_makes_the_stage_that_asks_it_run_again(
+    rows: MemoryRows, calls: list[str]
+) -> None:
+    for name in ("scrape", "dedupe", "synthesize"):
+        run_stage(name, CONTEXT, rows, hand)
+    named = dataclasses.replace(CONTEXT, llm="small http://one/v1")
+    for context in (
+        named,
+        named,
+        dataclasses.replace(CONTEXT, llm="large http://one/v1"),
+    ):
+        for name in ("dedupe", "synthesize"):
+            run_stage(name, context, rows, hand)
+    assert calls == ["scrape", "dedupe", *["synthesize"] * 3]
 
 
 def test_a_stage_out_of_order_is_refused(rows: MemoryRows, calls: list[str]) -> None:
