@@ -108,6 +108,11 @@ class SynthesizeConfig(_Frozen):
     target_size: int = Field(150, ge=0)
     #: Synthetic rows of a run at most; where that is too few, every cell gets its fair part.
     max_rows: int = Field(2_000, ge=0)
+    #: What is written next: what the grid lacks, what our own model misreads (out of fold), or cells
+    #: drawn at random (the control).
+    aim: Literal["deficit", "mistakes", "random"] = "deficit"
+    #: Rounds of writing; between them the model learns from what is there, and writing stops by rule.
+    rounds: int = Field(1, ge=1)
     #: Share of a row's word 5-grams that may stand in one other review, real or synthetic.
     max_copy_rate: float = Field(0.6, gt=0, le=1)
     #: Share of synthetic rows that get an edited photo, where the category has real photos.

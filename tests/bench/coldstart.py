@@ -12,9 +12,13 @@ follows it is nowhere shown below the one without generated rows.
 """
 
 import argparse
+import hashlib
 import json
 import time
+from collections.abc import Sequence
 from pathlib import Path
+
+import numpy as np
 
 from kindling.coldstart.curve import Curve, draw_curve
 from kindling.coldstart.drawing import text_lines
@@ -25,6 +29,46 @@ from kindling.stages.writing import ByWriter
 
 NICHES = "Outerwear,Shorts,Skirts"
 OUT = Path("var/bench/coldstart")
+#: Texts embedded between two writes: what a run that was cut off has to do again.
+CHUNK = 256
+
+
+class Kept:
+    """Vectors by their text's hash in a file, so that a bench cut off goes on where it was."""
+
+    def __init__(self, embedder: Embedder, path: Path) -> None:
+        self._embedder = embedder
+        self._path = path
+        self._known: dict[str, np.ndarray] = {}
+        if path.exists():
+            stored = np.load(path)
+            self._known = dict(zip(stored["keys"], stored["vectors"], strict=True))
+
+    def __call__(self, texts: Sequence[str]) -> np.ndarray:
+        """float32 [n, d]."""
+        keys = [hashlib.sha256(text.encode()).hexdigest() for text in texts]
+        new = {
+            key: text
+            for key, text in zip(keys, texts, strict=True)
+            if key not in self._known
+        }
+        todo = sorted(new.items())
+        for start in range(0, len(todo), CHUNK):
+            chunk = todo[start : start + CHUNK]
+            vectors = self._embedder.encode([text for _, text in chunk])
+            self._known.update(zip((key for key, _ in chunk), vectors, strict=True))
+            self._write()
+        return np.stack([self._known[key] for key in keys])
+
+    def _write(self) -> None:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        parts = self._path.with_suffix(".part.npz")
+        np.savez(
+            parts,
+            keys=np.array(list(self._known)),
+            vectors=np.stack(list(self._known.values())),
+        )
+        parts.replace(self._path)
 
 
 def main() -> None:
@@ -39,11 +83,12 @@ def main() -> None:
     data = (folder if folder.is_dir() else given.data) / "reviews.csv.gz"
     niche, others, _ = read(str(data), NICHES, 0)
     embedder = Embedder()
+    kept = Kept(embedder, OUT / f"{embedder.model_id}.npz")
     began = time.monotonic()
     curve = draw_curve(
         niche,
         others,
-        lambda texts: embedder.encode(list(texts)),
+        kept,
         ByWriter(given.writer, {}, None),
         Plan(draws=given.draws),
     )

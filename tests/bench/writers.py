@@ -3,15 +3,20 @@
     make bench NAME=writers DATA=<folder that holds clothing/> [--llm]
 
 For each number of real niche rows (0, 10, 50) and each seed, every writer fills the niche's cells
-from those rows and a sample of other categories'. What each figure is:
-`adherence`: share of polar rows whose asked sentiment an independent model (TF-IDF and logistic
-regression on real rows that no writer saw) reads in them. `discriminator_auc`: out-of-fold AUC of
-telling them from real rows of the same niche. `copied_5grams`: mean share of a row's 5-grams in
-one source review. `distinct_2`: distinct word pairs as a share of all. `utility`: polarity
-macro-F1 on held-out niche rows of a model trained with the rows, minus that of a model trained
-with as many duplicated real rows; 95 % interval over seeds by Student's t. With `--llm` the
-model that KINDLING_LLM_URL and KINDLING_LLM_MODEL name takes part; without, the practice
-server shows only that the path works, and its figures say nothing of language models.
+from those rows and a sample of other categories'. Recombination writes three times with the same
+budget: what the grid lacks, what our own model misreads out of fold, and cells drawn at random.
+What each figure is: `adherence`: share of polar rows whose asked sentiment an independent model
+(TF-IDF and logistic regression on real rows that no writer saw) reads in them.
+`discriminator_auc`: out-of-fold AUC of telling them from real rows of the same categories
+and sentiments.
+`copied_5grams`: mean share of a row's 5-grams in one source review. `distinct_2`: distinct word
+pairs as a share of all. `style_distance`: how far length, punctuation, case, typing errors and
+emoji are from the niche's. `utility`: three-way macro-F1 on held-out niche rows of a model
+trained with the rows, minus that of a model trained with as many duplicated real rows; 95 %
+interval over seeds by Student's t. `chosen`: the writer whose mean utility is highest among those
+whose interval lies above 0 at a number of real rows, else none: the night goes without.
+With `--llm` the model that KINDLING_LLM_URL and KINDLING_LLM_MODEL name takes part; without, the
+practice server shows only that the path works, and its figures say nothing of language models.
 """
 
 import argparse
@@ -21,7 +26,7 @@ import json
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +34,7 @@ import numpy as np
 from scipy import stats
 from sklearn.metrics import f1_score, roc_auc_score
 from sklearn.model_selection import cross_val_predict
+from sklearn.pipeline import Pipeline
 
 from kindling import extensions, settings
 from kindling.llm.address import AddressChat
@@ -38,13 +44,22 @@ from kindling.measure.copying import overlap, words_of
 from kindling.measure.plain_model import plain_model
 from kindling.ports.generation import Cell, Material
 from kindling.ports.llm import Llm
-from kindling.records import Product, Review, sentiment_of
+from kindling.records import Product, Review, Sentiment, sentiment_of
 from kindling.stores.memory import MemoryStanding
-from kindling.synthesis.fill import fill
+from kindling.synthesis.deficit import grid
+from kindling.synthesis.rounds import Aim, Plan, write_in_rounds
+from kindling.synthesis.style_profile import Profile, profile_of
 
 NICHES = ("Outerwear", "Shorts", "Skirts")
 REAL_ROWS = (0, 10, 50)
-SENTIMENTS = ("negative", "positive")
+#: Writes by rules of thumb, to try the path: never chosen.
+PRACTICE = "prompted practice"
+#: Writer -> (its module, where it writes).
+RECOMBINED: dict[str, Aim] = {
+    "recombination": "deficit",
+    "recombination, by mistakes": "mistakes",
+    "recombination, random cells": "random",
+}
 
 
 @dataclass(frozen=True)
@@ -65,8 +80,8 @@ def main() -> None:
     )
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--rows", type=int, default=20, help="a cell")
-    parser.add_argument("--neighbours", type=int, default=1500)
+    parser.add_argument("--rows", type=int, default=20, help="a cell, on average")
+    parser.add_argument("--neighbours", type=int, default=800)
     parser.add_argument(
         "--llm", action="store_true", help="ask the model of the environment"
     )
@@ -77,35 +92,41 @@ def main() -> None:
         threading.Thread(target=server.serve_forever, daemon=True).start()
     chat = address(server)
     llm = MeteredLlm(chat, MemoryStanding(), "bench")
-    writers = {"recombination": None, f"prompted {chat.name.split('@')[0]}": llm}
+    prompted = f"prompted {chat.name.split('@')[0]}"
     found: dict[tuple[str, int], dict[str, list[float]]] = {}
     for real in REAL_ROWS:
         for seed in range(given.seeds):
             trial = drawn(rows, real, seed, given.neighbours)
-            for name, model in writers.items():
-                figures = tried(name, model, trial, given.rows, seed)
-                print(
-                    real,
-                    seed,
-                    name,
-                    {k: round(v, 3) for k, v in figures.items()},
-                    flush=True,
-                )
+            for name, figures in compared(trial, prompted, llm, given.rows, seed):
+                shown = {k: round(v, 3) for k, v in figures.items()}
+                print(real, seed, name, shown, flush=True)
                 kept = found.setdefault((name, real), defaultdict(list))
                 for key, value in figures.items():
                     kept[key].append(value)
-    print(
-        json.dumps(
-            {
-                "compared": len(writers),
-                "seeds": given.seeds,
-                "by_writer": {
-                    f"{name}@{real}": summed(kept)
-                    for (name, real), kept in found.items()
-                },
-            }
-        )
-    )
+    print(json.dumps(last_line(found, given.seeds)))
+
+
+def last_line(
+    found: dict[tuple[str, int], dict[str, list[float]]], seeds: int
+) -> dict[str, object]:
+    """All figures by writer and number of real rows, and what is chosen by them."""
+    by_writer = {f"{name}@{real}": summed(kept) for (name, real), kept in found.items()}
+    names = list(dict.fromkeys(name for name, _ in found))
+    chosen: dict[str, str | None] = {}
+    for real in REAL_ROWS:
+        helping = {
+            name: figures["utility"]
+            for name in names
+            if name != PRACTICE
+            and (figures := by_writer[f"{name}@{real}"]).get("utility_low", -1.0) > 0
+        }
+        chosen[str(real)] = max(helping, key=helping.__getitem__, default=None)
+    return {
+        "compared": len(names),
+        "seeds": seeds,
+        "by_writer": by_writer,
+        "chosen": chosen,
+    }
 
 
 def address(server: PracticeServer | None) -> AddressChat:
@@ -151,58 +172,93 @@ def drawn(rows: Sequence[Review], real: int, seed: int, neighbours: int) -> Tria
     )
 
 
-def tried(
-    name: str, llm: Llm | None, trial: Trial, rows: int, seed: int
-) -> dict[str, float]:
-    """One writer's figures for one trial."""
-    kind = name.split()[0]
-    products = [
-        Product(f"p-{niche}", f"{niche} style 1", niche, "") for niche in NICHES
-    ]
+def compared(
+    trial: Trial, prompted: str, llm: Llm, rows: int, seed: int
+) -> Iterator[tuple[str, dict[str, float]]]:
+    """Every writer's figures for one trial."""
+    judge = polarity_model(trial.judges, seed)
+    profile = profile_of([row.text for row in trial.held_out])
+    kinds: dict[str, tuple[str, Aim]] = {
+        name: ("recombination", aim) for name, aim in RECOMBINED.items()
+    }
+    kinds[prompted] = ("prompted", "deficit")
+    for name, (kind, aim) in kinds.items():
+        began = time.monotonic()
+        made = written(kind, aim, trial, llm, rows, seed)
+        seconds = time.monotonic() - began
+        figures = {
+            "rows": float(len(made)),
+            "rows_per_minute": 60 * len(made) / seconds,
+        }
+        if len(made) >= 20:
+            figures |= judged(made, trial, judge, profile, seed)
+        yield name, figures
+
+
+def written(
+    kind: str, aim: Aim, trial: Trial, llm: Llm, rows: int, seed: int
+) -> list[tuple[Cell, str]]:
+    """Cell and text of what the writer made with the budget."""
+    products = [Product(f"p-{niche}", "", niche, "") for niche in NICHES]
     options = extensions.options("writer", kind, {})
-    began = time.monotonic()
-    writer = extensions.find("writer", kind).writer(
-        options, Material(trial.sources, products, seed, llm)
-    )
-    cells = {Cell(niche, mood): rows for niche in NICHES for mood in SENTIMENTS}  # type: ignore[arg-type]
-    filled = fill(writer, cells, trial.sources, 0.6, seed)
-    seconds = time.monotonic() - began
-    made = [
-        (cell.sentiment, draft.text)
+    material = Material(trial.sources, products, seed, llm)
+    writer = extensions.find("writer", kind).writer(options, material)
+    cells = grid(NICHES)
+    # Three times the budget is lacking, so that where it goes is a choice.
+    lacking = dict.fromkeys(cells, 3 * rows)
+    plan = Plan(aim, 1, rows * len(cells), 0.6, seed)
+    filled = write_in_rounds(writer, lacking, trial.sources, plan).filled
+    return [
+        (cell, draft.text)
         for cell, drafts in filled.drafts.items()
         for draft in drafts.values()
     ]
-    if len(made) < 20:
-        return {"rows": float(len(made)), "rows_per_minute": 60 * len(made) / seconds}
+
+
+def judged(
+    made: Sequence[tuple[Cell, str]],
+    trial: Trial,
+    judge: Pipeline,
+    profile: Profile,
+    seed: int,
+) -> dict[str, float]:
+    """What is to be said of the rows."""
     texts = [text for _, text in made]
-    asked = np.array([mood == "positive" for mood, _ in made])
-    judge = polarity_model(trial.judges, seed)
+    moods = [(cell.sentiment, text) for cell, text in made]
+    polar = [(mood, text) for mood, text in moods if mood != "neutral"]
+    asked = np.array([mood == "positive" for mood, _ in polar])
     copied, _ = overlap(texts, [one.text for one in trial.sources])
     return {
-        "rows": float(len(made)),
-        "adherence": float((judge.predict(texts) == asked).mean()),
-        "discriminator_auc": told_apart(texts, [r.text for r in trial.held_out], seed),
+        "adherence": float((judge.predict([t for _, t in polar]) == asked).mean()),
+        "discriminator_auc": told_apart(made, trial.held_out, seed),
         "copied_5grams": float(copied.mean()),
         "distinct_2": distinct_pairs(texts),
-        "utility": utility(trial, texts, asked, seed),
-        "rows_per_minute": 60 * len(made) / seconds,
+        "style_distance": profile_of(texts).distance(profile),
+        "utility": utility(trial, moods, seed),
     }
 
 
-def polarity_model(rows: Sequence[Review], seed: int):  # type: ignore[no-untyped-def]
+def polarity_model(rows: Sequence[Review], seed: int) -> Pipeline:
     """Fitted on the polar rows: True for praise."""
     polar = [row for row in rows if row.rating != 3]
     truth = [sentiment_of(row.rating) == "positive" for row in polar]
     return plain_model(seed, True).fit([row.text for row in polar], truth)
 
 
-def told_apart(made: Sequence[str], real: Sequence[str], seed: int) -> float:
-    """Out-of-fold AUC, as many real rows as made ones."""
+def told_apart(
+    made: Sequence[tuple[Cell, str]], real: Sequence[Review], seed: int
+) -> float:
+    """Out-of-fold AUC against as many real rows of the same cells, as far as there are such."""
     rng = np.random.default_rng(seed)
-    some = [real[at] for at in rng.permutation(len(real))[: len(made)]]
-    side = np.array([1] * len(made) + [0] * len(some))
+    by_cell: dict[Cell, list[str]] = defaultdict(list)
+    for at in rng.permutation(len(real)):
+        row = real[at]
+        by_cell[Cell(row.category, sentiment_of(row.rating))].append(row.text)
+    pairs = [(text, by_cell[cell].pop()) for cell, text in made if by_cell[cell]]
+    texts = [text for text, _ in pairs] + [other for _, other in pairs]
+    side = np.array([1] * len(pairs) + [0] * len(pairs))
     chances = cross_val_predict(
-        plain_model(seed, True), [*made, *some], side, cv=5, method="predict_proba"
+        plain_model(seed, True), texts, side, cv=5, method="predict_proba"
     )
     return float(roc_auc_score(side, chances[:, 1]))
 
@@ -218,24 +274,24 @@ def distinct_pairs(texts: Sequence[str]) -> float:
     return len(set(pairs)) / max(1, len(pairs))
 
 
-def utility(trial: Trial, made: Sequence[str], asked: np.ndarray, seed: int) -> float:
-    """What the rows add beyond as many duplicates of real ones, of the niche where there are any."""
-    polar = [row for row in trial.sources if row.rating != 3]
-    texts = [row.text for row in polar]
-    truth = [row.rating > 3 for row in polar]
-    pool = [row for row in trial.own if row.rating != 3] or polar
+def utility(trial: Trial, made: Sequence[tuple[Sentiment, str]], seed: int) -> float:
+    """What the rows add beyond as many duplicates of real ones, of their cell's sentiment."""
+    texts = [row.text for row in trial.sources]
+    truth = [sentiment_of(row.rating) for row in trial.sources]
+    alike: dict[Sentiment, list[str]] = defaultdict(list)
+    for row in [*trial.own, *trial.sources]:
+        alike[sentiment_of(row.rating)].append(row.text)
     rng = np.random.default_rng(seed)
-    again = [pool[at] for at in rng.integers(len(pool), size=len(made))]
-    test = [row for row in trial.held_out if row.rating != 3]
-    target = [row.rating > 3 for row in test]
+    again = [(mood, str(rng.choice(alike[mood]))) for mood, _ in made]
+    test = [row.text for row in trial.held_out]
+    target = [sentiment_of(row.rating) for row in trial.held_out]
 
-    def score(more: Sequence[str], sides: Sequence[bool]) -> float:
-        model = plain_model(seed, True).fit([*texts, *more], [*truth, *sides])
-        said = model.predict([row.text for row in test])
-        return float(f1_score(target, said, average="macro"))
+    def score(more: Sequence[tuple[Sentiment, str]]) -> float:
+        model = plain_model(seed, True)
+        model.fit([*texts, *(t for _, t in more)], [*truth, *(m for m, _ in more)])
+        return float(f1_score(target, model.predict(test), average="macro"))
 
-    doubled = score([row.text for row in again], [row.rating > 3 for row in again])
-    return score(made, [bool(one) for one in asked]) - doubled
+    return score(made) - score(again)
 
 
 def summed(kept: dict[str, list[float]]) -> dict[str, object]:

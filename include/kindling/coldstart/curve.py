@@ -9,7 +9,7 @@ from kindling.coldstart.generators import Generator
 from kindling.coldstart.heads import Embed
 from kindling.coldstart.over_draws import Answered, over_draws
 from kindling.coldstart.plan import ALL, COMPARISONS, ZERO, Plan, point_name
-from kindling.coldstart.trials import Draw, Trials
+from kindling.coldstart.trials import Ask, Draw, Trials
 from kindling.measure.metrics import POLARITY, THREE_WAY, Metric
 from kindling.measure.sample import Sample
 from kindling.records import Estimate, Review
@@ -114,13 +114,14 @@ def draw_curve(
     embed: Embed,
     generator: Generator,
     plan: Plan,
+    ask: Ask | None = None,
 ) -> Curve:
     """Measure every line on real niche rows of products that it has not seen.
 
-    `niche` and `neighbours` are real rows, none of them golden. DataError where the niche's
+    `ask` answers the zero-shot line, such as a language model; None for the encoder. `niche` and `neighbours` are real rows, none of them golden. DataError where the niche's
     rows cannot be dealt to two sides.
     """
-    trials = Trials(niche, neighbours, embed, generator, plan)
+    trials = Trials(niche, neighbours, embed, generator, plan, ask)
     draws = trials.draws()
     sample = Sample.of_reviews(trials.niche)
     everywhere = [

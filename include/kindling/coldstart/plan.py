@@ -17,7 +17,7 @@ ADMITTED = "as admission decides"
 
 #: Line -> what it learns from.
 LINES = {
-    ZERO: "no row: nearness to sentences that say the sentiment",
+    ZERO: "no row: nearness to sentences that say the sentiment, or a language model asked",
     SEEDS: "the real niche rows",
     NEIGHBOURS: "real rows of other categories",
     SYNTHETIC: "generated rows alone",

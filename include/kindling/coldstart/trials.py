@@ -1,7 +1,7 @@
 """The draws behind the curve: products dealt, seeds drawn, every line answered on the same rows."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 #: Share of a row's 5-grams in one hidden review from which it is taken for a copy of it.
 _COPY = 0.6
 
+#: Texts -> P(sentiment) [n, 3].
+Ask = Callable[[Sequence[str]], NDArray[np.float64]]
 #: (line, real niche rows).
 At = tuple[str, int]
 
@@ -67,8 +69,10 @@ class Trials:
         embed: Embed,
         generator: Generator,
         plan: Plan,
+        ask: Ask | None = None,
     ) -> None:
-        """DataError where the niche's rows cannot be dealt to two sides."""
+        """`ask` answers the zero-shot line in the encoder's place; DataError where the niche's
+        rows cannot be dealt to two sides."""
         rng = np.random.default_rng(plan.seed)
         self.niche = _some(niche, plan.niche_rows, rng)
         self.neighbours = _some(neighbours, plan.neighbours, rng)
@@ -78,12 +82,16 @@ class Trials:
                 f"cold-start curve: {len(self.niche)} real niche rows of {len(products)} "
                 "products; two products are needed, one to learn from and one to judge on"
             )
-        self._embed = embed
         self._space = Space(embed)
         self._generator = generator
         self._plan = plan
         self._theirs = real(self.neighbours, self._space)
         self._ours = real(self.niche, self._space)
+        self._zero = (
+            np.asarray(ask([row.text for row in self.niche]), np.float64)
+            if ask
+            else zero_shot(embed, self._ours.vectors)
+        )
 
     def draws(self) -> list[Draw]:
         """As many as the plan says, each with its own products, seeds and generated rows."""
@@ -98,12 +106,11 @@ class Trials:
         rng = np.random.default_rng(seed)
         pool, judged = _dealt([row.product_id for row in self.niche], rng)
         sheet = _Sheet(self._ours.vectors[judged])
-        zero = zero_shot(self._embed, sheet.judged)
         for point in (*self._plan.points, ALL):
             if point > len(pool):
                 continue
             rows = pool if point == ALL else pool[:point]
-            sheet.answers[lines.ZERO, point] = zero
+            sheet.answers[lines.ZERO, point] = self._zero[judged]
             self._point(sheet, point, rows, seed)
         return Draw(judged, sheet.answers, len(pool), sheet.generated, sheet.admitted)
 

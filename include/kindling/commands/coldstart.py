@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from kindling.coldstart.curve import Curve
     from kindling.coldstart.generators import Generator
     from kindling.coldstart.plan import Plan
+    from kindling.coldstart.trials import Ask
     from kindling.records import Review
 
 DESCRIPTION = """Draws what real, neighbouring and generated rows are worth to a niche: zero-shot, seeds
@@ -40,6 +41,12 @@ def add(commands: Any) -> None:
     source.add_argument("--rows", type=Path, help="a file of generated rows")
     source.add_argument("--command", dest="run", help="a command that prints rows")
     source.add_argument("--writer", help="a writer by name, such as recombination")
+    command.add_argument(
+        "--zero-shot",
+        choices=("encoder", "llm"),
+        default="encoder",
+        help="llm: the model of KINDLING_LLM_MODEL is asked about every niche row",
+    )
     command.add_argument("--points", default="0,10,50,200", help="real rows")
     command.add_argument("--draws", type=int, default=5)
     command.add_argument("--neighbours", type=int, default=1500)
@@ -66,7 +73,12 @@ def _act(arguments: argparse.Namespace) -> None:
     embedder = Embedder(Path(settings.text_model) if settings.text_model else None)
     generator = _generator(arguments)
     curve = draw_curve(
-        niche, others, lambda texts: embedder.encode(list(texts)), generator, plan
+        niche,
+        others,
+        lambda texts: embedder.encode(list(texts)),
+        generator,
+        plan,
+        _asked(arguments),
     )
     if arguments.out:
         save(curve, arguments.out)
@@ -141,6 +153,21 @@ def _generator(arguments: argparse.Namespace) -> "Generator":
 
         return ByWriter(arguments.writer, {}, _llm())
     return FromRows("none", [])
+
+
+def _asked(arguments: argparse.Namespace) -> "Ask | None":
+    """The language model as zero-shot line, where it is wanted."""
+    if arguments.zero_shot == "encoder":
+        return None
+    llm = _llm()
+    if llm is None:
+        raise ConfigurationError(
+            "--zero-shot llm needs a language model: set KINDLING_LLM_MODEL"
+        )
+    from kindling.labelling.asking import Voter
+
+    voter, seed = Voter(llm), arguments.seed
+    return lambda texts: voter.votes(texts, seed)
 
 
 def _llm() -> Any:

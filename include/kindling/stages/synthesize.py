@@ -28,9 +28,11 @@ from kindling.stages.contract import Context, Outcome
 from kindling.stages.niche import refuse_unknown
 from kindling.stages.view import RunView
 from kindling.synthesis.conditions import DAMAGED, plan
-from kindling.synthesis.deficit import deficits, grid, spread
-from kindling.synthesis.fill import Filled, cell_generator, fill
+from kindling.synthesis.deficit import deficits, grid
+from kindling.synthesis.fill import Filled, cell_generator
+from kindling.synthesis.rounds import Campaign, Plan, write_in_rounds
 from kindling.synthesis.shots import Studio
+from kindling.synthesis.style_profile import profile_of
 
 T = TypeVar("T")
 
@@ -76,7 +78,8 @@ def run(config: SynthesizeConfig, context: Context, needs: Needs) -> Outcome:
     material = Material(sources.reviews, sources.products, context.seed, needs.llm)
     hands = _hands(config, material, needs.objects)
     writer, editor, studio = hands.writer, hands.editor, hands.studio
-    lacking, filled = _written(config, context, sources, writer)
+    lacking, campaign = _written(config, context, sources, writer)
+    filled = campaign.filled
     rows = [
         row
         for cell, drafts in filled.drafts.items()
@@ -101,6 +104,8 @@ def run(config: SynthesizeConfig, context: Context, needs: Needs) -> Outcome:
         rejections=[*filled.rejections, *studio.tally.rejections, *failed],
         figures={
             **_figures(rows, sources, lacking, filled),
+            **campaign.figures,
+            **_style(rows, sources, context.niche),
             **studio.tally.figures,
             "studies": len(studies),
         },
@@ -129,24 +134,30 @@ def _hands(
 
 def _written(
     config: SynthesizeConfig, context: Context, sources: _Sources, writer: Writer
-) -> tuple[Mapping[Cell, int], Filled]:
+) -> tuple[Mapping[Cell, int], Campaign]:
     """What each cell of the grid lacks, and the drafts written for it."""
     cells = grid(context.niche or {product.category for product in sources.products})
     lacking = deficits(cells, sources.reviews, context.target_size)
-    shares = spread(
-        {cell: n for cell, n in lacking.items() if sources.subjects.get(cell.category)},
-        config.max_rows,
-    )
+    reached = {c: n for c, n in lacking.items() if sources.subjects.get(c.category)}
     log.info(
-        "%d rows lacking in %d cells, %d to be written from %d real train reviews",
+        "%d rows lacking in %d cells, %d to be written at most from %d real train reviews",
         sum(lacking.values()),
         len(cells),
-        sum(shares.values()),
+        min(config.max_rows, sum(reached.values())),
         len(sources.reviews),
     )
-    filled = fill(writer, shares, sources.reviews, config.max_copy_rate, context.seed)
-    log.info("%d drafts, %d taken", filled.tried, sum(map(len, filled.drafts.values())))
-    return lacking, filled
+    plan = Plan(
+        config.aim, config.rounds, config.max_rows, config.max_copy_rate, context.seed
+    )
+    campaign = write_in_rounds(writer, reached, sources.reviews, plan)
+    filled = campaign.filled
+    log.info(
+        "%d drafts, %d taken; %s",
+        filled.tried,
+        sum(map(len, filled.drafts.values())),
+        campaign.stopped,
+    )
+    return lacking, campaign
 
 
 def _records(rows: Iterable[_Row]) -> Iterator[Record]:
@@ -316,6 +327,22 @@ def _figures(
             cell.category: len(sources.photos.get(cell.category, ()))
             for cell in lacking
         },
+    }
+
+
+def _style(
+    rows: Sequence[_Row], sources: _Sources, niche: Sequence[str]
+) -> dict[str, object]:
+    """How synthetic rows are typed beside the niche's real ones, or all where it has none."""
+    own = [one.text for one in sources.reviews if one.category in niche]
+    if not rows:
+        return {}
+    real = profile_of(own or [one.text for one in sources.reviews])
+    made = profile_of([row.review.text for row in rows])
+    return {
+        "style_real": real.means,
+        "style_synthetic": made.means,
+        "style_distance": made.distances(real),
     }
 
 

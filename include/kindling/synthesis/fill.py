@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -116,15 +116,17 @@ def fill(
     real: Sequence[Review],
     max_copy_rate: float,
     seed: int,
+    before: Iterable[tuple[str, str]] = (),
 ) -> Filled:
     """Ask for what each cell lacks. A cell's drafts depend on the seed and its name, not on other cells'.
 
-    A budget that ends leaves the cells as far as they are, and says so in the ledger.
+    What repeats one of `before`, ids and texts written earlier, is turned down as a duplicate. A budget that ends leaves the cells as far as they are, and says so in the ledger.
     """
     judge = _Judge(
         writer,
         max_copy_rate,
         GramIndex((review.review_id, review.text) for review in real),
+        GramIndex(before),
     )
     attempts: dict[Cell, _Attempt] = {}
     spent = ""

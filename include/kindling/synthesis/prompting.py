@@ -21,6 +21,7 @@ from kindling.synthesis.aspects import induce
 from kindling.synthesis.conditions import DAMAGED
 from kindling.synthesis.prompts import load
 from kindling.synthesis.sentences import Fragment, fragments
+from kindling.synthesis.style_profile import manners
 from kindling.synthesis.tone import ToneModel
 from kindling.synthesis.vocabulary import learn
 from kindling.synthesis.writers.prompted import Options
@@ -81,6 +82,7 @@ class Prompted:
         self._tone = ToneModel.fit(self._reviews)
         self._vocabulary = learn(self._reviews, material.products)
         self._spent: BudgetSpent | None = None
+        self._styles = options.styles or manners(one.text for one in self._reviews)
         self._aspects = options.aspects or _aspects(self._reviews, material.seed)
 
     @property
@@ -213,7 +215,7 @@ class Prompted:
             _dealt(self._nouns(cell), count, rng),
             _dealt(self._aspects, count, rng),
             rng.choice(lengths, count).tolist(),
-            _dealt(self._options.styles, count, rng),
+            self._drawn_styles(count, rng),
             _dealt(damage, count, rng),
             strict=True,
         )
@@ -223,6 +225,12 @@ class Prompted:
             )
             for stars, noun, aspect, long, style, photo in columns
         ]
+
+    def _drawn_styles(self, count: int, rng: np.random.Generator) -> list[str]:
+        """Named ones evenly; else those of real reviews drawn at random, so that shares agree."""
+        if self._options.styles:
+            return _dealt(self._options.styles, count, rng)
+        return [self._styles[at] for at in rng.integers(len(self._styles), size=count)]
 
     def _nouns(self, cell: Cell) -> tuple[str, ...]:
         nouns = self._vocabulary.nouns.get(cell.category, ())

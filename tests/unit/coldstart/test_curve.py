@@ -202,3 +202,19 @@ def test_equal_answers_differ_by_nothing_and_decide_nothing(world: Any) -> None:
     )
     assert (found.value, found.low, found.high) == (0, 0, 0)
     assert verdict_of(found) == "cannot tell"
+
+
+def test_whoever_is_asked_answers_the_zero_shot_line(world: Any) -> None:
+    truth = Sample.of_reviews(world.niche).truth
+    right = {row.text: at for row, at in zip(world.niche, truth, strict=True)}
+    plan = Plan(points=(0,), draws=2, few_shot=False, admission=False)
+    found = draw_curve(
+        world.niche,
+        world.neighbours,
+        world.embed,
+        FromRows("none", []),
+        plan,
+        lambda texts: np.eye(3)[[right[text] for text in texts]],
+    )
+    asked = next(one for one in found.points if one.line == "zero-shot")
+    assert asked.figures[found.metric].value == 1.0

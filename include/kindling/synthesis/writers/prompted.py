@@ -5,16 +5,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from kindling.errors import ConfigurationError
 from kindling.ports.generation import Material, Writer
 
-#: Manners of writing that real reviewers have; drawn evenly.
-STYLES = (
-    "matter of fact",
-    "enthusiastic, a few exclamation marks",
-    "terse, incomplete sentences",
-    "chatty, tells how it was used",
-    "all lower case, little punctuation",
-    "careful and detailed",
-)
-
 
 class Options(BaseModel):
     """What a recipe may say under `writer_options`."""
@@ -30,7 +20,8 @@ class Options(BaseModel):
     examples: int = Field(3, ge=0, le=20)
     #: What reviews may speak of; empty for what the real sentences are found to speak of.
     aspects: tuple[str, ...] = ()
-    styles: tuple[str, ...] = Field(STYLES, min_length=1)
+    #: Manners of typing, dealt evenly; empty for those of the real reviews, as often as they have them.
+    styles: tuple[str, ...] = ()
     temperature: float = Field(0.9, ge=0, le=2)
     max_tokens: int = Field(400, ge=16)
     #: Calls under way at once.
