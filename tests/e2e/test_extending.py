@@ -96,6 +96,8 @@ def test_a_package_adds_a_source_a_writer_an_editor_and_a_classifier(
     assert made["rows_out"] > 0 and made["figures"]["studies"] > 0
     run("challenge", environment, str(recipe))
     run("label", environment, str(recipe))
+    appraised = run("appraise", environment, str(recipe))
+    assert appraised["figures"]["curve"] and appraised["figures"]["reason"]
     trained = run("train", environment, str(recipe))
     evaluated = run("evaluate", environment, str(recipe))
     assert (

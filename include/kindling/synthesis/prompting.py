@@ -44,7 +44,17 @@ _EXAMPLE_WORDS = 60
 _LENGTHS = (15, 110)
 #: Places of a prompt that are filled in.
 _ASKED = frozenset(
-    ("sentiment", "stars", "product", "category", "aspect", "length", "style", "photo")
+    (
+        "sentiment",
+        "stars",
+        "product",
+        "category",
+        "aspect",
+        "length",
+        "style",
+        "photo",
+        "typing",
+    )
 )
 #: Attribute under which a draft that could not be read says why.
 _UNREADABLE = "unreadable"
@@ -63,6 +73,8 @@ class _Brief:
     style: str
     #: Condition that a photo of the review would show; "none" for a review without one.
     photo: str
+    #: Case, marks, slips and emoji.
+    typing: str
 
     @property
     def attributes(self) -> dict[str, str]:
@@ -82,7 +94,7 @@ class Prompted:
         self._tone = ToneModel.fit(self._reviews)
         self._vocabulary = learn(self._reviews, material.products)
         self._spent: BudgetSpent | None = None
-        self._styles = options.styles or manners(one.text for one in self._reviews)
+        self._typing = manners(one.text for one in self._reviews)
         self._aspects = options.aspects or _aspects(self._reviews, material.seed)
 
     @property
@@ -215,22 +227,21 @@ class Prompted:
             _dealt(self._nouns(cell), count, rng),
             _dealt(self._aspects, count, rng),
             rng.choice(lengths, count).tolist(),
-            self._drawn_styles(count, rng),
+            _dealt(self._options.styles, count, rng),
             _dealt(damage, count, rng),
+            self._typed(count, rng),
             strict=True,
         )
         return [
-            _Brief(
-                cell.sentiment, stars, noun, cell.category, aspect, long, style, photo
-            )
-            for stars, noun, aspect, long, style, photo in columns
+            _Brief(cell.sentiment, stars, noun, cell.category, *rest)
+            for stars, noun, *rest in columns
         ]
 
-    def _drawn_styles(self, count: int, rng: np.random.Generator) -> list[str]:
-        """Named ones evenly; else those of real reviews drawn at random, so that shares agree."""
-        if self._options.styles:
-            return _dealt(self._options.styles, count, rng)
-        return [self._styles[at] for at in rng.integers(len(self._styles), size=count)]
+    def _typed(self, count: int, rng: np.random.Generator) -> list[str]:
+        """Named ways evenly; else those of real reviews drawn at random, so that shares agree."""
+        if self._options.typing:
+            return _dealt(self._options.typing, count, rng)
+        return [self._typing[at] for at in rng.integers(len(self._typing), size=count)]
 
     def _nouns(self, cell: Cell) -> tuple[str, ...]:
         nouns = self._vocabulary.nouns.get(cell.category, ())

@@ -96,7 +96,7 @@ def test_rows_say_what_made_them_and_a_spent_budget_is_an_outcome(
         assert "of 6000 tokens" in cells["Skirts/positive"]["shortfall"]
         assert server.desk.statement()["tokens"] <= 6_000
     prompt = load(
-        "write_review.v1",
+        "write_review.v2",
         (
             "sentiment",
             "stars",
@@ -105,6 +105,7 @@ def test_rows_say_what_made_them_and_a_spent_budget_is_an_outcome(
             "aspect",
             "length",
             "style",
+            "typing",
             "photo",
             "examples",
         ),

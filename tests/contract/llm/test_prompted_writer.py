@@ -18,6 +18,7 @@ from kindling.records import Product, Review
 from kindling.stores.memory import MemoryStanding
 from kindling.synthesis.fill import Filled, fill
 from kindling.synthesis.prompts import load
+from kindling.synthesis.style_profile import manner_of
 
 NEGATIVE = Cell("Skirts", "negative")
 KINDS = {"Skirts": "skirt", "Jackets": "jacket", "Sweaters": "sweater"}
@@ -171,3 +172,18 @@ def test_without_a_model_the_writer_says_what_to_set() -> None:
     chosen = extensions.options("writer", "prompted", {})
     with pytest.raises(ConfigurationError, match="KINDLING_LLM_MODEL"):
         extensions.find("writer", "prompted").writer(chosen, Material([], [], 1))
+
+
+def test_ways_of_typing_are_asked_for_as_real_reviews_have_them(
+    server: PracticeServer,
+) -> None:
+    real = Counter(manner_of(review.text) for review in reviews())
+    asked = Counter(
+        draft.attributes["typing"]
+        for draft in write(server, {NEGATIVE: 24}).drafts[NEGATIVE].values()
+    )
+    assert asked.keys() <= real.keys()
+    named = write(server, {NEGATIVE: 6}, typing=("all lower case",))
+    assert {d.attributes["typing"] for d in named.drafts[NEGATIVE].values()} == {
+        "all lower case"
+    }

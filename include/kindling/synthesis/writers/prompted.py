@@ -5,6 +5,15 @@ from pydantic import BaseModel, ConfigDict, Field
 from kindling.errors import ConfigurationError
 from kindling.ports.generation import Material, Writer
 
+#: Manners of writing that real reviewers have; dealt evenly.
+STYLES = (
+    "matter of fact",
+    "enthusiastic",
+    "terse, incomplete sentences",
+    "chatty, tells how it was used",
+    "careful and detailed",
+)
+
 
 class Options(BaseModel):
     """What a recipe may say under `writer_options`."""
@@ -12,7 +21,7 @@ class Options(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     #: A prompt of the package, or a path to a .md file of one's own.
-    prompt: str = "write_review.v1"
+    prompt: str = "write_review.v2"
     #: Let the model read each draft once more and mend it: twice the calls.
     revise: bool = False
     revise_prompt: str = "revise_review.v1"
@@ -20,8 +29,10 @@ class Options(BaseModel):
     examples: int = Field(3, ge=0, le=20)
     #: What reviews may speak of; empty for what the real sentences are found to speak of.
     aspects: tuple[str, ...] = ()
-    #: Manners of typing, dealt evenly; empty for those of the real reviews, as often as they have them.
-    styles: tuple[str, ...] = ()
+    styles: tuple[str, ...] = Field(STYLES, min_length=1)
+    #: Ways of typing (case, marks, slips, emoji), dealt evenly; empty for those of real reviews, as
+    #: often as they have them.
+    typing: tuple[str, ...] = ()
     temperature: float = Field(0.9, ge=0, le=2)
     max_tokens: int = Field(400, ge=16)
     #: Calls under way at once.
