@@ -4,7 +4,7 @@
         [--writer recombination] [--draws 5]
 
 Niches are Outerwear, Shorts and Skirts. At each of 0, 10, 50 and 200 real niche rows, and for each
-draw, the writer writes anew from those rows and 1,500 of other categories. `curve`: line -> real
+draw, the writer writes anew from those rows and 1,500 of other categories (`--neighbours`). `curve`: line -> real
 rows -> [figure, low, high], three-way macro-F1 on niche rows of products that were not learned
 from. `verdicts`: comparison -> real rows -> helps, harms or cannot tell. What admission decides is
 decided from the rows of the point alone; `never_significantly_worse` says that the line that
@@ -12,22 +12,28 @@ follows it is nowhere shown below the one without generated rows.
 """
 
 import argparse
+import csv
+import gzip
 import hashlib
 import json
+import pickle
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from kindling.coldstart.curve import Curve, draw_curve
+from kindling.coldstart.curve import Curve, joined
 from kindling.coldstart.drawing import text_lines
 from kindling.coldstart.plan import Plan, point_name
-from kindling.commands.coldstart import read, save
+from kindling.coldstart.trials import Draw, Trials
+from kindling.commands.coldstart import save
 from kindling.modeling.embedder import Embedder
+from kindling.observe.lineage import code_sha256
+from kindling.records import Review
 from kindling.stages.writing import ByWriter
 
-NICHES = "Outerwear,Shorts,Skirts"
+NICHES = ("Outerwear", "Shorts", "Skirts")
 OUT = Path("var/bench/coldstart")
 #: Texts embedded between two writes: what a run that was cut off has to do again.
 CHUNK = 256
@@ -71,6 +77,35 @@ class Kept:
         parts.replace(self._path)
 
 
+def read(path: Path) -> list[Review]:
+    """Reviews with a text, each text once."""
+    rows: dict[str, Review] = {}
+    with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
+        for number, row in enumerate(csv.DictReader(file)):
+            text, category = row["Review Text"], row["Class Name"] or "Unknown"
+            if len(text) > 20:
+                stars = int(row["Rating"])
+                made = (f"r{number}", row["Clothing ID"], category, row["Title"], text)
+                rows.setdefault(text, Review(*made, stars, "scraped"))
+    return list(rows.values())
+
+
+def drawn(trials: Trials, number: int) -> Draw:
+    """One draw, kept until code, writer or plan change: a bench cut off goes on where it was."""
+    what = f"{code_sha256()} {trials.generator.name} {trials.plan}"
+    name = hashlib.sha256(what.encode()).hexdigest()[:16]
+    path = OUT / f"draw-{name}-{number}.pickle"
+    if path.exists():
+        found: Draw = pickle.loads(path.read_bytes())
+        return found
+    began = time.process_time()
+    found = trials.draw(number)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(pickle.dumps(found))
+    print(f"draw {number}: {time.process_time() - began:.0f} CPU s", flush=True)
+    return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -78,20 +113,21 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--writer", default="recombination")
     parser.add_argument("--draws", type=int, default=5)
+    parser.add_argument("--neighbours", type=int, default=1500)
     given = parser.parse_args()
     folder = given.data / "clothing"
-    data = (folder if folder.is_dir() else given.data) / "reviews.csv.gz"
-    niche, others, _ = read(str(data), NICHES, 0)
+    rows = read((folder if folder.is_dir() else given.data) / "reviews.csv.gz")
     embedder = Embedder()
-    kept = Kept(embedder, OUT / f"{embedder.model_id}.npz")
     began = time.monotonic()
-    curve = draw_curve(
-        niche,
-        others,
-        kept,
+    trials = Trials(
+        [row for row in rows if row.category in NICHES],
+        [row for row in rows if row.category not in NICHES],
+        Kept(embedder, OUT / f"{embedder.model_id}.npz"),
         ByWriter(given.writer, {}, None),
-        Plan(draws=given.draws),
+        Plan(draws=given.draws, neighbours=given.neighbours),
     )
+    draws = [drawn(trials, number) for number in range(given.draws)]
+    curve = joined(trials, draws)
     save(curve, OUT)
     print("\n".join(text_lines(curve)))
     print(f"written: {OUT}/curve.html")

@@ -122,7 +122,12 @@ def draw_curve(
     rows cannot be dealt to two sides.
     """
     trials = Trials(niche, neighbours, embed, generator, plan, ask)
-    draws = trials.draws()
+    return joined(trials, trials.draws())
+
+
+def joined(trials: Trials, draws: Sequence[Draw]) -> Curve:
+    """The curve of draws that may have been made apart."""
+    plan = trials.plan
     sample = Sample.of_reviews(trials.niche)
     everywhere = [
         point
@@ -130,7 +135,7 @@ def draw_curve(
         if all((ZERO, point) in one.answers for one in draws)
     ]
     return Curve(
-        generator=generator.name,
+        generator=trials.generator.name,
         metric=METRICS[0].name,
         draws=len(draws),
         niche_rows=len(trials.niche),

@@ -83,8 +83,8 @@ class Trials:
                 "products; two products are needed, one to learn from and one to judge on"
             )
         self._space = Space(embed)
-        self._generator = generator
-        self._plan = plan
+        self.generator = generator
+        self.plan = plan
         self._theirs = real(self.neighbours, self._space)
         self._ours = real(self.niche, self._space)
         self._zero = (
@@ -96,17 +96,18 @@ class Trials:
     def draws(self) -> list[Draw]:
         """As many as the plan says, each with its own products, seeds and generated rows."""
         found = []
-        for number in range(self._plan.draws):
-            found.append(self._draw(number))
-            log.info("cold-start curve: draw %d of %d", number + 1, self._plan.draws)
+        for number in range(self.plan.draws):
+            found.append(self.draw(number))
+            log.info("cold-start curve: draw %d of %d", number + 1, self.plan.draws)
         return found
 
-    def _draw(self, number: int) -> Draw:
-        seed = self._plan.seed * 1000 + number
+    def draw(self, number: int) -> Draw:
+        """One of them: the same whenever it is drawn."""
+        seed = self.plan.seed * 1000 + number
         rng = np.random.default_rng(seed)
         pool, judged = _dealt([row.product_id for row in self.niche], rng)
         sheet = _Sheet(self._ours.vectors[judged])
-        for point in (*self._plan.points, ALL):
+        for point in (*self.plan.points, ALL):
             if point > len(pool):
                 continue
             rows = pool if point == ALL else pool[:point]
@@ -122,7 +123,7 @@ class Trials:
         base = together(own, self._theirs) if len(self._theirs) else own
         if len(own):
             sheet.note(lines.SEEDS, point, own)
-            if self._plan.few_shot:
+            if self.plan.few_shot:
                 sheet.answers[lines.FEW_SHOT, point] = few_shot(
                     own.vectors, own.truth, sheet.judged, seed
                 )
@@ -149,11 +150,11 @@ class Trials:
         if not len(base):
             return
         if written:
-            weight = self._plan.weight
+            weight = self.plan.weight
             repeated = again(base, made, np.random.default_rng(seed))
             sheet.note(lines.WITH, point, together(base, made.weighing(weight)))
             sheet.note(lines.AGAIN, point, together(base, repeated.weighing(weight)))
-        if self._plan.admission:
+        if self.plan.admission:
             let_in = bool(written) and self._admitted(rows, written, seed)
             line = lines.WITH if let_in else lines.REAL
             sheet.answers[lines.ADMITTED, point] = sheet.answers[line, point]
@@ -164,7 +165,7 @@ class Trials:
     ) -> bool:
         """What a night with these rows and no others would decide."""
         own = [self.niche[row] for row in rows]
-        weight, neighbours = self._plan.weight, self.neighbours
+        weight, neighbours = self.plan.weight, self.neighbours
         return decide(own, neighbours, written, self._space, weight, seed).used
 
     def _written(self, rows: NDArray[np.int64], seed: int) -> list[Written]:
@@ -176,10 +177,10 @@ class Trials:
             self.neighbours,
             frozenset(row.review_id for row in hidden),
             tuple(sorted({row.category for row in self.niche})),
-            self._plan.rows_a_cell,
+            self.plan.rows_a_cell,
             seed,
         )
-        made = list(self._generator.write(request))
+        made = list(self.generator.write(request))
         return _not_copied(made, hidden)
 
 
