@@ -7,10 +7,18 @@ import signal
 import sys
 from types import FrameType
 
-from kindling.commands import coldstart, data, endpoint, sources, stages, train
+from kindling.commands import (
+    audit,
+    coldstart,
+    data,
+    endpoint,
+    sources,
+    stages,
+    train,
+)
 from kindling.errors import KindlingError
 
-TOPICS = (stages, data, endpoint, sources, train, coldstart)
+TOPICS = (stages, data, endpoint, sources, train, coldstart, audit)
 
 #: Libraries that would call home, draw progress bars into task logs, or look for git and hubs.
 LIBRARY_SETTINGS = {

@@ -230,6 +230,18 @@ class PromoteConfig(_Frozen):
     tolerance: float = Field(0.02, ge=0)
     #: Below this many golden photos the image check is reported, not enforced.
     min_photos: int = Field(100, ge=1)
+    #: Nats of log-loss that one temperature may save, and the gap between confidence and accuracy
+    #: (root mean square, debiased) that may be shown.
+    max_temperature_cost: float = Field(0.02, ge=0)
+    max_calibration_error: float = Field(0.1, ge=0, le=1)
+    #: Accuracy that texts written worse, photos taken worse and a photo of another product may cost.
+    max_robustness_loss: float = Field(0.1, ge=0, le=1)
+    max_photo_loss: float = Field(0.1, ge=0, le=1)
+    max_wrong_photo_loss: float = Field(0.25, ge=0, le=1)
+    #: Milliseconds of the 95th percentile of a single request; null: not asked.
+    max_latency_ms: float | None = Field(None, gt=0)
+    #: How much worse on the niche, in balanced accuracy, counts as no worse: there are few rows.
+    niche_tolerance: float = Field(0.15, ge=0, le=1)
     #: Whether a model that did not pass may serve, marked as provisional, while there is no champion.
     provisional: bool = True
 

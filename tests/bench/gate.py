@@ -23,11 +23,12 @@ from kindling.evaluation.controls import random_guess
 from kindling.evaluation.evaluator import Answers, evaluate
 from kindling.evaluation.figures import EvaluationFigures
 from kindling.evaluation.gate import judge
-from kindling.evaluation.ledger import tonight
+from kindling.evaluation.looks import Ledger, look_of
 from kindling.evaluation.slices import LENGTHS
 from kindling.evaluation.verdict import Evidence, Rules, Verdict
 from kindling.measure.metrics import POSITIVE
 from kindling.records import SENTIMENTS, Example, sentiment_of
+from kindling.stores.memory import MemoryStanding
 
 NICHE = ("Outerwear", "Shorts", "Skirts")
 #: Golden rows: products of clothing drawn until there are so many, each with 40 rows at most.
@@ -165,11 +166,8 @@ def verdict(world: World, model: Model, champion: bool) -> Verdict:
     figures = EvaluationFigures.of(
         found, ("2", "1" if champion else None), {}, leaked_rows=model.leaked
     )
-    advice = None
-    if champion:
-        figure = figures.systems["candidate"][RULES.metric]
-        over = figures.differences["champion"][RULES.metric]
-        advice = tonight([], figure, over, RULES.tolerance)
+    look = look_of(figures, RULES.metric, "night-2")
+    advice = Ledger(MemoryStanding(), "gate").advise(look, RULES.tolerance)
     return judge(RULES, Evidence.of(figures, RULES.metric, advice))
 
 
@@ -230,12 +228,13 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--draws", type=int, default=6)
     parser.add_argument("--good-draws", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=0, help="of the first draw")
     arguments = parser.parse_args()
     products = clothing(arguments.data)
     stopped: list[bool] = []
     good: list[bool] = []
     for draw in range(max(arguments.draws, arguments.good_draws)):
-        here = world(products, draw)
+        here = world(products, arguments.seed + draw)
         for champion in (False, True):
             if draw < arguments.good_draws:
                 found = verdict(here, Model(here.good), champion)

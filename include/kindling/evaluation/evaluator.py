@@ -36,6 +36,8 @@ from kindling.records import SENTIMENTS, Estimate, Example
 
 GATED = (THREE_WAY, POLARITY)
 WORST_ROWS = 10
+#: Share of the rows that a champion must not have been trained on to be compared with.
+MIN_FAIR = 0.5
 _STREAM = 0x65766C
 
 
@@ -51,6 +53,22 @@ class Answers:
     pictured: np.ndarray
     #: What the candidate says to other pairs of text and photo; None where it reads no photos.
     ask: Ask | None
+    #: The pinned model that every night is measured beside; None where the candidate is it.
+    reference: np.ndarray | None = None
+    #: bool [n]: rows that the champion was trained on; None where it was on none.
+    champion_saw: np.ndarray | None = None
+
+    @property
+    def fair(self) -> np.ndarray:
+        """bool [n]: rows that the champion was not trained on."""
+        if self.champion_saw is None:
+            return np.ones(len(self.candidate), dtype=bool)
+        return ~self.champion_saw
+
+    @property
+    def rival(self) -> np.ndarray | None:
+        """The champion, unless it was trained on so many of the rows that nothing is fair."""
+        return self.champion if self.fair.mean() > MIN_FAIR else None
 
 
 @dataclass(frozen=True)
@@ -67,7 +85,8 @@ class Evaluation:
     products: int
     photos: int
     data_sha256: str
-    #: System -> metric -> figure; systems are candidate, baseline, champion, constant, random.
+    #: System -> metric -> figure; systems are candidate, baseline, champion, reference, constant,
+    #: random.
     systems: Mapping[str, Mapping[str, Estimate]]
     #: Sentiment -> precision, recall, F1 of the candidate.
     classes: Mapping[str, Mapping[str, Estimate]]
@@ -90,6 +109,9 @@ class Evaluation:
     niche: Sequence[GroupFinding]
     #: Confident mistakes, the most confident first.
     worst: Sequence[Mistake]
+    #: Rows that the champion was trained on, and whether it could be compared with.
+    champion_saw: int = 0
+    compared: bool = False
 
 
 def evaluate(
@@ -107,7 +129,9 @@ def evaluate(
         "baseline": answers.baseline,
         "constant": constant(sample.truth),
         "random": random_guess(sample.truth, rng),
-    } | ({} if answers.champion is None else {"champion": answers.champion})
+    }
+    others = {"champion": answers.champion, "reference": answers.reference}
+    systems |= {name: said for name, said in others.items() if said is not None}
     photo, clash = _photo_figures(sample, answers, rng)
     return Evaluation(
         rows=len(sample),
@@ -116,7 +140,7 @@ def evaluate(
         data_sha256=sample.sha256,
         systems={name: _system(name, sample, said) for name, said in systems.items()},
         classes=_classes(sample, answers.candidate),
-        differences=_differences(sample, systems),
+        differences=_differences(sample, systems, answers),
         confusions={
             name: confusion(sample.truth, systems[name]).tolist()
             for name in ("candidate", "baseline")
@@ -129,7 +153,8 @@ def evaluate(
             sample,
             answers.candidate,
             answers.baseline,
-            answers.champion,
+            answers.rival,
+            answers.fair,
         ),
         class_rows=dict(
             zip(
@@ -140,6 +165,8 @@ def evaluate(
         niche_asked=bool(niche),
         niche=_niche(examples, niche, sample, answers),
         worst=_worst(sample.truth, answers.candidate),
+        champion_saw=int((~answers.fair).sum()),
+        compared=answers.rival is not None,
     )
 
 
@@ -154,17 +181,22 @@ def _classes(sample: Sample, said: np.ndarray) -> dict[str, dict[str, Estimate]]
 
 
 def _differences(
-    sample: Sample, systems: Mapping[str, np.ndarray]
+    sample: Sample, systems: Mapping[str, np.ndarray], answers: Answers
 ) -> dict[str, dict[str, Estimate]]:
-    ours = systems["candidate"]
-    return {
-        name: {
-            metric.name: difference(metric, sample, ours, theirs)
+    """Of the champion on rows that it was not trained on; not at all where they are too few."""
+    others = {name: said for name, said in systems.items() if name != "candidate"}
+    if answers.rival is None:
+        others.pop("champion", None)
+    everything = np.ones(len(sample), dtype=bool)
+    found = {}
+    for name, theirs in others.items():
+        rows = answers.fair if name == "champion" else everything
+        ours, part = answers.candidate[rows], sample.where(rows)
+        found[name] = {
+            metric.name: difference(metric, part, ours, theirs[rows])
             for metric in (*GATED, LOG_LOSS)
         }
-        for name, theirs in systems.items()
-        if name != "candidate"
-    }
+    return found
 
 
 def _niche(
@@ -175,8 +207,18 @@ def _niche(
 ) -> list[GroupFinding]:
     """Against the champion; on the first night against the baseline."""
     categories = np.array([example.category for example in examples])
-    reference = answers.baseline if answers.champion is None else answers.champion
-    return niche_findings(sample, categories, niche, answers.candidate, reference)
+    if answers.rival is None:
+        return niche_findings(
+            sample, categories, niche, answers.candidate, answers.baseline
+        )
+    fair = answers.fair
+    return niche_findings(
+        sample.where(fair),
+        categories[fair],
+        niche,
+        answers.candidate[fair],
+        answers.rival[fair],
+    )
 
 
 def _system(name: str, sample: Sample, said: np.ndarray) -> dict[str, Estimate]:

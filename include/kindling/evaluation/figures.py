@@ -1,13 +1,14 @@
 """What evaluate hands to gate, report, summary and page: written once, read by attribute."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from kindling.errors import DataError
 from kindling.evaluation.controls import Latency, PhotoControl
 from kindling.evaluation.evaluator import Evaluation
 from kindling.evaluation.niche import GroupFinding
+from kindling.evaluation.sealed import SealedFigures
 from kindling.records import Estimate
 
 Estimates = Mapping[str, Estimate]
@@ -15,6 +16,28 @@ Estimates = Mapping[str, Estimate]
 SYSTEMS = ("candidate", "champion", "baseline")
 #: Key of a difference: this before the other system's name.
 MINUS = "minus_"
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What is measured beside the evaluation of the gate's rows."""
+
+    robustness: Estimates = field(default_factory=dict)
+    photo_robustness: Estimates = field(default_factory=dict)
+    #: Empty: the candidate's own.
+    reference_version: str = ""
+    opened: Collection[str] = ()
+    sealed: SealedFigures = SealedFigures()
+
+
+#: Fields that hold metric -> estimate.
+_FLAT = (
+    "robustness",
+    "photo_robustness",
+    "sealed",
+    "sealed_champion",
+    "sealed_over_baseline",
+)
 
 
 @dataclass(frozen=True)
@@ -44,6 +67,23 @@ class EvaluationFigures:
     latencies: Mapping[str, Latency]
     #: Change of the texts -> accuracy after minus before.
     robustness: Estimates
+    #: The same of the photos, texts unchanged.
+    photo_robustness: Estimates
+    #: Golden rows that the champion was trained on: left out of the comparison with it.
+    champion_saw: int
+    #: Whether there is a champion that could be compared with.
+    compared: bool
+    #: Version of the model that every night is measured beside.
+    reference_version: str
+    #: Products whose rows would be sealed, and that the gate has read all the same.
+    opened: tuple[str, ...]
+    sealed_rows: int
+    sealed_products: int
+    #: Of rows that no gate has read, in this order: the candidate's, the champion's, the
+    #: candidate's minus TF-IDF's. Empty where such rows are too few.
+    sealed: Estimates
+    sealed_champion: Estimates
+    sealed_over_baseline: Estimates
 
     @classmethod
     def of(
@@ -51,11 +91,12 @@ class EvaluationFigures:
         found: Evaluation,
         versions: tuple[str, str | None],
         latencies: Mapping[str, Latency],
-        robustness: Estimates | None = None,
+        beside: "Beside | None" = None,
         leaked_rows: int = 0,
     ) -> "EvaluationFigures":
         """`versions` are the candidate's and the champion's, None while there is no other."""
         candidate_version, champion_version = versions
+        more = beside or Beside()
         return cls(
             candidate_version=candidate_version,
             champion_version=champion_version,
@@ -77,7 +118,17 @@ class EvaluationFigures:
             niche=tuple(found.niche),
             leaked_rows=leaked_rows,
             latencies=latencies,
-            robustness=robustness or {},
+            robustness=more.robustness,
+            photo_robustness=more.photo_robustness,
+            champion_saw=found.champion_saw,
+            compared=found.compared,
+            reference_version=more.reference_version or candidate_version,
+            opened=tuple(sorted(more.opened)),
+            sealed_rows=more.sealed.rows,
+            sealed_products=more.sealed.products,
+            sealed=more.sealed.candidate,
+            sealed_champion=more.sealed.champion,
+            sealed_over_baseline=more.sealed.over_baseline,
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -103,7 +154,8 @@ class EvaluationFigures:
                     "differences": _nested(differences),
                     "temperature_cost": Estimate(**fields["temperature_cost"]),
                     "photo": PhotoControl(**_flat(photo)) if photo else None,
-                    "robustness": _flat(fields["robustness"]),
+                    **{name: _flat(fields[name]) for name in _FLAT},
+                    "opened": tuple(fields["opened"]),
                     "worse_slices": tuple(fields["worse_slices"]),
                     "niche": tuple(GroupFinding(**one) for one in fields["niche"]),
                     "latencies": {

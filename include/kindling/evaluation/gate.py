@@ -5,16 +5,13 @@ it, and cannot tell between the two: then it says what it would take. Only a can
 all becomes champion. The codes are stable: the runbook explains each.
 """
 
-import math
 from collections.abc import Sequence
 
-from kindling.evaluation.ledger import Advice, Decision
+from kindling.evaluation.gate_photos import photo, photo_harm, photo_robustness
+from kindling.evaluation.ledger import Decision
+from kindling.evaluation.lines import above, gains, it_would_take, more
 from kindling.evaluation.niche import GroupFinding
 from kindling.evaluation.verdict import Check, Evidence, Outcome, Rules, Verdict
-from kindling.records import Estimate
-
-#: A blind model gains nothing but the rounding of sums.
-ROUNDING = 1e-9
 
 
 def judge(rules: Rules, evidence: Evidence) -> Verdict:
@@ -33,35 +30,36 @@ def judge(rules: Rules, evidence: Evidence) -> Verdict:
             _calibration(rules, evidence),
             _leakage(evidence),
             _robustness(rules, evidence),
+            photo_robustness(rules, evidence),
             _latency(rules, evidence),
-            _photo_harm(rules, evidence),
-            _photo(rules, evidence),
+            photo_harm(rules, evidence),
+            photo(rules, evidence),
         )
     )
 
 
 def _bar(rules: Rules, evidence: Evidence) -> Check:
     figure = evidence.figure
-    verdict = _above(figure, rules.bar, figure.high < rules.bar)
+    verdict = above(figure, rules.bar, figure.high < rules.bar)
     place = {"pass": "reaches", "fail": "is below", "cannot tell": "is below"}[verdict]
     return Check(
         "bar",
         "bar",
         verdict,
         f"{rules.metric} {figure}: lower bound {place} {rules.bar:g}",
-        _needed(verdict, figure, rules.bar, evidence),
+        it_would_take(verdict, figure, rules.bar, evidence),
     )
 
 
 def _constant(evidence: Evidence) -> Check:
     found = evidence.over_constant
-    verdict = _gains(found)
+    verdict = gains(found)
     return Check(
         "beats-constant",
         "beats a constant",
         verdict,
         f"three-way macro-F1 minus that of the most frequent class: {found}",
-        _needed(verdict, found, 0, evidence),
+        it_would_take(verdict, found, 0, evidence),
     )
 
 
@@ -69,19 +67,19 @@ def _random(evidence: Evidence) -> Check:
     found = evidence.over_random
     if found is None:
         return Check("beats-random", "beats random answers", "pass", "not measured")
-    verdict = _gains(found)
+    verdict = gains(found)
     return Check(
         "beats-random",
         "beats random answers",
         verdict,
         f"three-way macro-F1 minus that of answers drawn by class share: {found}",
-        _needed(verdict, found, 0, evidence),
+        it_would_take(verdict, found, 0, evidence),
     )
 
 
 def _baseline(rules: Rules, evidence: Evidence) -> Check:
     found = evidence.over_baseline
-    verdict = _above(found, -rules.tolerance, found.high < 0)
+    verdict = above(found, -rules.tolerance, found.high < 0)
     return Check(
         "not-worse-than-baseline",
         "not worse than TF-IDF",
@@ -89,38 +87,53 @@ def _baseline(rules: Rules, evidence: Evidence) -> Check:
         f"three-way macro-F1 minus the baseline's: {found}; "
         f"lower bound may not fall below -{rules.tolerance:g}"
         + (": shown worse" if verdict == "fail" else ""),
-        _needed(verdict, found, -rules.tolerance, evidence),
+        it_would_take(verdict, found, -rules.tolerance, evidence),
     )
 
 
 def _champion(rules: Rules, evidence: Evidence) -> Check:
     found = evidence.over_champion
     code, name = "not-worse-than-champion", "not worse than the champion"
+    if found is None and evidence.champion_version:
+        return Check(
+            code,
+            name,
+            "pass",
+            f"the champion was trained on {evidence.champion_saw} of these rows, too many"
+            " for a fair comparison: TF-IDF is what the candidate is held against",
+        )
+    if evidence.advice:
+        return _advised(code, name, evidence)
     if found is None:
         return Check(code, name, "pass", "there is no other champion yet")
-    if evidence.advice:
-        return _advised(code, name, evidence.advice)
-    verdict = _above(found, -rules.tolerance, found.high < 0)
+    verdict = above(found, -rules.tolerance, found.high < 0)
     return Check(
         code,
         name,
         verdict,
         f"{rules.metric} minus the champion's: {found}; "
         f"lower bound may not fall below -{rules.tolerance:g}",
-        _needed(verdict, found, -rules.tolerance, evidence),
+        it_would_take(verdict, found, -rules.tolerance, evidence),
     )
 
 
-def _advised(code: str, name: str, advice: Advice) -> Check:
+def _advised(code: str, name: str, evidence: Evidence) -> Check:
     """By the ledger: one night's interval alone would refuse equal models for good."""
+    advice = evidence.advice
+    assert advice is not None, "asked for only where a ledger is kept"
     verdicts: dict[Decision, Outcome] = {
         "promoted": "pass",
         "held": "cannot tell",
         "alarm": "fail",
     }
     verdict = verdicts[advice.decision]
-    needed = "the nights to come" if verdict == "cannot tell" else ""
-    return Check(code, name, verdict, advice.detail, needed)
+    needed = (
+        "a model that loses less, or more nights" if verdict == "cannot tell" else ""
+    )
+    detail = advice.detail
+    if evidence.champion_saw:
+        detail += f"; {evidence.champion_saw} rows that the champion was trained on are left out"
+    return Check(code, name, verdict, detail, needed)
 
 
 def _slices(evidence: Evidence) -> Check:
@@ -181,7 +194,7 @@ def _group(
     needed = (
         "more golden rows of "
         + ", ".join(
-            f"{one.name} (about {_more(one.n, one.difference, one.low, -rules.niche_tolerance)})"
+            f"{one.name} (about {more(one.n, one.difference, one.low, -rules.niche_tolerance)})"
             for one in unclear
         )
         if verdict == "cannot tell"
@@ -273,93 +286,3 @@ def _latency(rules: Rules, evidence: Evidence) -> Check:
         f"95th percentile of single requests {taken:.0f} ms, at most {allowed:.0f}",
         "a smaller model or a faster machine" if taken > allowed else "",
     )
-
-
-def _photo_harm(rules: Rules, evidence: Evidence) -> Check:
-    code, name = "photo-harms", "photo does no harm"
-    found, loss = evidence.over_text, evidence.over_text_log_loss
-    if found is None or loss is None:
-        return Check(code, name, "pass", "the model or the holdout has no photos")
-    shown = found.high < 0 or loss.high < 0
-    detail = f"text and photo minus text alone: macro-F1 {found}, log-loss saved {loss}"
-    if evidence.golden_photos < rules.min_photos and not shown:
-        return Check(code, name, "pass", f"not enforced, {detail}")
-    # Log-loss sees what macro-F1 of few photos is too coarse for.
-    unharmed = loss.low >= -rules.max_temperature_cost
-    kept = found.low >= -rules.tolerance or (
-        unharmed and found.value >= -rules.tolerance / 2
-    )
-    verdict: Outcome = "fail" if shown else "pass" if kept else "cannot tell"
-    return Check(
-        code,
-        name,
-        verdict,
-        detail,
-        _needed(verdict, found, -rules.tolerance, evidence),
-    )
-
-
-def _photo(rules: Rules, evidence: Evidence) -> Check:
-    code, name = "photo-ignored", "photo not ignored"
-    gain, photos = evidence.photo_gain, evidence.golden_photos
-    if photos < rules.min_photos:
-        return Check(
-            code,
-            name,
-            "pass",
-            f"not enforced, n={photos} golden photos, {rules.min_photos} needed"
-            + (f"; shuffling them costs {gain} nats" if gain else ""),
-        )
-    if gain is None:
-        return Check(
-            code,
-            name,
-            "fail",
-            f"{photos} golden rows have a photo and the model has no image tower",
-        )
-    verdict = _gains(gain)
-    return Check(
-        code,
-        name,
-        verdict,
-        f"shuffling the photos costs {gain} nats of log-loss",
-        _needed(verdict, gain, 0, evidence),
-    )
-
-
-def _above(found: Estimate, line: float, shown_below: bool) -> Outcome:
-    if found.low >= line and not found.refused:
-        return "pass"
-    return "fail" if shown_below else "cannot tell"
-
-
-def _gains(found: Estimate) -> Outcome:
-    """Something, and not the rounding of sums, is gained."""
-    if found.low > ROUNDING and not found.refused:
-        return "pass"
-    return "fail" if found.high <= ROUNDING else "cannot tell"
-
-
-def _needed(verdict: Outcome, found: Estimate, line: float, evidence: Evidence) -> str:
-    """What it would take for the lower bound to reach the line, were the value the true one."""
-    if verdict != "cannot tell":
-        return ""
-    rare = min(evidence.class_rows.items(), key=lambda item: item[1], default=None)
-    scarce = f", {rare[0]} reviews above all (n={rare[1]})" if rare else ""
-    if found.refused:
-        return f"golden rows of more products{scarce}"
-    if found.value <= line:
-        return "a better model: more rows would only show it"
-    rows = _more(found.n, found.value, found.low, line)
-    products = (
-        f" of about {math.ceil(found.products * rows / found.n)} products"
-        if found.products
-        else ""
-    )
-    return f"about {rows} golden rows{products}{scarce}"
-
-
-def _more(n: int, value: float, low: float, line: float) -> int:
-    """Rows at which the lower bound would reach the line; the error falls with their root."""
-    room = max(value - line, 1e-3)
-    return math.ceil(n * ((value - low) / room) ** 2)

@@ -4,13 +4,14 @@ A gate that asks the same rows every night is fooled in two ways. A champion tha
 is never equalled, so that equal models are refused for good; and a model that sinks a little less
 than the tolerance every night is let through every night. So a candidate is held against two things:
 tonight's champion, by what the two differ on, and the level at which the first nights stood, by the
-mean of the latest nights, which noise moves less. Alarms ("shown worse") spend an error budget that
-lasts however many nights there are. What is printed of a champion is read from rows that no gate
-reads: see `sealed`.
+mean of the latest nights, which noise moves less. The level is that of the distance to one pinned
+model, the reference, which answers the same rows every night: golden rows that came since move both
+alike. Alarms ("shown worse") spend an error budget that lasts however many nights there are. What is
+printed of a champion is read from rows that no gate reads: see `sealed_rows`.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from math import pi
 from typing import Literal
@@ -18,6 +19,7 @@ from typing import Literal
 import numpy as np
 from scipy.stats import norm
 
+from kindling.measure.intervals import MIN_IN_EFFECT, in_effect
 from kindling.records import Estimate
 
 Decision = Literal["promoted", "held", "alarm"]
@@ -37,14 +39,20 @@ class Look:
 
     run_id: str
     version: str
+    #: The recipe's figure, by name.
+    metric: str
     #: Hash of the rows that the gate read.
     data_sha256: str
-    #: The recipe's figure of the candidate on them.
+    #: Version of the pinned model that answered the same rows.
+    reference: str
+    #: The recipe's figure of the candidate on them, and how far it is above the reference's.
     value: float
+    over_reference: float
     #: Candidate minus champion on the same rows, and its standard error; None without a champion.
     over_champion: float | None
     error: float
-    decision: Decision
+    #: Products that `sealed` names and that the gate has read all the same, being too few.
+    opened: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -64,37 +72,51 @@ def sealed(product_id: str) -> bool:
     return int.from_bytes(digest[:8], "big") / 2**64 < SEALED
 
 
-def tonight(
-    looks: Sequence[Look],
-    figure: Estimate,
-    over_champion: Estimate | None,
-    tolerance: float,
-) -> Advice:
-    """Promote, hold or alarm, given the looks before at the same rows, oldest first.
+def sealed_rows(products: Sequence[str], opened: Collection[str]) -> np.ndarray:
+    """bool [n]: rows that no gate reads, by the product of each.
 
-    `figure` and `over_champion` are the recipe's of tonight's candidate. Looks at other rows do
-    not count: with new golden rows the level is found anew.
+    `opened` are products that a gate has read before: they are never sealed again. None is
+    sealed where those left are too few products in effect for any interval.
     """
-    before = [one for one in looks if one.data_sha256 == figure.data_sha256]
-    values = np.array([*(one.value for one in before), figure.value])
-    over = np.asarray(over_champion.value if over_champion else 0.0)
-    error = np.asarray(standard_error(over_champion))
-    ruling = rule(values, over, error, tolerance)
+    hidden = {one for one in set(products) if sealed(one)} - set(opened)
+    found = np.array([one in hidden for one in products], dtype=bool)
+    _, rows = np.unique(np.array(products, dtype=str)[found], return_counts=True)
+    if not len(rows) or in_effect(rows) < MIN_IN_EFFECT:
+        return np.zeros(len(products), dtype=bool)
+    return found
+
+
+def tonight(before: Sequence[Look], look: Look, tolerance: float) -> Advice:
+    """Promote, hold or alarm tonight's `look`, given the looks before, oldest first.
+
+    Looks of another figure or beside another reference do not count: the level is found anew.
+    """
+    known = (look.metric, look.reference)
+    same = [one for one in before if (one.metric, one.reference) == known]
+    values = np.array([one.over_reference for one in (*same, look)])
+    over = np.asarray(look.over_champion or 0.0)
+    ruling = rule(values, over, np.asarray(look.error), tolerance)
     decision: Decision = (
         "alarm" if ruling.alarm else "held" if ruling.held else "promoted"
     )
-    night, behind = len(values), float(ruling.behind)
-    found = f"look {night} at these rows"
-    if over_champion:
-        found += f"; minus the champion's: {over_champion}"
+    return Advice(decision, _found(look, len(values), float(ruling.behind), tolerance))
+
+
+def _found(look: Look, night: int, behind: float, tolerance: float) -> str:
+    found = f"look {night}, beside reference version {look.reference}"
+    if look.over_champion is not None:
+        found += (
+            f"; {look.metric} minus the champion's: {look.over_champion:+.3f}"
+            f" (standard error {look.error:.3f})"
+        )
     if night > FIRST:
         found += (
             f"; the latest {LATEST} nights stand {behind:+.3f} from the first {FIRST}"
         )
-    allowed = (
-        f"-{tolerance:g} against the champion, -{LEVEL * tolerance:g} from the first"
+    return found + (
+        f"; allowed are -{tolerance:g} against the champion,"
+        f" -{LEVEL * tolerance:g} from the first"
     )
-    return Advice(decision, f"{found}; allowed are {allowed}")
 
 
 @dataclass(frozen=True)
@@ -111,7 +133,7 @@ def rule(
 ) -> Ruling:
     """One night's ruling; leading axes are other years of nights.
 
-    `values` [..., nights] are all nights' figures on the same rows, tonight's last;
+    `values` [..., nights] are all nights' figures above the reference's, tonight's last;
     `over_champion` [...] is tonight's candidate minus the champion, `error` [...] its standard
     error, 0 where they never differ.
     """

@@ -6,9 +6,11 @@ from typing import Any
 
 import jinja2
 
-from kindling.evaluation.controls import Latency
 from kindling.evaluation.evaluator import Evaluation
-from kindling.evaluation.verdict import Verdict
+from kindling.evaluation.figures import EvaluationFigures
+from kindling.evaluation.ledger import BUDGET
+from kindling.evaluation.looks import Entry
+from kindling.evaluation.verdict import Check, Verdict
 from kindling.measure.intervals import METHOD
 from kindling.measure.metrics import GATED, HEADLINES, PROBABILITY
 from kindling.records import (
@@ -21,6 +23,8 @@ from kindling.records import (
 )
 
 CLIP = 360
+#: Looks of the ledger that are shown, the latest.
+LOOKS = 12
 #: Giveaway cues shown at most, and the log-odds below which one gives nothing away.
 CUES = 10
 MIN_EFFECT = 0.01
@@ -30,6 +34,7 @@ METRICS = {one.name: one for one in (*HEADLINES, *GATED, *PROBABILITY)}
 SYSTEMS = {
     "candidate": "this model",
     "champion": "champion",
+    "reference": "pinned reference",
     "baseline": "TF-IDF + logistic regression",
     "constant": "always the most frequent class",
     "random": "random by class share",
@@ -76,16 +81,16 @@ class Coverage:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What the page tells beside the figures: answers' times, what each stage did, synthetic rows."""
+    """What the page tells beside the evaluation: what each stage did, synthetic rows, other nights."""
 
-    latencies: Mapping[str, Latency]
-    #: Change of the texts -> accuracy after minus before.
-    robustness: Mapping[str, Estimate]
+    figures: EvaluationFigures
     pipeline: Sequence[StageReport]
     coverage: Sequence[Coverage]
     #: The cold-start curve as HTML that is safe to put in, and what was decided by it.
     coldstart: str = ""
     coldstart_said: str = ""
+    #: Every look at this recipe's golden rows, oldest first, tonight's among them.
+    looks: Sequence[Entry] = ()
 
 
 def render(
@@ -114,8 +119,14 @@ def render(
         probability=PROBABILITY,
         system_names=SYSTEMS,
         verdict=verdict,
-        latencies=around.latencies,
-        robustness=around.robustness,
+        why=_gravest_first(verdict),
+        next=_next(verdict, provenance),
+        figures=around.figures,
+        latencies=around.figures.latencies,
+        robustness=around.figures.robustness,
+        looks=around.looks[-LOOKS:],
+        looked=len(around.looks),
+        budget=BUDGET,
         pipeline=around.pipeline,
         coverage=around.coverage,
         coldstart=around.coldstart,
@@ -130,6 +141,30 @@ def render(
         axis=_axis,
         interval_method=METHOD,
     )
+
+
+def _gravest_first(verdict: Verdict) -> list[Check]:
+    """What does not pass: failures before what cannot be told."""
+    held = [check for check in verdict.checks if not check.passed]
+    return sorted(held, key=lambda check: check.verdict != "fail")
+
+
+def _next(verdict: Verdict, provenance: Provenance) -> str:
+    """What happens now, and what would change the verdict."""
+    held, champion = _gravest_first(verdict), provenance.champion_version
+    if not held:
+        return (
+            f"version {provenance.candidate_version} becomes the champion and serves."
+        )
+    serves = (
+        f"version {champion} stays the champion"
+        if champion
+        else "the best model there is serves, marked provisional, unless the recipe forbids it"
+    )
+    needed = next((check.needed for check in held if check.needed), "")
+    if not needed:
+        return f"{serves}; the runbook explains {held[0].code}."
+    return f"{serves}; the first thing that it would take is {needed}."
 
 
 def _figure(reports: Mapping[str, StageReport], stage: str, name: str) -> Any:

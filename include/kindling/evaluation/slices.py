@@ -42,6 +42,16 @@ class SliceFigure:
     worse: bool
 
 
+@dataclass(frozen=True)
+class Others:
+    """What a candidate's slices are held against, [n, 3] each."""
+
+    baseline: np.ndarray
+    champion: np.ndarray | None
+    #: bool [n]: rows that the champion was not trained on.
+    fair: np.ndarray
+
+
 def slices(examples: Sequence[Example], niche: Sequence[str]) -> list[Slice]:
     """Niche and its categories, other categories, stars, text length, photo or none; 30 rows and more each."""
     categories = np.array([example.category for example in examples])
@@ -79,32 +89,42 @@ def figures(
     candidate: np.ndarray,
     baseline: np.ndarray,
     champion: np.ndarray | None,
+    fair: np.ndarray | None = None,
 ) -> list[SliceFigure]:
-    """Each slice's figures; probabilities are those of the whole sample [n, 3]."""
+    """Each slice's figures; probabilities are those of the whole sample [n, 3].
+
+    `fair` [n] are the rows on which the champion may be compared with; None: all.
+    """
+    rows = np.ones(len(sample), dtype=bool) if fair is None else fair
+    others = Others(baseline, champion, rows)
     judged = sum(part.rows.sum() >= MIN_GATE_ROWS for part in parts)
-    return [
-        _figure(part, sample, candidate, baseline, champion, max(1, judged))
-        for part in parts
-    ]
+    return [_figure(part, sample, candidate, others, max(1, judged)) for part in parts]
 
 
 def _figure(
     part: Slice,
     sample: Sample,
     candidate: np.ndarray,
-    baseline: np.ndarray,
-    champion: np.ndarray | None,
+    others: Others,
     judged: int,
 ) -> SliceFigure:
     rows, inside = part.rows, sample.where(part.rows)
-    over = None
-    if champion is not None:
-        over = difference(part.metric, inside, candidate[rows], champion[rows])
-    reference = baseline if champion is None else champion
+    baseline, champion = others.baseline, others.champion
+    over, fair, reference = None, rows, baseline
+    # Of a slice that the champion was trained on whole, the baseline judges.
+    if champion is not None and (rows & others.fair).any():
+        fair, reference = rows & others.fair, champion
+        over = difference(
+            part.metric, sample.where(fair), candidate[fair], champion[fair]
+        )
     strict = difference(
-        part.metric, inside, candidate[rows], reference[rows], 1 - 0.05 / judged
+        part.metric,
+        sample.where(fair),
+        candidate[fair],
+        reference[fair],
+        1 - 0.05 / judged,
     )
-    worse = len(inside) >= MIN_GATE_ROWS and strict.high < 0
+    worse = fair.sum() >= MIN_GATE_ROWS and strict.high < 0
     # Between the sentiments a first model may choose otherwise than the baseline does: which
     # choice is better, macro-F1 says.
     if champion is None and part.group == "stars":
@@ -117,5 +137,5 @@ def _figure(
         estimate(part.metric, inside, baseline[rows]),
         over,
         difference(part.metric, inside, candidate[rows], baseline[rows]),
-        worse,
+        bool(worse),
     )

@@ -27,6 +27,10 @@ class Rules:
     max_robustness_loss: float = 0.1
     #: Milliseconds of the 95th percentile; None where the recipe asks for none.
     max_latency_ms: float | None = None
+    #: Accuracy that a blurred or dark photo may cost.
+    max_photo_loss: float = 0.1
+    #: Accuracy that a photo of another product may cost: the text has to hold against it.
+    max_wrong_photo_loss: float = 0.25
     #: How much worse on the niche, in balanced accuracy, counts as no worse: there are few rows.
     niche_tolerance: float = 0.15
 
@@ -62,6 +66,11 @@ class Evidence:
     leaked_rows: int = 0
     #: Change of the texts -> accuracy after minus before.
     robustness: Mapping[str, Estimate] = field(default_factory=dict)
+    #: Change of the photo -> accuracy after minus before.
+    photo_robustness: Mapping[str, Estimate] = field(default_factory=dict)
+    #: Golden rows that the champion was trained on, and whether it could be compared with.
+    champion_saw: int = 0
+    champion_version: str | None = None
     #: 95th percentile of a request in milliseconds, the slowest kind; None where not measured.
     latency_ms: float | None = None
     #: What the looks of other nights allow; None where no ledger is kept.
@@ -80,7 +89,7 @@ class Evidence:
             over_baseline=minus["baseline"]["three_way_macro_f1"],
             over_constant=minus["constant"]["three_way_macro_f1"],
             over_random=minus["random"]["three_way_macro_f1"],
-            over_champion=minus["champion"][metric] if found.champion_version else None,
+            over_champion=minus["champion"][metric] if found.compared else None,
             photo_gain=photo.log_loss_gain if photo else None,
             golden_photos=found.golden_photos,
             worse_slices=found.worse_slices,
@@ -93,6 +102,9 @@ class Evidence:
             niche=found.niche,
             leaked_rows=found.leaked_rows,
             robustness=found.robustness,
+            photo_robustness=found.photo_robustness,
+            champion_saw=found.champion_saw,
+            champion_version=found.champion_version,
             latency_ms=max((one.p95 for one in found.latencies.values()), default=None),
             advice=advice,
             class_rows=found.class_rows,

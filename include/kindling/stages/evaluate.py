@@ -4,7 +4,7 @@ import json
 import logging
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Protocol
@@ -15,27 +15,29 @@ import torch
 from kindling.catalog import STAGE_NAMES
 from kindling.coldstart.curve import Curve
 from kindling.coldstart.drawing import section
-from kindling.dedupe.shingles import fold, length
 from kindling.errors import DataError
 from kindling.evaluation.controls import Latency, latency
 from kindling.evaluation.evaluator import Answers, Evaluation, evaluate
-from kindling.evaluation.figures import EvaluationFigures
+from kindling.evaluation.figures import Beside, EvaluationFigures
 from kindling.evaluation.gate import judge
+from kindling.evaluation.ledger import sealed
+from kindling.evaluation.looks import Ledger, look_of
 from kindling.evaluation.report import Coverage, Provenance, Surroundings, render
-from kindling.evaluation.robustness import robustness
+from kindling.evaluation.robustness import photo_robustness, robustness
+from kindling.evaluation.sealed import SealedFigures, sealed_figures
 from kindling.evaluation.verdict import Evidence, Rules, Verdict
-from kindling.extensions import load_classifier
 from kindling.measure.intervals import METHOD as INTERVALS
 from kindling.measure.sample import Sample
 from kindling.modeling.device import set_threads
-from kindling.modeling.folder import BASELINE
 from kindling.observe.lineage import code_sha256
 from kindling.ports.classifier import Classifier
 from kindling.ports.objects import ObjectStore
 from kindling.ports.registry import ModelRegistry, ModelVersion
-from kindling.recipe import EvaluateConfig, PromoteConfig
+from kindling.ports.standing import StandingStore
+from kindling.recipe import EvaluateConfig
 from kindling.records import Estimate, Example, StageReport
 from kindling.stages.contract import Context, Outcome
+from kindling.stages.golden import Part, Shelf, parted, pinned, seen_by, training_rows
 from kindling.stages.view import Holdout, RunView
 
 LATENCY_REQUESTS = 40
@@ -52,16 +54,26 @@ class Needs(Protocol):
     holdout: Holdout
     objects: ObjectStore
     registry: ModelRegistry
+    standing: StandingStore
     threads: int
+
+
+@dataclass(frozen=True)
+class _Versions:
+    candidate: ModelVersion
+    #: None while there is no other champion.
+    champion: ModelVersion | None
+
+    @property
+    def names(self) -> tuple[str, str | None]:
+        return self.candidate.version, self.champion.version if self.champion else None
 
 
 @dataclass(frozen=True)
 class _Measured:
     evaluation: Evaluation
-    latencies: dict[str, Latency]
+    figures: EvaluationFigures
     text_model: str
-    #: Change of the texts -> accuracy after minus before.
-    robustness: dict[str, Estimate]
 
 
 def run(config: EvaluateConfig, context: Context, needs: Needs) -> Outcome:
@@ -72,51 +84,32 @@ def run(config: EvaluateConfig, context: Context, needs: Needs) -> Outcome:
         raise DataError(
             f"run {context.run_id!r}: the golden holdout is empty; scrape more products or raise golden_share"
         )
-    candidate = needs.registry.candidate(context.run_id)
-    if candidate is None:
-        raise DataError(f"run {context.run_id!r} registered no model; run train first")
-    champion = needs.registry.champion()
-    other = champion if champion and champion.version != candidate.version else None
-    measured = _measure(golden, candidate, other, config, context, needs)
-    leaked = _leaked(golden, needs.view, context.recipe.dedupe.short_text)
-    found = _handed_on(measured, candidate, other, leaked)
-    figures = found.to_dict()
+    versions = _versions(context, needs.registry)
+    ledger = Ledger(needs.standing, context.recipe.name)
+    opened = ledger.opened()
+    asked, hidden = parted(golden, opened, needs.objects)
+    measured = _measure(asked, hidden, versions, context, needs, ledger)
+    figures = measured.figures
+    verdict = _verdict(context, figures, ledger)
     needs.registry.log_metrics(
-        candidate.version,
-        {
-            f"golden_{name}": figure.value
-            for name, figure in measured.evaluation.systems["candidate"].items()
-        },
+        versions.candidate.version,
+        _logged("golden", measured.evaluation.systems["candidate"])
+        | _logged("sealed", figures.sealed),
     )
-    provenance = _provenance(config, context, measured, candidate, other)
-    html = render(
-        measured.evaluation,
-        _verdict(context.recipe.promote, found),
-        provenance,
-        golden,
-        _around(measured, needs.view),
+    provenance = _provenance(config, context, measured, versions)
+    around = Surroundings(
+        figures,
+        _pipeline(needs.view),
+        _coverage(needs.view),
+        *_coldstart(needs.view),
+        looks=ledger.entries(),
     )
-    content = json.dumps(
-        {
-            "provenance": asdict(provenance),
-            "evaluation": asdict(measured.evaluation),
-            "figures": figures,
-        },
-        default=asdict,
-        indent=1,
-    )
+    html = render(measured.evaluation, verdict, provenance, asked.rows, around)
     return Outcome(
         rows_in=len(golden),
         rows_out=len(golden),
-        figures=figures,
-        uris={
-            "report": needs.objects.put_named(
-                f"runs/{context.run_id}/report.html", html.encode()
-            ),
-            "figures": needs.objects.put_named(
-                f"runs/{context.run_id}/figures.json", content.encode()
-            ),
-        },
+        figures=figures.to_dict(),
+        uris=_written(context, measured, provenance, html, needs.objects),
         implementation={
             "intervals": INTERVALS,
             "registry": needs.registry.name,
@@ -124,41 +117,40 @@ def run(config: EvaluateConfig, context: Context, needs: Needs) -> Outcome:
     )
 
 
-def _handed_on(
+def _logged(rows: str, found: Mapping[str, Estimate]) -> dict[str, float]:
+    return {f"{rows}_{name}": figure.value for name, figure in found.items()}
+
+
+def _versions(context: Context, registry: ModelRegistry) -> _Versions:
+    candidate = registry.candidate(context.run_id)
+    if candidate is None:
+        raise DataError(f"run {context.run_id!r} registered no model; run train first")
+    champion = registry.champion()
+    other = champion if champion and champion.version != candidate.version else None
+    return _Versions(candidate, other)
+
+
+def _written(
+    context: Context,
     measured: _Measured,
-    candidate: ModelVersion,
-    champion: ModelVersion | None,
-    leaked_rows: int,
-) -> EvaluationFigures:
-    return EvaluationFigures.of(
-        measured.evaluation,
-        (candidate.version, champion.version if champion else None),
-        measured.latencies,
-        measured.robustness,
-        leaked_rows,
+    provenance: Provenance,
+    html: str,
+    objects: ObjectStore,
+) -> dict[str, str]:
+    content = json.dumps(
+        {
+            "provenance": asdict(provenance),
+            "evaluation": asdict(measured.evaluation),
+            "figures": measured.figures.to_dict(),
+        },
+        default=asdict,
+        indent=1,
     )
-
-
-def _leaked(golden: Sequence[Example], view: RunView, short_text: int) -> int:
-    """Golden rows whose text or photo the candidate was trained on or fitted to.
-
-    Texts of fewer than `short_text` characters are no evidence: many people write "Love it".
-    """
-    seen = [*view.examples("train"), *view.examples("validation")]
-    folded = (fold(one.text) for one in seen)
-    texts = {text for text in folded if length(text) >= short_text}
-    photos = {one.photo_id for one in seen if one.photo_id}
-    return sum(fold(one.text) in texts or one.photo_id in photos for one in golden)
-
-
-def _around(measured: _Measured, view: RunView) -> Surroundings:
-    return Surroundings(
-        measured.latencies,
-        measured.robustness,
-        _pipeline(view),
-        _coverage(view),
-        *_coldstart(view),
-    )
+    folder = f"runs/{context.run_id}"
+    return {
+        "report": objects.put_named(f"{folder}/report.html", html.encode()),
+        "figures": objects.put_named(f"{folder}/figures.json", content.encode()),
+    }
 
 
 def _coldstart(view: RunView) -> tuple[str, str]:
@@ -177,21 +169,24 @@ def _coldstart(view: RunView) -> tuple[str, str]:
     return section(Curve.from_dict(figures["curve"])), said
 
 
-def _verdict(rules: PromoteConfig, found: EvaluationFigures) -> Verdict:
-    """What `promote` will say, unless the champion changes in between."""
+def _verdict(context: Context, found: EvaluationFigures, ledger: Ledger) -> Verdict:
+    """What `promote` will say, unless the champion changes in between.
+
+    The look is entered here, where the rows were read, whatever becomes of it.
+    """
+    rules = context.recipe.promote
+    look = look_of(found, rules.metric, context.run_id)
+    advice = ledger.advise(look, rules.tolerance)
     return judge(
         Rules(**rules.model_dump(exclude={"provisional"})),
-        Evidence.of(found, rules.metric),
+        Evidence.of(found, rules.metric, advice),
     )
 
 
 def _provenance(
-    config: EvaluateConfig,
-    context: Context,
-    measured: _Measured,
-    candidate: ModelVersion,
-    champion: ModelVersion | None,
+    config: EvaluateConfig, context: Context, measured: _Measured, versions: _Versions
 ) -> Provenance:
+    candidate, champion = versions.names
     return Provenance(
         run_id=context.run_id,
         recipe=context.recipe.name,
@@ -200,100 +195,140 @@ def _provenance(
         niche=context.niche,
         photo_note=config.photo_note,
         code_sha256=code_sha256(),
-        candidate_version=candidate.version,
-        champion_version=champion.version if champion else None,
+        candidate_version=candidate,
+        champion_version=champion,
         text_model=measured.text_model,
         torch=torch.__version__,
     )
 
 
 def _measure(
-    golden: Sequence[Example],
-    candidate: ModelVersion,
-    champion: ModelVersion | None,
-    config: EvaluateConfig,
+    asked: Part,
+    hidden: Part,
+    versions: _Versions,
     context: Context,
     needs: Needs,
+    ledger: Ledger,
 ) -> _Measured:
-    bytes_of = {
-        uri: needs.objects.get(uri)
-        for uri in sorted({one.photo_uri for one in golden if one.photo_uri})
-    }
-    texts = [one.text for one in golden]
-    photos = [bytes_of.get(one.photo_uri or "") for one in golden]
+    candidate, champion = versions.names
     with tempfile.TemporaryDirectory(prefix="kindling-evaluate-") as folder:
-        path = needs.registry.download(candidate.version, Path(folder) / "candidate")
-        model, baseline = load_classifier(path), load_classifier(path / BASELINE)
+        shelf = Shelf(needs.registry, Path(folder))
+        reference = pinned(ledger.reference(), champion, candidate, shelf)
+        if reference != ledger.reference():
+            ledger.pin(reference)
+        model = shelf.model(candidate)
         log.info(
-            "answering %d golden rows, %d with a photo",
-            len(golden),
-            sum(photo is not None for photo in photos),
+            "answering %d golden rows, %d with a photo; %d more are sealed",
+            len(asked.rows),
+            len(asked.pictured),
+            len(hidden.rows),
         )
-        answers = _answers(
-            model,
-            baseline,
-            texts,
-            photos,
-            _champion(champion, texts, photos, Path(folder), needs),
+        answers = _answers(model, asked, versions, reference, shelf)
+        evaluation = evaluate(asked.rows, context.niche, answers, context.seed)
+        beside = Beside(
+            robustness=_robustness(model, asked, context.seed),
+            photo_robustness=_photo_robustness(model, asked, context.seed),
+            reference_version=reference,
+            opened=_opened(asked),
+            sealed=_sealed(model, hidden, versions, shelf),
         )
-    evaluation = evaluate(golden, context.niche, answers, context.seed)
-    sturdy = robustness(
-        Sample.of(golden),
-        texts,
-        lambda asked: model.predict(asked, [None] * len(asked)).probabilities,
-        np.random.default_rng(context.seed),
+        leaked = _leaked(
+            [*asked.rows, *hidden.rows], needs.view, context.recipe.dedupe.short_text
+        )
+        latencies = _latencies(model, asked)
+    figures = EvaluationFigures.of(
+        evaluation, versions.names, latencies, beside, leaked
     )
-    return _Measured(
-        evaluation, _latencies(model, texts, photos), model.base_model, sturdy
+    return _Measured(evaluation, figures, model.base_model)
+
+
+def _leaked(golden: Sequence[Example], view: RunView, short_text: int) -> int:
+    """Golden rows whose text or photo the candidate was trained on or fitted to."""
+    seen = [*view.examples("train"), *view.examples("validation")]
+    return int(seen_by(training_rows(seen, short_text), golden).sum())
+
+
+def _opened(asked: Part) -> set[str]:
+    """Products that would be sealed, were there enough of them."""
+    return {one.product_id for one in asked.rows if sealed(one.product_id)}
+
+
+def _robustness(model: Classifier, asked: Part, seed: int) -> dict[str, Estimate]:
+    return robustness(
+        Sample.of(asked.rows),
+        asked.texts,
+        lambda texts: model.predict(texts, [None] * len(texts)).probabilities,
+        np.random.default_rng(seed),
     )
 
 
-def _champion(
-    champion: ModelVersion | None,
-    texts: Sequence[str],
-    photos: Sequence[bytes | None],
-    folder: Path,
-    needs: Needs,
-) -> np.ndarray | None:
-    if champion is None:
-        return None
-    log.info("answering with the champion, version %s", champion.version)
-    model = load_classifier(
-        needs.registry.download(champion.version, folder / "champion")
+def _photo_robustness(model: Classifier, asked: Part, seed: int) -> dict[str, Estimate]:
+    """Empty where the model reads no photos, or no row has one."""
+    shown = [
+        (one, photo)
+        for one, photo in zip(asked.rows, asked.photos, strict=True)
+        if photo is not None
+    ]
+    if not shown or not model.reads_photos:
+        return {}
+    return photo_robustness(
+        Sample.of([one for one, _ in shown]),
+        [one.text for one, _ in shown],
+        [photo for _, photo in shown],
+        lambda texts, photos: model.predict(texts, photos).probabilities,
+        np.random.default_rng(seed),
     )
-    return model.predict(texts, photos).probabilities
+
+
+def _sealed(
+    model: Classifier, hidden: Part, versions: _Versions, shelf: Shelf
+) -> SealedFigures:
+    if not hidden.rows:
+        return SealedFigures()
+    candidate, champion = versions.names
+    return sealed_figures(
+        hidden.rows,
+        _probabilities(model, hidden),
+        _probabilities(shelf.baseline(candidate), hidden),
+        _probabilities(shelf.model(champion), hidden) if champion else None,
+    )
+
+
+def _probabilities(model: Classifier, part: Part) -> np.ndarray:
+    return model.predict(part.texts, part.photos).probabilities
 
 
 def _answers(
-    model: Classifier,
-    baseline: Classifier,
-    texts: Sequence[str],
-    photos: Sequence[bytes | None],
-    champion: np.ndarray | None,
+    model: Classifier, asked: Part, versions: _Versions, reference: str, shelf: Shelf
 ) -> Answers:
     """The candidate is asked again and again for the photo control, and remembers what it has read."""
-    asked = model.remembering()
+    remembering = model.remembering()
+    texts, photos = asked.texts, asked.photos
 
     def ask(text_of: np.ndarray | None, photo_of: np.ndarray | None) -> np.ndarray:
         said = None if text_of is None else [texts[row] for row in text_of]
         seen = None if photo_of is None else [photos[row] for row in photo_of]
         n = len(said or seen or ())
-        return asked.predict(said or [None] * n, seen or [None] * n).probabilities
+        return remembering.predict(said or [None] * n, seen or [None] * n).probabilities
 
-    pictured = [row for row, photo in enumerate(photos) if photo is not None]
+    candidate, champion = versions.names
+    others = {one for one in (champion, reference) if one and one != candidate}
+    said = {one: _probabilities(shelf.model(one), asked) for one in sorted(others)}
     return Answers(
-        asked.predict(texts, photos).probabilities,
-        baseline.predict(texts, photos).probabilities,
-        champion,
-        np.array(pictured, dtype=np.int64),
-        ask if model.reads_photos else None,
+        candidate=remembering.predict(texts, photos).probabilities,
+        baseline=_probabilities(shelf.baseline(candidate), asked),
+        champion=said[champion] if champion else None,
+        pictured=asked.pictured,
+        ask=ask if model.reads_photos else None,
+        reference=said.get(reference),
+        champion_saw=seen_by(shelf.trained_on(champion), asked.rows)
+        if champion
+        else None,
     )
 
 
-def _latencies(
-    model: Classifier, texts: Sequence[str], photos: Sequence[bytes | None]
-) -> dict[str, Latency]:
-    pairs: list[_Request] = list(zip(texts, photos, strict=True))
+def _latencies(model: Classifier, asked: Part) -> dict[str, Latency]:
+    pairs: list[_Request] = list(zip(asked.texts, asked.photos, strict=True))
     pictured = [pair for pair in pairs if pair[1] is not None]
     requests: dict[str, list[_Request]] = {
         "text": [(text, None) for text, _ in pairs[:LATENCY_REQUESTS]],

@@ -10,9 +10,11 @@ from typing import Protocol
 from kindling.errors import DataError
 from kindling.evaluation.figures import EvaluationFigures
 from kindling.evaluation.gate import judge
+from kindling.evaluation.looks import Ledger, look_of
 from kindling.evaluation.verdict import Check, Evidence, Rules, Verdict
 from kindling.figures import CheckFigures, PromoteFigures
 from kindling.ports.registry import ModelRegistry, ModelVersion
+from kindling.ports.standing import StandingStore
 from kindling.recipe import PromoteConfig
 from kindling.stages.contract import Context, Outcome
 from kindling.stages.view import RunView
@@ -25,6 +27,7 @@ class Needs(Protocol):
 
     view: RunView
     registry: ModelRegistry
+    standing: StandingStore
 
 
 def run(config: PromoteConfig, context: Context, needs: Needs) -> Outcome:
@@ -40,7 +43,8 @@ def run(config: PromoteConfig, context: Context, needs: Needs) -> Outcome:
             "already-champion", "already champion", "pass", "nothing to move"
         )
         return _outcome(candidate, champion, Verdict((nothing,)), needs)
-    verdict = _verdict(config, figures, champion)
+    ledger = Ledger(needs.standing, context.recipe.name)
+    verdict = _verdict(config, context, figures, champion, ledger)
     for check in verdict.checks:
         log.info("%s, %s: %s", check.verdict, check.name, check.detail)
     if verdict.promoted:
@@ -53,17 +57,27 @@ def run(config: PromoteConfig, context: Context, needs: Needs) -> Outcome:
 
 
 def _verdict(
-    config: PromoteConfig, figures: EvaluationFigures, champion: ModelVersion | None
+    config: PromoteConfig,
+    context: Context,
+    figures: EvaluationFigures,
+    champion: ModelVersion | None,
+    ledger: Ledger,
 ) -> Verdict:
+    """The gate's, written into the ledger beside the look that it judges."""
     try:
-        evidence = Evidence.of(figures, config.metric)
+        look = look_of(figures, config.metric, context.run_id)
+        advice = ledger.advise(look, config.tolerance)
+        evidence = Evidence.of(figures, config.metric, advice)
     except KeyError as error:
         raise DataError(
             f"the evaluation has no figure {error}; run evaluate again"
         ) from error
     verdict = judge(Rules(**config.model_dump(exclude={"provisional"})), evidence)
     stale = _stale(champion, figures)
-    return Verdict((*verdict.checks, stale)) if stale else verdict
+    whole = Verdict((*verdict.checks, stale)) if stale else verdict
+    codes = [check.code for check in whole.checks if not check.passed]
+    ledger.decide(look, whole.outcome, codes)
+    return whole
 
 
 def _stale(champion: ModelVersion | None, figures: EvaluationFigures) -> Check | None:

@@ -14,6 +14,7 @@ import torch
 
 from kindling import extensions
 from kindling.errors import DataError
+from kindling.evaluation.training_rows import TrainingRows
 from kindling.measure.estimates import estimate
 from kindling.measure.metrics import POLARITY, THREE_WAY
 from kindling.measure.sample import Sample
@@ -28,6 +29,7 @@ from kindling.ports.registry import ModelRegistry, ModelVersion
 from kindling.recipe import TrainConfig
 from kindling.records import CONDITIONS, Estimate, Example
 from kindling.stages.contract import Context, Outcome
+from kindling.stages.golden import training_rows
 from kindling.stages.view import RunView
 
 #: Where the baseline lies within a model folder.
@@ -63,7 +65,8 @@ def run(config: TrainConfig, context: Context, needs: Needs) -> Outcome:
     )
     baseline = tfidf.train(data, tfidf.Options(), tools)
     figures = _validation(held_out, baseline, trained, needs)
-    version = _register(config, context, needs, baseline, trained, figures)
+    rows = training_rows([*accepted, *held_out], context.recipe.dedupe.short_text)
+    version = _register(config, context, needs, (baseline, trained, rows), figures)
     shown = categories.shown(accepted, needs.objects.get, context.seed)
     needs.objects.remove_named(tools.work)
     return Outcome(
@@ -185,12 +188,14 @@ def _register(
     config: TrainConfig,
     context: Context,
     needs: Needs,
-    baseline: Trained,
-    trained: Trained,
+    made: tuple[Trained, Trained, TrainingRows],
     figures: dict[str, Estimate],
 ) -> ModelVersion:
+    """`made` are baseline, model, and the rows that both were trained on or fitted to."""
+    baseline, trained, rows = made
     with tempfile.TemporaryDirectory(prefix="kindling-model-") as folder:
         baseline.classifier.save(Path(folder) / BASELINE)
+        rows.write(Path(folder))
         trained.classifier.save(Path(folder))
         version = needs.registry.register(
             context.run_id,

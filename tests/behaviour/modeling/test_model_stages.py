@@ -26,7 +26,7 @@ from kindling.records import (
 from kindling.stages import evaluate, promote, runner, train
 from kindling.stages.contract import Context, Outcome
 from kindling.stages.view import Holdout, RunView
-from kindling.stores.memory import MemoryObjects, MemoryRows
+from kindling.stores.memory import MemoryObjects, MemoryRows, MemoryStanding
 
 TRAIN = TrainConfig(
     model="compact",
@@ -118,6 +118,7 @@ def needs(drawn, studies, text_model, registry) -> Any:
         objects=objects,
         registry=registry,
         text_model=text_model,
+        standing=MemoryStanding(),
         threads=1,
         nodes=Nodes(),
     )

@@ -11,13 +11,15 @@ from scipy.special import softmax
 from kindling.errors import DataError
 from kindling.evaluation.controls import Latency
 from kindling.evaluation.evaluator import Answers, Evaluation, evaluate
-from kindling.evaluation.figures import EvaluationFigures
+from kindling.evaluation.figures import Beside, EvaluationFigures
 from kindling.evaluation.gate import judge
+from kindling.evaluation.looks import Ledger, look_of
 from kindling.evaluation.report import Coverage, Provenance, Surroundings, render
-from kindling.evaluation.slices import MIN_ROWS, figures, slices
+from kindling.evaluation.sealed import SealedFigures
 from kindling.evaluation.verdict import Evidence, Rules, Verdict
 from kindling.measure.sample import Sample
 from kindling.records import Example, StageReport
+from kindling.stores.memory import MemoryStanding
 
 NOTE = "Photos and their conditions are drawn by this project."
 PROVENANCE = Provenance(
@@ -116,6 +118,22 @@ def verdict_of(evaluation: Evaluation, champion: str | None = "1") -> Verdict:
     return judge(RULES, Evidence.of(figures, RULES.metric))
 
 
+def figures_of(evaluation: Evaluation) -> EvaluationFigures:
+    """With sealed rows, and everything else that is measured beside the gate's rows."""
+    own, over = evaluation.systems["candidate"], evaluation.differences["baseline"]
+    return EvaluationFigures.of(
+        evaluation,
+        ("3", "2"),
+        {"text": Latency(40, 9.0, 14.0)},
+        Beside(
+            robustness={"typos": over["three_way_macro_f1"]},
+            photo_robustness={"dark photo": over["three_way_macro_f1"]},
+            reference_version="1",
+            sealed=SealedFigures(77, 6, own, own, over),
+        ),
+    )
+
+
 @pytest.fixture
 def evaluation(examples: list[Example]) -> Evaluation:
     return evaluate(examples, ("Vases",), answers(examples), seed=0)
@@ -127,20 +145,22 @@ def page(evaluation: Evaluation, examples: list[Example]) -> str:
         replace(one, text=f"<script>alert({row})</script>")
         for row, one in enumerate(examples)
     ]
+    ledger = Ledger(MemoryStanding(), "demo")
+    ledger.enter(look_of(figures_of(evaluation), RULES.metric, "night-1"))
     return render(
         evaluation,
         verdict_of(evaluation),
         PROVENANCE,
         marked,
         Surroundings(
-            {"text": Latency(40, 9.0, 14.0)},
-            {"typos": evaluation.differences["baseline"]["three_way_macro_f1"]},
+            figures_of(evaluation),
             PIPELINE,
             [
                 Coverage("Vases", "negative", 0, 0, {})
                 .with_row(True, "torn")
                 .with_row(False, None)
             ],
+            ledger.entries(),
         ),
     )
 
@@ -216,7 +236,7 @@ def test_without_champion_and_photos(examples: list[Example]) -> None:
         verdict_of(found, champion=None),
         replace(PROVENANCE, photo_note="", champion_version=None),
         examples,
-        Surroundings({}, {}, [], []),
+        Surroundings(EvaluationFigures.of(found, ("3", None), {}), [], []),
     )
     assert "no other champion" in page and "Not measured" in page
 
@@ -225,33 +245,6 @@ def test_a_holdout_without_polar_rows_is_an_error(examples: list[Example]) -> No
     neutral = [one for one in examples if one.sentiment == "neutral"]
     with pytest.raises(DataError, match="polarity"):
         evaluate(neutral, (), answers(neutral), seed=0)
-
-
-def test_slices_are_large_enough_and_cover_their_groups(
-    examples: list[Example],
-) -> None:
-    found = slices(examples, ["Vases"])
-    assert all(MIN_ROWS <= one.rows.sum() < len(examples) for one in found)
-    for group in ("niche", "category", "photo", "text length", "stars"):
-        assert sum(one.rows.sum() for one in found if one.group == group) == len(
-            examples
-        )
-
-
-def test_a_slice_is_worse_only_when_shown(examples: list[Example], predict) -> None:
-    sample, parts = Sample.of(examples), slices(examples, ["Vases"])
-    champion = predict(sample.truth, 3.0)
-    equal = figures(parts, sample, champion, champion, champion)
-    assert not any(one.worse for one in equal)
-    candidate = champion.copy()
-    vases = np.array([one.category == "Vases" for one in examples])
-    candidate[vases] = predict(sample.truth, -2.0)[vases]
-    worse = {
-        one.name
-        for one in figures(parts, sample, candidate, champion, champion)
-        if one.worse
-    }
-    assert "Vases" in worse and "Lamps" not in worse
 
 
 def test_the_page_loads_nothing(page: str) -> None:
@@ -292,7 +285,13 @@ def test_figures_come_back_from_storage_as_they_were(evaluation: Evaluation) -> 
         evaluation,
         ("2", "1"),
         {"text": Latency(40, 9.0, 14.0)},
-        {"typos": evaluation.systems["candidate"]["accuracy"]},
+        Beside(
+            {"typos": evaluation.systems["candidate"]["accuracy"]},
+            {"dark photo": evaluation.systems["candidate"]["accuracy"]},
+            "1",
+            {"p3"},
+            SealedFigures(40, 6, evaluation.systems["candidate"]),
+        ),
         leaked_rows=3,
     )
     stored = json.loads(json.dumps(figures.to_dict()))
@@ -323,22 +322,6 @@ def test_the_gate_reads_a_whole_evaluation(evaluation: Evaluation) -> None:
         Evidence.of(figures, "no_such_metric")
 
 
-def test_a_slice_is_held_against_the_baseline_on_the_first_night(
-    examples: list[Example], predict
-) -> None:
-    sample, parts = Sample.of(examples), slices(examples, ["Vases"])
-    baseline = predict(sample.truth, 3.0)
-    candidate = baseline.copy()
-    vases = np.array([one.category == "Vases" for one in examples])
-    candidate[vases] = predict(sample.truth, -2.0)[vases]
-    worse = {
-        one.name
-        for one in figures(parts, sample, candidate, baseline, None)
-        if one.worse
-    }
-    assert "Vases" in worse and "Lamps" not in worse
-
-
 def test_the_verdict_stands_first_with_what_it_would_take(
     evaluation: Evaluation, page: str
 ) -> None:
@@ -352,3 +335,32 @@ def test_the_verdict_stands_first_with_what_it_would_take(
     assert ("cannot tell" in first) == (
         any(check.verdict == "cannot tell" for check in open_checks)
     )
+
+
+def test_what_is_printed_first_is_of_rows_that_no_gate_has_read(
+    page: str, evaluation: Evaluation, examples: list[Example]
+) -> None:
+    first = page.split("Beside other predictors")[0]
+    assert "77 golden rows of 6 products that no gate has read" in first
+    assert "the more they flatter" not in first
+    bare = Surroundings(EvaluationFigures.of(evaluation, ("3", "2"), {}), [], [])
+    open_page = render(evaluation, verdict_of(evaluation), PROVENANCE, examples, bare)
+    assert "the more they flatter" in open_page.split("Beside other predictors")[0]
+
+
+def test_the_page_shows_the_ledger(page: str) -> None:
+    nights = page.split("Other nights at the same rows")[1].split("</section>")[0]
+    assert "1 look so far" in nights and "version 1" in nights
+    assert "<td><code>night-1</code></td><td>3</td>" in nights
+    assert "false alarm with a chance of\n5 %" in nights
+
+
+def test_the_first_screen_says_what_is_next(
+    evaluation: Evaluation, examples: list[Example], page: str
+) -> None:
+    first = page.split("Beside other predictors")[0]
+    assert "What next" in first and "version 2 stays the champion" in first
+    good = Verdict(())
+    around = Surroundings(figures_of(evaluation), [], [])
+    passed = render(evaluation, good, PROVENANCE, examples, around)
+    assert "version 3 becomes the champion" in passed

@@ -8,6 +8,7 @@ from kindling.evaluation.controls import constant
 from kindling.evaluation.gate import judge
 from kindling.evaluation.ledger import Advice
 from kindling.evaluation.niche import GroupFinding
+from kindling.evaluation.robustness import WRONG_PHOTO
 from kindling.evaluation.verdict import Evidence, Rules
 from kindling.measure.estimates import difference
 from kindling.measure.estimates import estimate as estimated
@@ -48,8 +49,8 @@ def failed(**changes: object) -> list[str]:
 
 def test_a_good_candidate_passes_every_check() -> None:
     verdict = judge(RULES, GOOD)
-    assert verdict.promoted and not verdict.reasons and len(verdict.checks) == 15
-    assert len({check.code for check in verdict.checks}) == 15
+    assert verdict.promoted and not verdict.reasons and len(verdict.checks) == 16
+    assert len({check.code for check in verdict.checks}) == 16
 
 
 @pytest.mark.parametrize(
@@ -136,6 +137,16 @@ HEALTHY = (group("all niche categories", 0.02, 0.05), group("Skirts", 0.02, 0.08
         ({"over_champion": estimate(-0.03)}, "not-worse-than-champion", "fail"),
         ({"leaked_rows": 1}, "leakage", "fail"),
         ({"robustness": {"typos": estimate(-0.15)}}, "robustness", "fail"),
+        (
+            {"photo_robustness": {"dark photo": estimate(-0.2)}},
+            "photo-robustness",
+            "fail",
+        ),
+        (
+            {"photo_robustness": {WRONG_PHOTO: estimate(-0.4)}},
+            "photo-robustness",
+            "fail",
+        ),
         ({"latency_ms": 80.0}, "latency", "fail"),
         ({"temperature_cost": estimate(0.186)}, "calibration", "fail"),
         ({"calibration_error": estimate(0.15)}, "calibration", "fail"),
@@ -172,6 +183,10 @@ def test_each_fault_has_its_code_and_says_what_it_would_take(
         niche_asked=True,
         niche=HEALTHY,
         robustness={"typos": estimate(-0.05), "emoji": estimate(0.0)},
+        photo_robustness={
+            "dark photo": estimate(-0.05),
+            WRONG_PHOTO: estimate(-0.2),
+        },
         latency_ms=20.0,
         class_rows={"negative": 90, "neutral": 30, "positive": 700},
     )
@@ -233,3 +248,26 @@ def test_with_a_ledger_its_advice_stands_for_one_nights_interval(
         if one.code == "not-worse-than-champion"
     ]
     assert check.verdict == verdict and "look 3" in check.detail
+
+
+def test_a_champion_that_was_trained_on_the_rows_is_no_rival() -> None:
+    """A fair candidate would be refused for good: TF-IDF judges it instead."""
+    spoiled = replace(GOOD, over_champion=None, champion_version="3", champion_saw=1500)
+    [check] = [
+        one
+        for one in judge(RULES, spoiled).checks
+        if one.code == "not-worse-than-champion"
+    ]
+    assert check.passed and "trained on 1500" in check.detail
+
+
+def test_rows_that_the_champion_saw_are_named_beside_the_advice() -> None:
+    evidence = replace(
+        GOOD, champion_saw=7, advice=Advice("promoted", "look 3 at these rows")
+    )
+    [check] = [
+        one
+        for one in judge(RULES, evidence).checks
+        if one.code == "not-worse-than-champion"
+    ]
+    assert "7 rows that the champion was trained on are left out" in check.detail

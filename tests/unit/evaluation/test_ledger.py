@@ -1,5 +1,7 @@
 """Nights at one set of golden rows: equal models pass, sinking ones do not, alarms are few."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -13,64 +15,77 @@ from kindling.evaluation.ledger import (
     Look,
     rule,
     sealed,
+    sealed_rows,
     spent,
     tonight,
 )
-from kindling.records import Estimate
+from kindling.measure.intervals import MIN_IN_EFFECT
 
 ROWS = "a" * 64
+TOLERANCE = 0.02
 
 
-def estimate(value: float, half: float = 0.02, data: str = ROWS) -> Estimate:
-    return Estimate(value, 400, value - half, value + half, data, 40, 30.0)
+def look(
+    above: float, over: float | None = 0.0, error: float = 0.01, reference: str = "1"
+) -> Look:
+    return Look(
+        "night", "9", "polarity", ROWS, reference, 0.9 + above, above, over, error
+    )
 
 
-def looks(values: list[float], data: str = ROWS) -> list[Look]:
-    return [
-        Look(f"night-{at}", str(at), data, value, 0.0, 0.01, "promoted")
-        for at, value in enumerate(values)
-    ]
+def looks(above: list[float], reference: str = "1") -> list[Look]:
+    return [look(one, reference=reference) for one in above]
 
 
 def test_the_first_look_without_a_champion_passes() -> None:
-    advice = tonight([], estimate(0.9), None, 0.02)
-    assert advice.decision == "promoted" and advice.detail.startswith("look 1 ")
+    advice = tonight([], look(0.0, None), TOLERANCE)
+    assert advice.decision == "promoted" and advice.detail.startswith("look 1, ")
 
 
 @pytest.mark.parametrize(
-    ("over", "half", "decision"),
+    ("over", "error", "decision"),
     [
-        (estimate(-0.01), 0.03, "promoted"),
-        (estimate(-0.025, 0.04), 0.03, "held"),
-        (estimate(-0.06, 0.02), 0.03, "alarm"),
-        (estimate(0.0, 0.0), 0.03, "promoted"),
+        (-0.01, 0.015, "promoted"),
+        (-0.025, 0.02, "held"),
+        (-0.06, 0.01, "alarm"),
+        (0.0, 0.0, "promoted"),
     ],
 )
 def test_tonight_is_held_against_the_champion(
-    over: Estimate, half: float, decision: str
+    over: float, error: float, decision: str
 ) -> None:
-    advice = tonight(looks([0.9] * 5), estimate(0.9), over, 0.02)
+    advice = tonight(looks([0.0] * 5), look(0.0, over, error), TOLERANCE)
     assert advice.decision == decision and "minus the champion's" in advice.detail
 
 
 def test_a_model_that_sinks_by_less_than_the_tolerance_is_held_in_the_end() -> None:
-    sinking = [0.9 - 0.0006 * night for night in range(60)]
+    sinking = [-0.0006 * night for night in range(60)]
     decisions = [
         tonight(
-            looks(sinking[:night]), estimate(sinking[night]), estimate(-0.0006), 0.02
+            looks(sinking[:night]), look(sinking[night], -0.0006), TOLERANCE
         ).decision
         for night in range(60)
     ]
     last = max(night for night, one in enumerate(decisions) if one == "promoted")
     assert decisions[: FIRST + LATEST] == ["promoted"] * (FIRST + LATEST)
-    assert 0.9 - sinking[last] < 0.02 and set(decisions[last + 1 :]) == {"held"}
+    assert -sinking[last] < TOLERANCE and set(decisions[last + 1 :]) == {"held"}
 
 
-def test_other_golden_rows_begin_anew() -> None:
-    old = looks([0.95] * 30, data="b" * 64)
-    assert tonight(old, estimate(0.85), estimate(0.0), 0.02).decision == "promoted"
-    tired = [*([0.95] * 30), *([0.85] * (LATEST - 1))]
-    assert tonight(looks(tired), estimate(0.85), estimate(0.0), 0.02).decision == "held"
+def test_beside_another_reference_the_level_is_found_anew() -> None:
+    old = looks([0.1] * 30, reference="0")
+    assert tonight(old, look(0.0), TOLERANCE).decision == "promoted"
+    tired = [*([0.1] * 30), *([0.0] * (LATEST - 1))]
+    assert tonight(looks(tired), look(0.0), TOLERANCE).decision == "held"
+
+
+def test_golden_rows_that_came_since_do_not_begin_the_ledger_anew() -> None:
+    """What is compared over nights is the distance to one model on the same night's rows."""
+    sunk = [
+        replace(one, data_sha256=f"{at:064d}")
+        for at, one in enumerate(looks([0.0] * 30))
+    ]
+    tired = [*sunk, *looks([-0.03] * (LATEST - 1))]
+    assert tonight(tired, look(-0.03), TOLERANCE).decision == "held"
 
 
 def test_the_error_budget_lasts_for_any_number_of_nights() -> None:
@@ -89,6 +104,32 @@ def test_years_are_ruled_as_each_alone(nights: int, seed: int) -> None:
         assert alone.alarm == together.alarm[year]
         assert alone.held == together.held[year]
         assert alone.behind == pytest.approx(together.behind[year])
+
+
+@given(
+    st.dictionaries(st.integers(0, 200), st.integers(1, 30), min_size=1),
+    st.sets(st.integers(0, 200)),
+)
+def test_sealed_rows_are_whole_products_that_no_gate_has_read(
+    rows: dict[int, int], read: set[int]
+) -> None:
+    products = [f"p{one}" for one, count in rows.items() for _ in range(count)]
+    opened = {f"p{one}" for one in read}
+    hidden = sealed_rows(products, opened)
+    inside = {one for one, kept in zip(products, hidden, strict=True) if kept}
+    outside = {one for one, kept in zip(products, hidden, strict=True) if not kept}
+    assert not inside & outside and not inside & opened
+    assert all(sealed(one) for one in inside)
+    if inside:
+        sizes = np.array([rows[int(one[1:])] for one in inside])
+        assert sizes.sum() ** 2 / (sizes**2).sum() >= MIN_IN_EFFECT
+
+
+def test_too_few_sealed_products_are_read_by_the_gate() -> None:
+    few = [f"p{number}" for number in range(6)]
+    assert not sealed_rows(few, ()).any()
+    many = [f"p{number}" for number in range(60)]
+    assert 5 <= sealed_rows(many, ()).sum() < 40
 
 
 def test_a_third_of_the_products_is_sealed_for_good() -> None:
