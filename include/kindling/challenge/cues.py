@@ -71,6 +71,8 @@ def retest(
 
     On at most `max_side` rows a side, for speed; compare these figures with one another only.
     """
+    if not families:
+        return {}
     rng = np.random.default_rng(seed)
     rows = np.sort(
         np.concatenate(

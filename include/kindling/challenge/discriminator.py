@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from scipy.sparse import csr_array, hstack
 from scipy.stats import fisher_exact, rankdata
-from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
 from sklearn.linear_model import LogisticRegression
 
 from kindling.challenge import style
@@ -53,35 +53,54 @@ class Separability:
 
 def featurise(texts: tuple[str, ...], max_terms: int = 30_000) -> Features:
     """At most `max_terms` n-grams of words and as many of characters, each in two texts or more."""
-    words = TfidfVectorizer(
-        ngram_range=(1, 2),
-        min_df=2,
-        max_features=max_terms,
-        sublinear_tf=True,
-        token_pattern=r"(?u)\b\w+\b",
-    )
-    characters = TfidfVectorizer(
-        analyzer="char",
-        ngram_range=(3, 5),
-        min_df=2,
-        max_features=max_terms,
-        sublinear_tf=True,
-        lowercase=False,
-    )
-    matrix = hstack(
-        [
-            csr_array(style.measure(texts)),
-            words.fit_transform(texts),
-            characters.fit_transform(texts),
-        ],
-        format="csr",
-    )
-    names = [
-        *style.names(),
-        *(("words", one) for one in words.get_feature_names_out()),
-        *(("characters", one) for one in characters.get_feature_names_out()),
-    ]
-    return Features(matrix, names)
+    return Counted.of(texts).features(np.arange(len(texts)), max_terms)
+
+
+@dataclass(frozen=True)
+class Counted:
+    """n-grams of many texts, counted once: any of their subsets has its features in no time."""
+
+    #: float [N, F]
+    style: np.ndarray
+    #: (family, counts [N, terms], terms).
+    grams: tuple[tuple[str, csr_array, np.ndarray], ...]
+
+    @classmethod
+    def of(cls, texts: tuple[str, ...]) -> "Counted":
+        """Of all n-grams, however rare: which are kept is decided by subset."""
+        counters = {
+            "words": CountVectorizer(ngram_range=(1, 2), token_pattern=r"(?u)\b\w+\b"),
+            "characters": CountVectorizer(
+                analyzer="char", ngram_range=(3, 5), lowercase=False
+            ),
+        }
+        counted = []
+        for family, counter in counters.items():
+            found = csr_array(counter.fit_transform(texts))
+            counted.append((family, found, counter.get_feature_names_out()))
+        return cls(style.measure(texts), tuple(counted))
+
+    def features(self, rows: np.ndarray, max_terms: int = 30_000) -> Features:
+        """Of the rows [n]: the terms that two of them have, the most frequent `max_terms`."""
+        parts = [csr_array(self.style[rows])]
+        names = [*style.names()]
+        for family, counts, terms in self.grams:
+            here = counts[rows]
+            kept = _most_frequent(here, max_terms)
+            weights = TfidfTransformer(sublinear_tf=True)
+            parts.append(csr_array(weights.fit_transform(here[:, kept])))
+            names += [(family, str(terms[at])) for at in kept]
+        return Features(hstack(parts, format="csr"), names)
+
+
+def _most_frequent(counts: csr_array, at_most: int) -> np.ndarray:
+    """Terms in two rows or more, those that occur most; in their order."""
+    terms = counts.shape[1]
+    rows_with = np.bincount(counts.indices, minlength=terms)
+    times = np.bincount(counts.indices, weights=counts.data, minlength=terms)
+    kept = np.flatnonzero(rows_with >= 2)
+    most = kept[np.argsort(-times[kept], kind="stable")[:at_most]]
+    return np.sort(most)
 
 
 def score(

@@ -17,9 +17,13 @@ NEGATIVE, _, POSITIVE = range(len(SENTIMENTS))
 #: Rows that each sentiment needs among the real reviews that no synthetic row was made from.
 _MIN_INDEPENDENT = 30
 #: A sentiment is missed where synthetic rows convince less than real ones in more than six
-#: pairs of ten, which is chance once in a thousand at most.
+#: pairs of ten, which is chance once in a thousand at most ...
 _UNCONVINCING = 0.4
 _CHANCE = 1e-3
+#: ... or where this share of them at least reads like real rows of one other sentiment, which is
+#: chance once in a hundred at most.
+_PASSED_OFF = 0.3
+_PASSED_OFF_CHANCE = 0.01
 
 
 @dataclass(frozen=True)
@@ -127,22 +131,70 @@ def missed(
 
     Sentiment -> chance that a synthetic row asked for it convinces more than a real row of it
     (.5: as real ones do), and bool [S]: rows of a sentiment that was missed. `intended` [S] is
-    what was asked, `truth` [R] what the stars of real rows of the same kinds say.
+    what was asked, `truth` [R] what the stars of real rows say.
     """
     chances: dict[int, float] = {}
     refused = np.zeros(len(intended), bool)
-    for sentiment in np.unique(intended):
+    for sentiment in np.unique(intended).tolist():
         asked = intended == sentiment
-        ours = _margin(answers.synthetic[asked], int(sentiment))
-        theirs = _margin(answers.real[truth == sentiment], int(sentiment))
+        ours = _margin(answers.synthetic[asked], sentiment)
+        theirs = _margin(answers.real[truth == sentiment], sentiment)
         if not len(theirs):
             continue
-        test = mannwhitneyu(ours, theirs, alternative="less")
-        chance = float(test.statistic) / (len(ours) * len(theirs))
-        chances[int(sentiment)] = round(chance, 3)
-        if chance <= _UNCONVINCING and test.pvalue < _CHANCE / len(SENTIMENTS):
+        chance, p_value = _convinces(ours, theirs)
+        chances[sentiment] = round(chance, 3)
+        unlike = chance <= _UNCONVINCING and p_value < _CHANCE / len(SENTIMENTS)
+        if unlike or _passed_off(answers, asked, truth, sentiment):
             refused |= asked
     return chances, refused
+
+
+def contradicts_stars(
+    synthetic: Sequence[Review], intended: Sequence[Sentiment]
+) -> np.ndarray:
+    """bool [S]: the writer gave the row stars of another sentiment than it was asked for."""
+    return np.array(
+        [
+            sentiment_of(row.rating) != asked
+            for row, asked in zip(synthetic, intended, strict=True)
+        ],
+        dtype=bool,
+    )
+
+
+def _passed_off(
+    answers: Answers, asked: np.ndarray, truth: np.ndarray, sentiment: int
+) -> bool:
+    """Whether too many of the rows asked for one sentiment read like real rows of another.
+
+    The share is that of adjusted counts (Forman 2008, "Quantifying counts and costs via
+    classification"): how far the asked rows lie from their own sentiment, by how far the other
+    sentiment's real rows do. A model that separates the two badly makes it no smaller.
+    """
+    found = False
+    for other in set(np.unique(truth).tolist()) - {sentiment}:
+        ours = _against(answers.synthetic[asked], sentiment, other)
+        own = _against(answers.real[truth == sentiment], sentiment, other)
+        theirs = _against(answers.real[truth == other], sentiment, other)
+        chance, p_value = _convinces(ours, own)
+        whole, _ = _convinces(theirs, own)
+        if whole < 0.5:
+            share = (0.5 - chance) / (0.5 - whole)
+            level = _PASSED_OFF_CHANCE / (len(SENTIMENTS) - 1)
+            found |= share >= _PASSED_OFF and p_value < level
+    return found
+
+
+def _convinces(ours: np.ndarray, theirs: np.ndarray) -> tuple[float, float]:
+    """Chance that one of ours lies above one of theirs, and that of as low a one by luck."""
+    test = mannwhitneyu(ours, theirs, alternative="less")
+    return float(test.statistic) / (len(ours) * len(theirs)), float(test.pvalue)
+
+
+def _against(probabilities: np.ndarray, sentiment: int, other: int) -> np.ndarray:
+    """Log odds [n] of the sentiment against the other one."""
+    logs = np.log(np.maximum(probabilities, 1e-9))
+    return np.asarray(logs[:, sentiment] - logs[:, other])
 
 
 def _margin(probabilities: np.ndarray, sentiment: int) -> np.ndarray:

@@ -21,7 +21,13 @@ from kindling.challenge.discriminator import Separability
 from kindling.challenge.diversity import diversity
 from kindling.challenge.leaks import Leak, label_leaks, length_leaks
 from kindling.challenge.memorisation import copying
-from kindling.challenge.sentiment import Answers, adherence, answers_of, missed
+from kindling.challenge.sentiment import (
+    Answers,
+    adherence,
+    answers_of,
+    contradicts_stars,
+    missed,
+)
 from kindling.challenge.utility import Batch, Plan, Utility, utility
 from kindling.measure.data_hash import data_hash
 from kindling.measure.estimates import share
@@ -99,7 +105,7 @@ def run(config: ChallengeConfig, context: Context, needs: Needs) -> Outcome:
         rows_in=len(verdicts),
         rows_out=sum(one.admitted for one in verdicts),
         records=verdicts,
-        rejections=_rejections(verdicts, evidence, gain),
+        rejections=_rejections(rows, verdicts, evidence, gain),
         figures={
             "synthetic": len(verdicts),
             "findings": named,
@@ -240,6 +246,7 @@ def _examine(
     answers = answers_of(rows.train, rows.synthetic, rows.sources, config.folds, seed)
     compared_answers = Answers(answers.real[alike], answers.synthetic)
     chances, unmet = missed(compared_answers, voice.intended, truth)
+    unmet = unmet | contradicts_stars(rows.synthetic, rows.intended)
     evidence = Evidence(
         scores,
         copying(texts, real),
@@ -311,7 +318,10 @@ def _unchallenged(config: ChallengeConfig, rows: _Rows, real: int) -> Outcome:
 
 
 def _rejections(
-    verdicts: Sequence[ChallengeVerdict], evidence: Evidence, gain: Utility | None
+    rows: _Rows,
+    verdicts: Sequence[ChallengeVerdict],
+    evidence: Evidence,
+    gain: Utility | None,
 ) -> list[Rejection]:
     copied, near = evidence.copying.copy_rate, evidence.copying.nearest_jaccard
     details: Mapping[str, Callable[[int], str]] = {
@@ -323,7 +333,9 @@ def _rejections(
         "label_leak": lambda row: "a token that tells the sentiment: see label_leaks",
         "word_salad": lambda row: "fewer of its word pairs are known than of real rows",
         "misses_sentiment": lambda row: (
-            "rows asked for this sentiment convince less than real ones: "
+            f"stars {rows.synthetic[row].rating} are not {rows.intended[row]}, as asked"
+            if sentiment_of(rows.synthetic[row].rating) != rows.intended[row]
+            else "rows asked for this sentiment convince less than real ones: "
             "see convinces_as_real"
         ),
         "length_leak": lambda row: (

@@ -144,3 +144,16 @@ def test_style_is_measured_for_any_text_and_removed_families_leave_no_trace(text
             else:
                 assert text == text.lower()
     assert set(columns) == set(style.MEASURES)
+
+
+def test_features_of_a_subset_are_those_of_its_texts_alone(reviews):
+    """Many draws from one pool cost one count; the pool's other texts leave no trace."""
+    texts = tuple(row.text for row in reviews(60, 1))
+    rows = np.arange(0, 60, 2)
+    pooled = discriminator.Counted.of(texts).features(rows)
+    alone = discriminator.featurise(tuple(texts[row] for row in rows))
+    assert pooled.names == alone.names
+    assert np.allclose(pooled.matrix.toarray(), alone.matrix.toarray())
+    few = discriminator.featurise(texts, max_terms=50)
+    kinds = [family for family, _ in few.names]
+    assert kinds.count("words") == kinds.count("characters") == 50

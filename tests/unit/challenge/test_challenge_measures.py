@@ -19,7 +19,13 @@ from kindling.challenge.discriminator import Separability
 from kindling.challenge.diversity import Diversity, diversity
 from kindling.challenge.leaks import label_leaks, length_leaks
 from kindling.challenge.memorisation import Copying, copying, nearest_before
-from kindling.challenge.sentiment import Adherence, adherence, answers_of, missed
+from kindling.challenge.sentiment import (
+    Adherence,
+    Answers,
+    adherence,
+    answers_of,
+    missed,
+)
 from kindling.challenge.utility import Batch, Plan, Utility, utility
 from kindling.errors import DataError
 from kindling.measure.copying import five_grams, overlap
@@ -253,6 +259,27 @@ def test_a_sentiment_that_was_asked_and_not_written_is_missed(reviews):
     chances, refused = missed(answers, asked, truth)
     assert chances[0] < 0.4 < chances[2]
     assert (refused == (asked == 0)).all()
+
+
+def graded(count: int, sentiment: int, apart: float, seed: int) -> np.ndarray:
+    """Probabilities of rows whose own sentiment is told with little certainty."""
+    logits = np.random.default_rng(seed).normal(size=(count, 3))
+    logits[:, sentiment] += apart
+    return np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+
+
+@pytest.mark.parametrize(("share", "caught"), [(0.0, False), (0.6, True), (1.0, True)])
+def test_rows_passed_off_as_another_sentiment_are_found_though_a_model_tells_it_badly(
+    share: float, caught: bool
+) -> None:
+    """Neutral reviews asked for as negative: on real ones a plain model's AUC is .65."""
+    truth = np.repeat([0, 1, 2], 400)
+    real = np.concatenate([graded(400, one, 0.6, one) for one in range(3)])
+    passed = int(200 * share)
+    asked = [graded(200 - passed, 0, 0.6, 7), graded(passed, 1, 0.6, 8)]
+    answers = Answers(real, np.concatenate(asked))
+    _, refused = missed(answers, np.zeros(200, dtype=int), truth)
+    assert refused.all() if caught else not refused.any()
 
 
 def test_a_text_with_words_of_its_own_repeats_the_one_before(reviews):

@@ -145,6 +145,11 @@ def test_a_batch_that_harms_is_refused_as_a_whole(world, reviews, monkeypatch):
     synthetic = reviews(480, 3, "syn-")
     wrong = {"negative": "positive", "neutral": "negative", "positive": "neutral"}
     meant = [wrong[sentiment_of(row.rating)] for row in synthetic]
+    stars = {"negative": 1, "neutral": 3, "positive": 5}
+    synthetic = [
+        replace(row, rating=stars[asked])
+        for row, asked in zip(synthetic, meant, strict=True)
+    ]
     monkeypatch.setattr(
         challenge,
         "missed",
@@ -203,3 +208,15 @@ def test_records_are_what_the_tables_hold(world, reviews):
         for one in outcome.records
     )
     assert all(isinstance(one, Rejection) and one.detail for one in outcome.rejections)
+
+
+def test_a_row_whose_own_stars_are_not_what_was_asked_is_refused_by_that_name(
+    world, reviews
+):
+    synthetic = reviews(90, 3, "syn-")
+    meant = [sentiment_of(row.rating) for row in synthetic]
+    meant[4] = "neutral" if meant[4] != "neutral" else "positive"
+    outcome = run(*world, synthetic, meant)
+    told = {one.row_id: one for one in outcome.rejections}[synthetic[4].review_id]
+    assert told.reason == "misses_sentiment"
+    assert told.detail == f"stars {synthetic[4].rating} are not {meant[4]}, as asked"
