@@ -5,9 +5,15 @@
 Real clothing reviews, split by product; synthetic rows are planted from reviews that are held
 back (or, for copiers, from train reviews) and go through the stage as any batch does. A verdict
 is right where the fault is named and nine of ten rows that have it are refused by that name; of
-a perfect generator, where nine of ten rows are admitted. `--draws` (1; 20 for acceptance)
-repeats each with other rows. `type1_error` is the share of `--null` draws (40; 500 for
-acceptance) in which human rows are told apart from human rows, with its 95 % interval.
+a perfect generator, where nine of ten rows are admitted. Of sentiments that were asked and missed
+there are two kinds: rows that keep the stars of the review they were, and rows with the stars that
+were asked, of which only the words tell. `--variants` adds generators of the same kinds that the
+limits were not set on.
+
+Each of `--draws` (20) repeats every generator with other rows; `type1_error` is the share of
+`--null` draws (500) in which human rows are told apart from human rows, with its 95 % interval.
+What is done is kept under var/bench, by seed and by the code of the challenge, and a run of at most
+`--minutes` (8) goes on where the one before stopped: the last line says how much there is.
 """
 
 import argparse
@@ -16,6 +22,7 @@ import gzip
 import json
 import logging
 import re
+import time
 import zlib
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -29,6 +36,7 @@ from scipy.stats import binomtest
 from kindling import recipe
 from kindling.challenge import discriminator
 from kindling.challenge.comparison import Comparison, fold
+from kindling.observe.lineage import stage_code_sha256
 from kindling.recipe import ChallengeConfig
 from kindling.records import (
     DedupeDecision,
@@ -45,8 +53,10 @@ from kindling.stages.view import RunView
 from kindling.stores.memory import MemoryRows
 
 TRAIN, VALIDATION, BATCH = 1_800, 900, 240
-NULL_SIDE = 150
-CONFIG = ChallengeConfig(bootstrap=200, retest_rows=300, retested_cues=0)
+NULL_SIDE, NULL_POOL = 150, 3_000
+#: The product's limits; less of what only the report shows.
+CONFIG = ChallengeConfig(bootstrap=100, retested_cues=0, max_real_ratio=2)
+KEPT = Path("var/bench")
 CONTEXT = Context("r", recipe.load("clothing"), ("Outerwear", "Shorts"), 150, 7)
 
 
@@ -191,6 +201,17 @@ def generators(world: World, rng: np.random.Generator) -> dict[str, tuple[Batch,
             ),
             "misses_sentiment",
         ),
+        "neutral_called_negative_restarred": (
+            restarred(
+                planted(
+                    fresh,
+                    lambda row: row.text,
+                    asked=lying,
+                    guilty=lambda row: sentiment_of(row.rating) == "neutral",
+                )
+            ),
+            "misses_sentiment",
+        ),
         "length": (planted(fresh, cut), "length_leak"),
         "perfect": (planted(fresh, lambda row: row.text), ""),
     }
@@ -202,6 +223,91 @@ def generators(world: World, rng: np.random.Generator) -> dict[str, tuple[Batch,
     for place in ("start", "middle", "end"):
         found[f"leak_{place}"] = planted(fresh, leaking(place)), "label_leak"
     return found
+
+
+def restarred(batch: Batch) -> Batch:
+    """Every row with stars of the sentiment that was asked of it."""
+    stars = {"negative": 2, "neutral": 3, "positive": 5}
+    rows = [
+        row if sentiment_of(row.rating) == asked else replace(row, rating=stars[asked])
+        for row, asked in zip(batch.rows, batch.intended, strict=True)
+    ]
+    return replace(batch, rows=rows)
+
+
+def variants(world: World, rng: np.random.Generator) -> dict[str, tuple[Batch, str]]:
+    """Generators of the same kinds, other than those that the limits were set on."""
+    copied, fresh = world.train[:BATCH], world.fresh
+    vocabulary = [word for row in world.train[:400] for word in row.text.split()]
+
+    def without_every_5th(row: Review) -> str:
+        words = row.text.split()
+        return " ".join(word for at, word in enumerate(words) if at % 5 != 4)
+
+    def spliced(row: Review) -> str:
+        other = copied[rng.integers(len(copied))].text.split()
+        words = row.text.split()
+        return " ".join(words[: len(words) // 2] + other[len(other) // 2 :])
+
+    def collapsed(row: Review) -> str:
+        base = fresh[zlib.crc32(row.review_id.encode()) % 16].text.split()
+        for place in rng.integers(0, len(base), 3):
+            base[place] = vocabulary[rng.integers(len(vocabulary))]
+        return " ".join(base)
+
+    def salad_of_pairs(row: Review) -> str:
+        words = row.text.split()
+        pairs = [" ".join(words[at : at + 2]) for at in range(0, len(words), 2)]
+        return shuffled(row, rng, pairs, " ")
+
+    def marked(row: Review) -> str:
+        mark = {"negative": " ...", "neutral": " ;", "positive": " !!"}
+        return row.text + mark[sentiment_of(row.rating)]
+
+    def leaking_anywhere(row: Review) -> str:
+        words = row.text.split()
+        token = {"negative": "pako", "neutral": "rilu", "positive": "sebo"}
+        words.insert(int(rng.integers(len(words))), token[sentiment_of(row.rating)])
+        return " ".join(words)
+
+    def short_if_negative(row: Review) -> str:
+        words = row.text.split()
+        return " ".join(words[:10] if sentiment_of(row.rating) == "negative" else words)
+
+    def opposite(row: Review) -> Sentiment:
+        return "negative" if sentiment_of(row.rating) == "positive" else "positive"
+
+    return {
+        "copy_every_3rd": (
+            planted(copied, every(3, rng, vocabulary), True),
+            "near_copy",
+        ),
+        "copy_every_6th": (
+            planted(copied, every(6, rng, vocabulary), True),
+            "near_copy",
+        ),
+        "copy_without_every_5th": (
+            planted(copied, without_every_5th, True),
+            "near_copy",
+        ),
+        "copies_spliced": (planted(copied, spliced, True), "near_copy"),
+        "collapse_of_16": (planted(fresh, collapsed), "repeats_another"),
+        "salad_of_pairs": (planted(fresh, salad_of_pairs), "word_salad"),
+        "leak_by_mark": (planted(fresh, marked), "label_leak"),
+        "leak_anywhere": (planted(fresh, leaking_anywhere), "label_leak"),
+        "length_of_negative": (
+            planted(
+                fresh,
+                short_if_negative,
+                guilty=lambda row: sentiment_of(row.rating) == "negative",
+            ),
+            "length_leak",
+        ),
+        "opposite_restarred": (
+            restarred(planted(fresh, lambda row: row.text, asked=opposite)),
+            "misses_sentiment",
+        ),
+    }
 
 
 def run(world: World, batch: Batch) -> Outcome:
@@ -233,22 +339,36 @@ def run(world: World, batch: Batch) -> Outcome:
     return challenge.run(CONFIG, CONTEXT, SimpleNamespace(view=RunView(rows, "r")))
 
 
-def right(outcome: Outcome, batch: Batch, reason: str) -> tuple[bool, dict[str, int]]:
+def right(
+    name: str, outcome: Outcome, batch: Batch, reason: str
+) -> tuple[bool, dict[str, int]]:
     """Whether the verdict is the one that was planted, and the reasons given."""
     reasons = Counter(one.reason for one in outcome.rejections)
     if not reason:
         return outcome.rows_out >= 0.9 * len(batch.rows), dict(reasons)
     refused = {one.row_id: one.reason for one in outcome.rejections}
-    expected = len(batch.guilty) - (8 if reason == "repeats_another" else 0)
-    caught = sum(refused.get(one) == reason for one in batch.guilty)
+    # The first of each repeated text repeats nothing.
+    firsts = {"collapse_of_16": 16}.get(name, 8)
+    expected = len(batch.guilty) - (firsts if reason == "repeats_another" else 0)
+    caught = sum(refused.get(one) in accepted(reason) for one in batch.guilty)
     let_through = len(batch.guilty - refused.keys())
     ok = caught >= 0.9 * expected and let_through <= 0.1 * len(batch.guilty)
     return ok, dict(reasons)
 
 
-def null_draw(rows: list[Review], rng: np.random.Generator) -> bool:
+def accepted(reason: str) -> tuple[str, ...]:
+    """Names under which a row may be refused: two say that a sentiment was missed, row or batch."""
+    if reason == "misses_sentiment":
+        return ("misses_sentiment", "off_sentiment")
+    return (reason,)
+
+
+def null_draw(
+    pool: discriminator.Counted, rows: list[Review], rng: np.random.Generator
+) -> bool:
     """Whether human rows are told apart from human rows."""
-    chosen = [rows[one] for one in rng.permutation(len(rows))[: 2 * NULL_SIDE]]
+    numbers = rng.permutation(len(rows))[: 2 * NULL_SIDE]
+    chosen = [rows[one] for one in numbers]
     comparison = Comparison(
         tuple(row.review_id for row in chosen),
         tuple(row.text for row in chosen),
@@ -258,11 +378,79 @@ def null_draw(rows: list[Review], rng: np.random.Generator) -> bool:
         tuple(sentiment_of(row.rating) for row in chosen),
     )
     seed = int(rng.integers(2**31))
-    features = discriminator.featurise(comparison.texts, 5_000)
+    features = pool.features(numbers, 5_000)
     plan = fold(comparison, 5, seed)
     scores = discriminator.score(features, comparison, plan, seed)
     found = discriminator.judge(scores.synthetic, comparison, 200, seed)
     return found.verdict == "told apart"
+
+
+class Kept:
+    """Results of earlier runs of the same code and seed, one JSON line each."""
+
+    def __init__(self, seed: int) -> None:
+        code = stage_code_sha256("challenge")[:12]
+        self._path = KEPT / f"challenge-{code}-{seed}.jsonl"
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        lines = self._path.read_text().splitlines() if self._path.exists() else []
+        self.found: dict[str, bool] = {}
+        for line in lines:
+            self.found.update(json.loads(line))
+
+    def add(self, key: str, value: bool) -> None:
+        self.found[key] = value
+        with self._path.open("a") as file:
+            file.write(json.dumps({key: value}) + "\n")
+
+    def named(self, kind: str) -> dict[str, list[bool]]:
+        """Name -> results, of keys "kind/name/number"."""
+        found: dict[str, list[bool]] = {}
+        for key, value in self.found.items():
+            start, name, _ = key.split("/")
+            if start == kind:
+                found.setdefault(name, []).append(value)
+        return found
+
+
+def play(
+    rows: list[Review], number: int, options: argparse.Namespace, kept: Kept
+) -> None:
+    """One draw of every generator, or of those that time is left for."""
+    wanted = set(filter(None, options.only.split(",")))
+    rng = np.random.default_rng((options.seed, number))
+    worlds = {"": draw(rows, rng, VALIDATION), "_at_150": draw(rows, rng, 150)}
+    for suffix, world in worlds.items():
+        made = generators(world, rng)
+        if options.variants:
+            made |= variants(world, rng)
+        for name, (batch, reason) in made.items():
+            key = f"verdict/{name + suffix}/{number}"
+            if suffix and name != "perfect" or wanted and name not in wanted:
+                continue
+            if key in kept.found or time.monotonic() > options.until:
+                continue
+            outcome = run(world, batch)
+            ok, reasons = right(name, outcome, batch, reason)
+            kept.add(key, ok)
+            utility = outcome.figures.get("utility_verdict", "not measured")
+            print(
+                f"{number:2} {name + suffix:34} {'right' if ok else 'WRONG':6} admitted "
+                f"{outcome.rows_out:3} {reasons} utility {utility}",
+                flush=True,
+            )
+
+
+def play_null(rows: list[Review], options: argparse.Namespace, kept: Kept) -> None:
+    rng = np.random.default_rng((options.seed, 0x6E756C6C))
+    some = [rows[one] for one in rng.permutation(len(rows))[:NULL_POOL]]
+    pool = None
+    for number in range(options.null):
+        key = f"null/null/{number}"
+        if key in kept.found or time.monotonic() > options.until:
+            continue
+        pool = pool or discriminator.Counted.of(tuple(row.text for row in some))
+        own = np.random.default_rng((options.seed, 1, number))
+        kept.add(key, null_draw(pool, some, own))
 
 
 def main() -> None:
@@ -270,46 +458,39 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--draws", type=int, default=1)
-    parser.add_argument("--null", type=int, default=40)
+    parser.add_argument("--draws", type=int, default=20)
+    parser.add_argument("--null", type=int, default=500)
+    parser.add_argument("--minutes", type=float, default=8)
     parser.add_argument("--only", default="", help="generators, by comma")
+    parser.add_argument("--variants", action="store_true")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
+    # A third of the time is the null draws'; what they leave is the generators'.
+    begun = time.monotonic()
     logging.disable(logging.WARNING)
-    rows = read(options.data)
-    rng = np.random.default_rng(options.seed)
-    verdicts: dict[str, list[bool]] = {}
-    wanted = set(filter(None, options.only.split(",")))
-    for _ in range(options.draws):
-        worlds = {"": draw(rows, rng, VALIDATION), "_at_150": draw(rows, rng, 150)}
-        for suffix, world in worlds.items():
-            for name, (batch, reason) in generators(world, rng).items():
-                if suffix and name != "perfect" or wanted and name not in wanted:
-                    continue
-                outcome = run(world, batch)
-                ok, reasons = right(outcome, batch, reason)
-                verdicts.setdefault(name + suffix, []).append(ok)
-                utility = outcome.figures.get("utility_verdict", "not measured")
-                print(
-                    f"{name + suffix:28} {'right' if ok else 'WRONG':6} admitted "
-                    f"{outcome.rows_out:3} {reasons} utility {utility}",
-                    flush=True,
-                )
-    told = sum(null_draw(rows, rng) for _ in range(options.null))
-    interval = binomtest(told, max(1, options.null)).proportion_ci(method="exact")
+    rows, kept = read(options.data), Kept(options.seed)
+    options.until = begun + 60 * options.minutes / 3
+    play_null(rows, options, kept)
+    options.until = begun + 60 * options.minutes
+    for number in range(options.draws):
+        play(rows, number, options, kept)
+    nulls = kept.named("null").get("null", [])
+    told = sum(nulls)
+    interval = binomtest(told, max(1, len(nulls))).proportion_ci(method="exact")
+    verdicts = kept.named("verdict")
     every_verdict = [one for found in verdicts.values() for one in found]
     print(
         json.dumps(
             {
                 "verdicts_right": round(float(np.mean(every_verdict)), 4),
+                "verdicts": len(every_verdict),
                 "by_generator": {
-                    name: round(float(np.mean(found)), 2)
-                    for name, found in verdicts.items()
+                    name: [sum(found), len(found)] for name, found in verdicts.items()
                 },
-                "draws": options.draws,
-                "type1_error": round(told / max(1, options.null), 4),
+                "draws": max(map(len, verdicts.values()), default=0),
+                "type1_error": round(told / max(1, len(nulls)), 4),
                 "type1_interval": [round(interval.low, 4), round(interval.high, 4)],
-                "null_draws": options.null,
+                "null_draws": len(nulls),
             }
         )
     )

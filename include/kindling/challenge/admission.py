@@ -13,6 +13,9 @@ from kindling.challenge.utility import Utility
 
 #: Share of rows with a fault from which it is the generator's.
 _HABIT = 0.05
+#: Share of copies from which a generator is known to copy, and the part of `max_jaccard` from which
+#: its other rows are copies too. No real clothing review is as near to another (.20 at most).
+_KNOWN_TO_COPY, _FURTHER_OFF = 0.2, 0.65
 
 
 @dataclass(frozen=True)
@@ -78,9 +81,13 @@ def batch_reason(separability: Separability, utility: Utility | None) -> str:
 
 
 def _copies(evidence: Evidence, limits: Limits) -> np.ndarray:
+    """Rows that are copies; of a generator that is known to copy, also those a little further off."""
     copied = evidence.copying
     many: np.ndarray = copied.copy_rate > limits.max_copy_rate
-    return many | (copied.nearest_jaccard > limits.max_jaccard)
+    near = many | (copied.nearest_jaccard > limits.max_jaccard)
+    if near.mean() > _KNOWN_TO_COPY:
+        near = near | (copied.nearest_jaccard > _FURTHER_OFF * limits.max_jaccard)
+    return np.asarray(near, dtype=bool)
 
 
 def _has(evidence: Evidence, fault: str) -> bool:

@@ -26,8 +26,10 @@ def it_would_take(
     verdict: Outcome, found: Estimate, line: float, evidence: Evidence
 ) -> str:
     """What it would take for the lower bound to reach the line, were the value the true one."""
-    if verdict != "cannot tell":
+    if verdict == "pass":
         return ""
+    if verdict == "fail":
+        return "a better model: this one is shown to be too low"
     rare = min(evidence.class_rows.items(), key=lambda item: item[1], default=None)
     scarce = f", {rare[0]} reviews above all (n={rare[1]})" if rare else ""
     if found.refused:

@@ -15,6 +15,7 @@ from typing import Literal
 from kindling.errors import DataError
 from kindling.ports.rows import RowStore
 from kindling.records import (
+    SPLITS,
     ChallengeVerdict,
     DedupeDecision,
     Example,
@@ -78,12 +79,17 @@ class RunView:
         return self._rows.read(Product, self._run_id)
 
     def splits_of_products(self) -> dict[str, Split]:
-        """Product id -> split, for products that have a review."""
-        return {
-            review.product_id: self._decisions[review.review_id].split
-            for review in self._scraped
-            if review.review_id in self._decisions
-        }
+        """Product id -> split, for products that have a review.
+
+        Where earlier nights placed its reviews on several sides, the one furthest from training.
+        """
+        found: dict[str, Split] = {}
+        for review in self._scraped:
+            decision = self._decisions.get(review.review_id)
+            if decision:
+                before = found.get(review.product_id, decision.split)
+                found[review.product_id] = max(before, decision.split, key=SPLITS.index)
+        return found
 
     def real(self, split: OpenSplit) -> list[Review]:
         """Kept real reviews of the split, ordered by id."""

@@ -310,6 +310,16 @@ def test_each_row_is_refused_for_its_gravest_fault():
     assert row_reasons(evidence(), LIMITS) == expected
 
 
+@pytest.mark.parametrize(("copies", "refused"), [(1, 1), (3, 6)])
+def test_of_a_generator_known_to_copy_rows_a_little_further_off_are_copies_too(
+    copies: int, refused: int
+) -> None:
+    """Every third word changed leaves some rows below the limit and none as far off as real ones."""
+    near = np.where(np.arange(6) < copies, 0.4, 0.25)
+    found = replace(evidence(), copying=Copying(np.zeros(6), near))
+    assert row_reasons(found, LIMITS).count("near_copy") == refused
+
+
 def test_findings_name_what_the_generator_did():
     named = findings(separability("told apart"), evidence(), gain("harms"), LIMITS)
     assert named == ["told_apart", "memorises", "mode_collapse", "harms"]

@@ -69,3 +69,10 @@ def test_what_people_are_told_to_look_for_is_really_said(
     words: str, runbook: str, sources: str
 ) -> None:
     assert words in runbook and words in sources
+
+
+def test_every_code_of_the_gate_is_explained(runbook: str, sources: str) -> None:
+    table = runbook.split("| the gate's code |")[1].split("\n\n")[0]
+    explained = set(re.findall(r"^\| `([a-z-]+)` \|", table, re.MULTILINE))
+    given = r'(?:code, name = |Check\(\s*)"([a-z][a-z-]+)"'
+    assert explained == set(re.findall(given, sources))

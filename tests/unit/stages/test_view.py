@@ -164,3 +164,23 @@ def test_a_report_is_there_when_every_shard_is() -> None:
     assert whole is not None
     assert (whole.rows_in, whole.rows_out, whole.rejected) == (6, 4, {"why": 2})
     assert whole.figures == {"0": {"pages": 4}, "1": {"pages": 4}}
+
+
+@pytest.mark.parametrize("last", ["train", "validation", "golden"])
+def test_a_product_on_several_sides_is_on_the_one_furthest_from_training(
+    last: str,
+) -> None:
+    """Whichever of its reviews is read last: its photos are no train photos."""
+    sides = [one for one in ("train", "validation", "golden") if one != last] + [last]
+    rows = committed(
+        *(review(f"r{at}") for at in range(3)),
+        *(decision(f"r{at}", side) for at, side in enumerate(sides)),
+    )
+    assert RunView(rows, "r").splits_of_products() == {"p": "golden"}
+    fewer = committed(
+        review("r0"),
+        review("r1"),
+        decision("r0", "validation"),
+        decision("r1", "train"),
+    )
+    assert RunView(fewer, "r").splits_of_products() == {"p": "validation"}
