@@ -84,9 +84,16 @@ class Night:
 
     @property
     def figure(self) -> Mapping[str, Any] | None:
-        """The estimate of `FIGURE` on the golden holdout; None before evaluate."""
-        found = self._figures("evaluate").get(FIGURE)
-        return found if is_estimate(found) else None
+        """The estimate of `FIGURE` on golden rows; None before evaluate.
+
+        Of those that no gate has read, where there are enough of them.
+        """
+        found = self._figures("evaluate")
+        for rows in ("sealed", "candidate"):
+            one = (found.get(rows) or {}).get(FIGURE)
+            if is_estimate(one):
+                return one
+        return None
 
     @property
     def champion(self) -> str:

@@ -22,6 +22,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import delete, insert
 
 from kindling_airflow.data_health import data_health_app
+from kindling_airflow.nights import Night
 
 RUN = "manual__2026-11-21T02:00:00+00:00"
 ESTIMATE = {
@@ -37,7 +38,11 @@ REPORT = {
     "rows_in": 41,
     "rows_out": 40,
     "rejected": {"<script>alert(1)</script>": 1},
-    "figures": {"polarity_macro_f1": ESTIMATE, "note": "x" * 1000},
+    "figures": {
+        "accuracy": ESTIMATE,
+        "candidate": {"polarity_macro_f1": ESTIMATE},
+        "note": "x" * 1000,
+    },
     "implementation": {"model": "compact"},
     "elapsed_s": 1.5,
 }
@@ -119,6 +124,19 @@ def test_shows_reports_with_intervals_and_escapes_them(
         and "No stage has committed yet" in page.text
     )
     assert "script-src" not in page.headers["content-security-policy"]
+
+
+def test_a_nights_figure_is_of_rows_that_no_gate_has_read_where_there_are_some() -> (
+    None
+):
+    """As evaluate writes them: by rows, then by metric."""
+    sealed = {**ESTIMATE, "value": 0.8}
+    found = {"candidate": {"polarity_macro_f1": ESTIMATE}, "sealed": {}}
+    night = Night("r", datetime.now(UTC), reports={"evaluate": {"figures": found}})
+    assert night.figure == ESTIMATE
+    found["sealed"] = {"polarity_macro_f1": sealed}
+    assert night.figure == sealed
+    assert Night("r", datetime.now(UTC)).figure is None
 
 
 def test_one_run_and_its_report(client: TestClient, stored: None) -> None:
