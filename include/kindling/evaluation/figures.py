@@ -75,7 +75,7 @@ class EvaluationFigures:
     compared: bool
     #: Version of the model that every night is measured beside.
     reference_version: str
-    #: Products whose rows would be sealed, and that the gate has read all the same.
+    #: Products of the gate's rows that no gate had read before.
     opened: tuple[str, ...]
     sealed_rows: int
     sealed_products: int

@@ -40,9 +40,15 @@ class Ledger:
         """Measure every night from now on beside this version; the level is found anew."""
         self._standing.append(self._pinned, "reference", {"version": version})
 
-    def opened(self) -> set[str]:
-        """Products that a gate has read, though their hash would have sealed them."""
-        return {one for fact in self._facts() for one in fact.value["opened"]}
+    def opened(self, run_id: str) -> set[str]:
+        """Products that a gate has read; what the run itself has read does not count, so that its
+        retry decides as its first attempt did."""
+        return {
+            one
+            for fact in self._facts()
+            if fact.value["run_id"] != run_id
+            for one in fact.value["opened"]
+        }
 
     def enter(self, look: Look) -> list[Look]:
         """Write the look down; returns the looks before it, oldest first."""

@@ -20,7 +20,6 @@ from kindling.evaluation.controls import Latency, latency
 from kindling.evaluation.evaluator import Answers, Evaluation, evaluate
 from kindling.evaluation.figures import Beside, EvaluationFigures
 from kindling.evaluation.gate import judge
-from kindling.evaluation.ledger import sealed
 from kindling.evaluation.looks import Ledger, look_of
 from kindling.evaluation.report import Coverage, Provenance, Surroundings, render
 from kindling.evaluation.robustness import photo_robustness, robustness
@@ -86,8 +85,7 @@ def run(config: EvaluateConfig, context: Context, needs: Needs) -> Outcome:
         )
     versions = _versions(context, needs.registry)
     ledger = Ledger(needs.standing, context.recipe.name)
-    opened = ledger.opened()
-    asked, hidden = parted(golden, opened, needs.objects)
+    asked, hidden = parted(golden, ledger.opened(context.run_id), needs.objects)
     measured = _measure(asked, hidden, versions, context, needs, ledger)
     figures = measured.figures
     verdict = _verdict(context, figures, ledger)
@@ -229,7 +227,8 @@ def _measure(
             robustness=_robustness(model, asked, context.seed),
             photo_robustness=_photo_robustness(model, asked, context.seed),
             reference_version=reference,
-            opened=_opened(asked),
+            opened={one.product_id for one in asked.rows}
+            - ledger.opened(context.run_id),
             sealed=_sealed(model, hidden, versions, shelf),
         )
         leaked = _leaked(
@@ -246,11 +245,6 @@ def _leaked(golden: Sequence[Example], view: RunView, short_text: int) -> int:
     """Golden rows whose text or photo the candidate was trained on or fitted to."""
     seen = [*view.examples("train"), *view.examples("validation")]
     return int(seen_by(training_rows(seen, short_text), golden).sum())
-
-
-def _opened(asked: Part) -> set[str]:
-    """Products that would be sealed, were there enough of them."""
-    return {one.product_id for one in asked.rows if sealed(one.product_id)}
 
 
 def _robustness(model: Classifier, asked: Part, seed: int) -> dict[str, Estimate]:

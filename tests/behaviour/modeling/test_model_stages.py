@@ -11,6 +11,7 @@ import pytest
 
 from kindling.errors import ConfigurationError, DataError
 from kindling.evaluation.figures import EvaluationFigures
+from kindling.evaluation.looks import Ledger
 from kindling.ports.nodes import Nodes
 from kindling.recipe import EvaluateConfig, PromoteConfig, Recipe, TrainConfig
 from kindling.records import (
@@ -212,6 +213,54 @@ def test_a_second_training_is_the_same_model_and_is_compared_with_the_first(
     difference = figures.differences["champion"]["three_way_macro_f1"]
     assert (difference.value, difference.low, difference.high) == (0, 0, 0)
     assert promoted.figures.promoted and promoted.figures.previous_champion == "1"
+    ledger = Ledger(needs.standing, CONTEXT.recipe.name)
+    first, second = ledger.entries()
+    assert (first.look.version, second.look.version) == ("1", "2")
+    assert first.outcome == second.outcome == "pass" and ledger.reference() == "1"
+    assert second.look.over_champion == second.look.over_reference == 0
+    assert ledger.opened("another night") == {f"golden-p{at}" for at in range(12)}
+    assert figures.sealed == {}, "twelve products are too few to seal any"
+
+
+def test_sealed_rows_print_and_decide_nothing(
+    needs: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Forty products: thirteen are read by no gate, on this night and its retry."""
+    rows = needs.holdout.examples()
+    many = [
+        replace(one, product_id=f"golden-p{at % 40}") for at, one in enumerate(rows)
+    ]
+    monkeypatch.setattr(Holdout, "examples", lambda _: many)
+    train.run(TrainConfig(model="tfidf"), CONTEXT, needs)
+    first = evaluate.run(EVALUATE, CONTEXT, needs)
+    figures = EvaluationFigures.from_dict(first.figures)
+    assert figures.sealed_products == 13
+    assert figures.sealed_rows + figures.golden_rows == len(many) == first.rows_in
+    printed = figures.sealed["three_way_macro_f1"]
+    asked = figures.systems["candidate"]["three_way_macro_f1"]
+    assert printed.n == figures.sealed_rows and printed.data_sha256 != asked.data_sha256
+    page = needs.objects.get(first.uris["report"]).decode()
+    assert f"of {figures.sealed_rows} golden rows of 13 products that no gate" in page
+    again = evaluate.run(EVALUATE, CONTEXT, needs)
+    volatile = {"latencies": None}
+    assert {**again.figures, **volatile} == {**first.figures, **volatile}
+    assert len(Ledger(needs.standing, CONTEXT.recipe.name).entries()) == 1
+
+
+def test_rows_that_a_champion_was_trained_on_are_known_from_its_folder(
+    needs: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = TrainConfig(model="tfidf")
+    train.run(plain, CONTEXT, needs)
+    needs.registry.promote("1")
+    rows = needs.holdout.examples()
+    shown = [one.photo_id for one in needs.view.examples("train") if one.photo_id][:10]
+    copied = [replace(rows[at], photo_id=one) for at, one in enumerate(shown)]
+    monkeypatch.setattr(Holdout, "examples", lambda _: [*copied, *rows[10:]])
+    train.run(plain, CONTEXT, needs)
+    found = EvaluationFigures.from_dict(evaluate.run(EVALUATE, CONTEXT, needs).figures)
+    assert (found.champion_version, found.champion_saw) == ("1", 10)
+    assert found.differences["champion"]["three_way_macro_f1"].n == 140
 
 
 def test_training_never_asks_for_golden_rows(

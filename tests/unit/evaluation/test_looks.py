@@ -55,8 +55,10 @@ def test_recipes_have_a_ledger_each() -> None:
     Ledger(standing, "demo").enter(look(0))
     Ledger(standing, "demo").pin("1")
     other = Ledger(standing, "clothing")
-    assert other.entries() == [] and other.reference() is None and not other.opened()
-    assert Ledger(standing, "demo").opened() == {"p1"}
+    assert other.entries() == [] and other.reference() is None
+    assert not other.opened("tonight")
+    assert Ledger(standing, "demo").opened("tonight") == {"p1"}
+    assert not Ledger(standing, "demo").opened("night-0"), "its retry decides alike"
 
 
 def test_nights_that_sink_are_held_by_what_the_store_remembers() -> None:
