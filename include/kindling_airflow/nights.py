@@ -90,7 +90,7 @@ class Night:
         """
         found = self._figures("evaluate")
         for rows in ("sealed", "candidate"):
-            one = (found.get(rows) or {}).get(FIGURE)
+            one: Mapping[str, Any] | None = (found.get(rows) or {}).get(FIGURE)
             if is_estimate(one):
                 return one
         return None
