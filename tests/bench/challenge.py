@@ -482,13 +482,15 @@ def main() -> None:
     print(
         json.dumps(
             {
-                "verdicts_right": round(float(np.mean(every_verdict)), 4),
+                "verdicts_right": round(float(np.mean(every_verdict)), 4)
+                if every_verdict
+                else None,
                 "verdicts": len(every_verdict),
                 "by_generator": {
                     name: [sum(found), len(found)] for name, found in verdicts.items()
                 },
                 "draws": max(map(len, verdicts.values()), default=0),
-                "type1_error": round(told / max(1, len(nulls)), 4),
+                "type1_error": round(told / len(nulls), 4) if nulls else None,
                 "type1_interval": [round(interval.low, 4), round(interval.high, 4)],
                 "null_draws": len(nulls),
             }

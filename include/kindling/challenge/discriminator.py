@@ -60,7 +60,7 @@ def featurise(texts: tuple[str, ...], max_terms: int = 30_000) -> Features:
 class Counted:
     """n-grams of many texts, counted once: any of their subsets has its features in no time."""
 
-    #: float [N, F]
+    #: float [N, M], as measured: they are standardised by subset.
     style: np.ndarray
     #: (family, counts [N, terms], terms).
     grams: tuple[tuple[str, csr_array, np.ndarray], ...]
@@ -78,11 +78,11 @@ class Counted:
         for family, counter in counters.items():
             found = csr_array(counter.fit_transform(texts))
             counted.append((family, found, counter.get_feature_names_out()))
-        return cls(style.measure(texts), tuple(counted))
+        return cls(style.raw(texts), tuple(counted))
 
     def features(self, rows: np.ndarray, max_terms: int = 30_000) -> Features:
         """Of the rows [n]: the terms that two of them have, the most frequent `max_terms`."""
-        parts = [csr_array(self.style[rows])]
+        parts = [csr_array(style.standardised(self.style[rows]))]
         names = [*style.names()]
         for family, counts, terms in self.grams:
             here = counts[rows]

@@ -75,7 +75,12 @@ def names() -> list[tuple[str, str]]:
 
 def measure(texts: Sequence[str]) -> np.ndarray:
     """float64 [N, M], each column standardised over these texts and cut at five deviations."""
-    found = np.array(
+    return standardised(raw(texts))
+
+
+def raw(texts: Sequence[str]) -> np.ndarray:
+    """float64 [N, M], as measured."""
+    return np.array(
         [
             [
                 function(text)
@@ -85,12 +90,14 @@ def measure(texts: Sequence[str]) -> np.ndarray:
             for text in texts
         ]
     )
+
+
+def standardised(found: np.ndarray) -> np.ndarray:
+    """Each column of [N, M] over its rows, cut at five deviations."""
     spread = found.std(axis=0)
     # A spread of rounding errors would be blown up to look like a difference.
-    standardised = (found - found.mean(axis=0)) / np.where(
-        spread > 1e-9, spread, np.inf
-    )
-    return np.asarray(np.clip(standardised, -5, 5))
+    apart = (found - found.mean(axis=0)) / np.where(spread > 1e-9, spread, np.inf)
+    return np.asarray(np.clip(apart, -5, 5))
 
 
 def without(texts: Sequence[str], family: str) -> list[str]:
