@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from sklearn.base import clone
@@ -112,6 +112,23 @@ def utility(real: Sequence[Review], batch: Batch, plan: Plan) -> Utility:
         by_weight=gains,
         used_share=answers.used_share,
     )
+
+
+def utility_figures(gain: Utility | None) -> dict[str, Any]:
+    """As the stage reports them; `gain` is None where no row was left to train on."""
+    if gain is None:
+        return {"utility": "not measured: no row was left"}
+    return {
+        "macro_f1_real": gain.real,
+        "macro_f1_with_synthetic": gain.with_synthetic,
+        "utility": gain.difference,
+        "utility_verdict": gain.verdict,
+        "utility_over_duplicates": gain.over_duplicates,
+        "utility_weight": gain.weight,
+        "utility_by_weight": {str(one): gain.by_weight[one] for one in gain.by_weight},
+        "utility_rows_used": round(gain.used_share, 3),
+        "utility_niche": gain.niche_difference or "no niche row among the real ones",
+    }
 
 
 def _in_niche(

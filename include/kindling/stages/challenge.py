@@ -28,7 +28,7 @@ from kindling.challenge.sentiment import (
     contradicts_stars,
     missed,
 )
-from kindling.challenge.utility import Batch, Plan, Utility, utility
+from kindling.challenge.utility import Batch, Plan, Utility, utility, utility_figures
 from kindling.measure.data_hash import data_hash
 from kindling.measure.estimates import share
 from kindling.recipe import ChallengeConfig
@@ -115,7 +115,7 @@ def run(config: ChallengeConfig, context: Context, needs: Needs) -> Outcome:
             **figures,
             **examined,
             **_row_figures(rows, real, evidence, verdicts, config),
-            **_utility_figures(gain),
+            **utility_figures(gain),
         },
         implementation=_IMPLEMENTATION,
     )
@@ -390,20 +390,4 @@ def _row_figures(
         ),
         "keeps_sentiment": share(intended_hit, data),
         "sentiment_model_trained_on": voice.trained_on,
-    }
-
-
-def _utility_figures(gain: Utility | None) -> dict[str, Any]:
-    if gain is None:
-        return {"utility": "not measured: no row was left"}
-    return {
-        "macro_f1_real": gain.real,
-        "macro_f1_with_synthetic": gain.with_synthetic,
-        "utility": gain.difference,
-        "utility_verdict": gain.verdict,
-        "utility_over_duplicates": gain.over_duplicates,
-        "utility_weight": gain.weight,
-        "utility_by_weight": {str(one): gain.by_weight[one] for one in gain.by_weight},
-        "utility_rows_used": round(gain.used_share, 3),
-        "utility_niche": gain.niche_difference or "no niche row among the real ones",
     }
