@@ -64,6 +64,12 @@ class Settings:
     api_keys: str = ""
     #: Whether the endpoint asks for keys: `auto` does where others can reach it.
     api_access: str = "auto"
+    #: Redis that servers share their answers in; empty for none.
+    cache_url: str = ""
+    #: Airflow's address and who asks there, for runs that are begun through the endpoint.
+    airflow_url: str = ""
+    airflow_user: str = ""
+    airflow_password: str = ""
     llm: LlmSettings = LlmSettings()
     #: Machines that train together: RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT of a scheduler.
     nodes: Nodes = Nodes()
@@ -125,6 +131,10 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         ),
         api_keys=text("API_KEYS"),
         api_access=api_access,
+        cache_url=text("CACHE_URL"),
+        airflow_url=text("AIRFLOW_URL").rstrip("/"),
+        airflow_user=text("AIRFLOW_USER", "admin"),
+        airflow_password=text("AIRFLOW_PASSWORD"),
         llm=_llm(text),
         nodes=_nodes(environment),
     )

@@ -10,9 +10,11 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from kindling.errors import ConfigurationError
+from kindling.ports.answers import SharedAnswers
 from kindling.ports.frontier import Frontier
 from kindling.ports.index import EmbeddingCache, IndexAlias, KeywordIndex, VectorIndex
 from kindling.ports.llm import Llm
+from kindling.ports.nights import Nights
 from kindling.ports.objects import ObjectStore
 from kindling.ports.registry import ModelRegistry
 from kindling.ports.standing import StandingStore
@@ -36,6 +38,26 @@ def standing(settings: Settings) -> StandingStore:
     from kindling.stores.standing import PostgresStanding
 
     return PostgresStanding(settings.required("database_url"))
+
+
+def answers(settings: Settings) -> SharedAnswers | None:
+    """Answers that several servers share; None where the settings name no Redis."""
+    if not settings.cache_url:
+        return None
+    from kindling.stores.answers_redis import RedisAnswers
+
+    return RedisAnswers(settings.cache_url)
+
+
+def nights(settings: Settings) -> Nights:
+    """Runs of the whole loop, through the scheduler."""
+    from kindling.stores.nights_airflow import AirflowNights
+
+    return AirflowNights(
+        settings.required("airflow_url"),
+        settings.airflow_user,
+        settings.required("airflow_password"),
+    )
 
 
 def objects(settings: Settings) -> ObjectStore:

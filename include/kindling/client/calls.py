@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
+from urllib.parse import quote
 
 import httpx
 from pydantic import BaseModel, ValidationError
@@ -15,6 +16,9 @@ from kindling.client.schemas import (
     BatchRequestRow,
     BatchRow,
     ErrorAnswer,
+    EventContent,
+    ExplainRequest,
+    Explanation,
     FeedbackAnswer,
     FeedbackRequest,
     Problem,
@@ -24,6 +28,8 @@ from kindling.client.schemas import (
     SearchRequest,
     ServedVersions,
     Stats,
+    Training,
+    TrainRequest,
 )
 
 M = TypeVar("M", bound=BaseModel)
@@ -83,6 +89,31 @@ def batch(rows: Iterable[BatchRequestRow]) -> Call[BatchRow]:
     lines = [row.model_dump_json(exclude_none=True) for row in rows]
     content = "\n".join(lines).encode()
     return Call("POST", "/analyze/batch", BatchRow, content, NDJSON)
+
+
+def explain(text: str) -> Call[Explanation]:
+    return _posted("/explain", ExplainRequest(text=text), Explanation)
+
+
+def train(asked: TrainRequest) -> Call[Training]:
+    return _posted("/train", asked, Training)
+
+
+def training(train_id: str) -> Call[Training]:
+    return Call("GET", f"/train/{quote(train_id, safe='')}", Training)
+
+
+def cancel_training(train_id: str) -> Call[Training]:
+    return Call("POST", f"/train/{quote(train_id, safe='')}/cancel", Training)
+
+
+def build_index() -> Call[Training]:
+    return Call("POST", "/build_index", Training)
+
+
+def events(after: int | None) -> Call[EventContent]:
+    headers = {} if after is None else {"Last-Event-ID": str(after)}
+    return Call("GET", "/events", EventContent, headers=headers)
 
 
 def models() -> Call[ServedVersions]:

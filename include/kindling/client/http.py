@@ -11,10 +11,12 @@ from pydantic import BaseModel
 
 from kindling.client import calls
 from kindling.client.calls import PASSING, Call
+from kindling.client.events import Event, EventReader
 from kindling.client.schemas import (
     AnalyzeAnswer,
     BatchRequestRow,
     BatchRow,
+    Explanation,
     FeedbackAnswer,
     FeedbackRequest,
     Readiness,
@@ -22,6 +24,8 @@ from kindling.client.schemas import (
     SearchFilters,
     ServedVersions,
     Stats,
+    Training,
+    TrainRequest,
 )
 
 M = TypeVar("M", bound=BaseModel)
@@ -31,6 +35,8 @@ TIMEOUT_S = 40.0
 RETRIES = 2
 #: Seconds that are waited between two of them at most.
 MOST_S = 30.0
+#: Seconds without a word after which a stream counts as broken; the server speaks every 15.
+EVENTS_S = 40.0
 
 
 def _headers(key: str | None) -> dict[str, str]:
@@ -90,6 +96,36 @@ class Client:
 
     def feedback(self, verdict: FeedbackRequest) -> FeedbackAnswer:
         return self._answered(calls.feedback(verdict))
+
+    def explain(self, text: str) -> Explanation:
+        """Which words the sentiment hangs on."""
+        return self._answered(calls.explain(text))
+
+    def train(self, asked: TrainRequest | None = None) -> Training:
+        """Begin a run of the whole loop; the same `train_id` again is the same run."""
+        return self._answered(calls.train(asked or TrainRequest()))
+
+    def training(self, train_id: str) -> Training:
+        return self._answered(calls.training(train_id))
+
+    def cancel_training(self, train_id: str) -> Training:
+        return self._answered(calls.cancel_training(train_id))
+
+    def build_index(self) -> Training:
+        return self._answered(calls.build_index())
+
+    def events(self, after: int | None = None) -> Iterator[Event]:
+        """Events as they come, from behind an id; ends where the server does."""
+        call = calls.events(after)
+        arguments = calls.request_arguments(call)
+        with self._http.stream(**arguments, timeout=EVENTS_S) as response:
+            if response.status_code != 200:
+                response.read()
+            calls.checked(call, response)
+            reader = EventReader()
+            for text in response.iter_lines():
+                if event := reader.read(text):
+                    yield event
 
     def models(self) -> ServedVersions:
         return self._answered(calls.models())
@@ -160,6 +196,36 @@ class AsyncClient:
 
     async def feedback(self, verdict: FeedbackRequest) -> FeedbackAnswer:
         return await self._answered(calls.feedback(verdict))
+
+    async def explain(self, text: str) -> Explanation:
+        """Which words the sentiment hangs on."""
+        return await self._answered(calls.explain(text))
+
+    async def train(self, asked: TrainRequest | None = None) -> Training:
+        """Begin a run of the whole loop; the same `train_id` again is the same run."""
+        return await self._answered(calls.train(asked or TrainRequest()))
+
+    async def training(self, train_id: str) -> Training:
+        return await self._answered(calls.training(train_id))
+
+    async def cancel_training(self, train_id: str) -> Training:
+        return await self._answered(calls.cancel_training(train_id))
+
+    async def build_index(self) -> Training:
+        return await self._answered(calls.build_index())
+
+    async def events(self, after: int | None = None) -> AsyncIterator[Event]:
+        """Events as they come, from behind an id; ends where the server does."""
+        call = calls.events(after)
+        arguments = calls.request_arguments(call)
+        async with self._http.stream(**arguments, timeout=EVENTS_S) as response:
+            if response.status_code != 200:
+                await response.aread()
+            calls.checked(call, response)
+            reader = EventReader()
+            async for text in response.aiter_lines():
+                if event := reader.read(text):
+                    yield event
 
     async def models(self) -> ServedVersions:
         return await self._answered(calls.models())

@@ -241,6 +241,82 @@ class FeedbackAnswer(BaseModel):
     stored: bool = Field(description="False where it had been stored before.")
 
 
+class ExplainRequest(BaseModel):
+    """A text whose sentiment is to be told part by part."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [{"text": "Soft fabric, but the seam ripped after one wash."}]
+        },
+    )
+
+    text: str = Field(json_schema_extra={"maxLength": MAX_TEXT_CHARACTERS})
+
+
+class ExplainedPart(BaseModel):
+    """Some words of the text, beside each other."""
+
+    start: int = Field(ge=0, description="First character, from 0.")
+    end: int = Field(ge=0, description="Character behind the last.")
+    text: str
+    weight: float | None = Field(
+        description="By how much the probability of `sentiment` falls without this part; "
+        "below 0 where it rises. Null for a text of one part."
+    )
+
+
+class Explanation(BaseModel):
+    """What the sentiment hangs on. It tells of the model, not of the product."""
+
+    sentiment: Sentiment
+    confidence: float = Field(ge=0, le=1)
+    parts: list[ExplainedPart]
+    model_version: str
+    provisional: bool
+    processing_time_ms: float
+
+
+class TrainRequest(BaseModel):
+    """A run of the whole loop, from scraping to a new index. Every field may be left out."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"train_id": "monday"}, {"recipe": "demo"}]},
+    )
+
+    train_id: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z0-9_.:+-]{1,100}$",
+        description="A name of the client's own: sent twice, it is one run.",
+    )
+    recipe: str | None = Field(default=None, min_length=1, max_length=200)
+    niche: list[Exact] | None = Field(default=None, max_length=MAX_CHOICES)
+    target_size: int | None = Field(default=None, ge=1, le=1_000_000)
+
+
+class Training(BaseModel):
+    """One run of the loop as Airflow tells it."""
+
+    train_id: str
+    state: str = Field(description="queued, running, success or failed.")
+    stage: str | None = Field(description="Under way, or the one that failed.")
+    done: int = Field(ge=0, description="Stages that have ended well.")
+    stages: int = Field(ge=0)
+    elapsed_s: float | None
+    left_s: float | None = Field(
+        description="Seconds to its end by the median of the last good runs; null where none was."
+    )
+
+
+class EventContent(BaseModel):
+    """The data of one event: when, and what it is now."""
+
+    model_config = ConfigDict(extra="allow")
+
+    at: float = Field(description="Unix time.")
+
+
 class ServedVersions(BaseModel):
     """What serves, and what the aliases name."""
 
@@ -259,6 +335,12 @@ class ServedVersions(BaseModel):
         description="Whether what serves is what the aliases named at the last look."
     )
     looked_s_ago: float | None = None
+    engine: str | None = Field(
+        default=None, description='What the model runs on: "onnx-int8" or "torch".'
+    )
+    engine_reason: str | None = Field(
+        default=None, description="Why it is torch; null where it is not."
+    )
 
 
 class Readiness(BaseModel):

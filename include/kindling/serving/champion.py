@@ -10,11 +10,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from kindling.errors import DataError, KindlingError
-from kindling.extensions import load_classifier
-from kindling.modeling.device import set_threads
-from kindling.modeling.embedder import Embedder
 from kindling.ports.index import IndexAlias, KeywordIndex, VectorIndex
 from kindling.ports.registry import ModelRegistry, ModelVersion
+from kindling.serving.engine import Engine, Engines
 from kindling.serving.neighbours import THREADS, Found, Neighbours
 from kindling.serving.predictor import Predictor
 from kindling.serving.questions import Analyze
@@ -51,7 +49,6 @@ class Champion:
     """The predictor that answers now. `predictor` is replaced whole, after the new one has answered once."""
 
     def __init__(self, deps: Needs, look_every_s: float = LOOK_EVERY_S) -> None:
-        set_threads(deps.threads)
         self._deps, self._look_every_s = deps, look_every_s
         self._stop = threading.Event()
         self._searches = ThreadPoolExecutor(THREADS, thread_name_prefix="search")
@@ -62,16 +59,17 @@ class Champion:
             log.warning(
                 "no index serves yet: answers come without similar reviews until one does"
             )
-        self._encoder = Embedder(deps.text_model)
+        self._engines = Engines(deps.text_model, deps.threads)
         #: What the aliases named at the last look that could read them, and when that was.
         self._named: tuple[str, str | None, float] = (
             champion.version,
             index,
             time.monotonic(),
         )
+        self._engine = self._opened(champion)
         self.predictor = Predictor(
-            **self._model(champion),
-            search=self._search(index) if index else None,
+            **_fields(champion, self._engine),
+            search=self._search(index, self._engine) if index else None,
         )
         _warm(self.predictor)
         log.info("serving %s", self.predictor.versions())
@@ -95,18 +93,21 @@ class Champion:
         search = serving.search.version if serving.search else None
         model = champion.version if champion else serving.model_version
         self._named = (model, index or search, time.monotonic())
-        coming = serving
+        coming, engine = serving, self._engine
         if champion is not None and model != serving.model_version:
-            coming = replace(coming, **self._model(champion))
+            engine = self._opened(champion)
+            coming = replace(coming, **_fields(champion, engine))
         elif champion is not None and champion.provisional != serving.provisional:
             # The provisional model has become the champion.
             coming = replace(coming, provisional=champion.provisional)
-        if index is not None and index != search:
-            coming = replace(coming, search=self._search(index))
+        wanted = index or search
+        if wanted is not None and (wanted != search or engine is not self._engine):
+            # Queries are encoded by what came with the model.
+            coming = replace(coming, search=self._search(wanted, engine))
         if coming is serving:
             return False
         _warm(coming)
-        self.predictor = coming
+        self.predictor, self._engine = coming, engine
         log.info("now serving %s", coming.versions())
         return True
 
@@ -125,24 +126,18 @@ class Champion:
             log.error("the index alias cannot be read: %s", error)
             return None
 
-    def _model(self, named: ModelVersion) -> dict[str, Any]:
+    def _opened(self, named: ModelVersion) -> Engine:
         with tempfile.TemporaryDirectory(prefix="kindling-champion-") as folder:
-            model = load_classifier(
+            return self._engines.open(
                 self._deps.registry.download(named.version, Path(folder))
             )
-        return {
-            "model": model,
-            "model_version": named.version,
-            "provisional": named.provisional,
-            "calibrated": model.calibrated,
-        }
 
-    def _search(self, version: str) -> Neighbours:
+    def _search(self, version: str, engine: Engine) -> Neighbours:
         search = ReviewSearch(
             self._deps.keywords,
             self._deps.vectors,
             self._deps.alias,
-            self._encoder,
+            engine.encoder,
             version,
         )
         return Neighbours(search, self._searches)
@@ -158,6 +153,17 @@ class Champion:
                         self.predictor.versions(),
                         exc_info=error,
                     )
+
+
+def _fields(named: ModelVersion, engine: Engine) -> dict[str, Any]:
+    return {
+        "model": engine.model,
+        "model_version": named.version,
+        "provisional": named.provisional,
+        "calibrated": engine.calibrated,
+        "engine": engine.name,
+        "engine_reason": engine.reason,
+    }
 
 
 def _warm(predictor: Predictor) -> None:

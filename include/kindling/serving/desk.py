@@ -10,12 +10,13 @@ from typing import Any
 
 from litserve.utils import LitAPIStatus, ResponseBufferItem
 
+from kindling.ports.answers import SharedAnswers
 from kindling.serving.answer_cache import AnswerCache
 from kindling.serving.decoding import Decoder
 from kindling.serving.figures import Figures
 from kindling.serving.intake import Wanted, looked_into
 from kindling.serving.liveness import START_S, WorkerWatch
-from kindling.serving.questions import Analyze, Ask, Search
+from kindling.serving.questions import Analyze, Ask, Explain, Search
 from kindling.serving.refusals import Refused
 
 #: Requests under way at most; the next is told to come back, so that a burst costs no memory without end.
@@ -30,12 +31,17 @@ class WorkerDesk:
     """Belongs to the event loop of the process that answers requests."""
 
     def __init__(
-        self, waiting: Any, request_queue: Any, consumer: int, timeout_s: float
+        self,
+        waiting: Any,
+        request_queue: Any,
+        consumer: int,
+        timeout_s: float,
+        shared: SharedAnswers | None = None,
     ) -> None:
         self.watch = WorkerWatch(waiting, request_queue)
         self._waiting, self._queue, self._consumer = waiting, request_queue, consumer
         self._timeout_s = timeout_s
-        self._cache = AnswerCache()
+        self._cache = AnswerCache(shared=shared)
         self._decoder = Decoder()
         #: Seconds between two answers while questions wait.
         self._pace_s = 0.01
@@ -76,6 +82,11 @@ class WorkerDesk:
         key = ("search", self._serving(), asked.text, asked.top_k, filters)
         return await self._cache.get(key, lambda: self.ask(asked), _lasting)
 
+    async def explain(self, asked: Explain) -> dict[str, Any]:
+        """The fields of Explanation but the time."""
+        key = ("explain", self._serving(), asked.text)
+        return await self._cache.get(key, lambda: self.ask(asked), _lasting)
+
     async def ask(self, question: Ask) -> dict[str, Any]:
         """The worker's answer; Refused where it has none, or none in time."""
         self.state()
@@ -103,6 +114,7 @@ class WorkerDesk:
                 "entries": len(self._cache),
                 "hits": self._cache.hits,
                 "joined": self._cache.joined,
+                "shared_hits": self._cache.shared_hits,
                 "misses": self._cache.misses,
             },
             "worker": {

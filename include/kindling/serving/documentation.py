@@ -14,6 +14,8 @@ from kindling.client.schemas import (
     BatchRequestRow,
     BatchRow,
     ErrorAnswer,
+    ExplainRequest,
+    Explanation,
     FeedbackAnswer,
     FeedbackRequest,
     Readiness,
@@ -21,6 +23,8 @@ from kindling.client.schemas import (
     SearchRequest,
     ServedVersions,
     Stats,
+    Training,
+    TrainRequest,
 )
 from kindling.serving.operations import DESCRIPTION, OPERATIONS, STATUSES, Operation
 
@@ -31,6 +35,12 @@ ANSWERS: dict[str, tuple[str, type[BaseModel] | None]] = {
     "/analyze/batch": (NDJSON, BatchRow),
     "/search_similar": ("application/json", SearchAnswer),
     "/feedback": ("application/json", FeedbackAnswer),
+    "/explain": ("application/json", Explanation),
+    "/train": ("application/json", Training),
+    "/train/{train_id}": ("application/json", Training),
+    "/train/{train_id}/cancel": ("application/json", Training),
+    "/build_index": ("application/json", Training),
+    "/events": ("text/event-stream; charset=utf-8", None),
     "/models": ("application/json", ServedVersions),
     "/ready": ("application/json", Readiness),
     "/stats": ("application/json", Stats),
@@ -42,6 +52,8 @@ BODIES: dict[str, dict[str, type[BaseModel]]] = {
     "/analyze/batch": {NDJSON: BatchRequestRow},
     "/search_similar": {"application/json": SearchRequest},
     "/feedback": {"application/json": FeedbackRequest},
+    "/explain": {"application/json": ExplainRequest},
+    "/train": {"application/json": TrainRequest},
 }
 
 
@@ -92,6 +104,15 @@ def _operation(path: str, operation: Operation) -> dict[str, Any]:
         "description": operation.description,
         "responses": responses,
     }
+    if "{train_id}" in path:
+        made["parameters"] = [
+            {
+                "name": "train_id",
+                "in": "path",
+                "required": True,
+                "schema": {"type": "string", "minLength": 1, "maxLength": 100},
+            }
+        ]
     if path in BODIES:
         made["requestBody"] = {"required": True, "content": _bodies(path)}
     return made

@@ -24,7 +24,13 @@ SCOPE_OF = {
     "/analyze": "analyze",
     "/analyze/batch": "analyze",
     "/search_similar": "search",
+    "/explain": "analyze",
     "/feedback": "feedback",
+    "/train": "train",
+    "/train/{train_id}": "train",
+    "/train/{train_id}/cancel": "train",
+    "/build_index": "train",
+    "/events": "observe",
     "/models": "observe",
     "/stats": "observe",
     "/metrics": "observe",
@@ -46,6 +52,16 @@ class Rules:
 
     keys: KeyRing | None = None
     log: bool = False
+
+
+def route_of(path: str) -> str:
+    """The route that a path belongs to: what a scope and a figure go by."""
+    if path in KNOWN:
+        return path
+    if path.startswith("/train/"):
+        tail = "/cancel" if path.endswith("/cancel") else ""
+        return "/train/{train_id}" + tail
+    return "other"
 
 
 class Gateway:
@@ -101,7 +117,7 @@ class Gateway:
         key = self._rules.keys.find(_token(Headers(scope=scope)))
         if key is None:
             raise Refused(401, "no_key", "a key is needed: Authorization: Bearer <key>")
-        needed = SCOPE_OF.get(path)
+        needed = SCOPE_OF.get(route_of(path))
         if needed and needed not in key.scopes:
             raise Refused(403, "wrong_scope", f"this key may not {needed}")
         allowance = self._rules.keys.allowance(key)
@@ -116,7 +132,7 @@ class Gateway:
 
     def _note(self, exchange: "Exchange", arrived: int) -> None:
         seconds = time.perf_counter() - exchange.started
-        route = exchange.path if exchange.path in KNOWN else "other"
+        route = route_of(exchange.path)
         self._figures.answered(route, exchange.status, seconds)
         if not self._rules.log:
             return

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from kindling.errors import ConfigurationError
 
-SCOPES = ("analyze", "search", "feedback", "observe")
+SCOPES = ("analyze", "search", "feedback", "observe", "train")
 PREFIX = "kindling"
 log = logging.getLogger(__name__)
 

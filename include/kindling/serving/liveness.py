@@ -48,8 +48,8 @@ class WorkerWatch:
         """The newest beat of a worker that lives; None while there is none."""
         return self._state
 
-    async def run(self) -> None:
-        """Look until cancelled; beats arrive between two looks."""
+    async def run(self, seen: Callable[[dict[str, Any] | None], None]) -> None:
+        """Look until cancelled; beats arrive between two looks. `seen` is told what each finds."""
         while True:
             try:
                 async with asyncio.timeout(LOOK_EVERY_S):
@@ -60,6 +60,7 @@ class WorkerWatch:
                 self._item.event.clear()
                 self._heard(self._item.response[0])
             self._judge()
+            seen(self._state)
 
     def _heard(self, state: dict[str, Any]) -> None:
         pid = state["pid"]

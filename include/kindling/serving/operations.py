@@ -16,17 +16,18 @@ STATUSES = {
     400: "not a request of this route: `bad_json`, `nothing_given`, `bad_request`",
     401: "`no_key`: a key is needed",
     403: "`wrong_scope`: this key may not do this",
+    404: "`no_scheduler`: KINDLING_AIRFLOW_URL is not set; `unknown_run`",
     405: "`method_not_allowed`",
     408: "`body_too_slow`: the body did not arrive in time",
     413: "too large: `text_too_long`, `image_too_large`, `body_too_large`, `too_many_rows`",
     415: "`unsupported_media_type`, `unsupported_charset`",
     422: "a field is wrong: `invalid_field`, `ambiguous_text`, `ambiguous_image`, `bad_image`, "
-    "`image_unavailable`, `photo_search_unsupported`, `unreadable`",
+    "`image_unavailable`, `photo_search_unsupported`, `unreadable`, `scheduler_refused`",
     429: "`rate_limited`: more than the key's limit",
     431: "`head_too_large`: the request's headers are over 32 kB",
     500: "`internal`: the server's log says why, under the request id",
     503: "not now: `starting`, `busy`, `worker_lost`, `no_index`, `search_timeout`, "
-    "`search_unavailable`, `feedback_unavailable`",
+    "`search_unavailable`, `feedback_unavailable`, `scheduler_unavailable`",
     504: "`timeout`: no answer within 30 s",
 }
 BODY = (400, 401, 403, 405, 408, 413, 415, 422, 429, 431, 500, 503)
@@ -79,6 +80,58 @@ OPERATIONS = {
         "Kept for later training. The same verdict, or the same `feedback_id`, is stored once.",
         "where it is kept",
         BODY,
+    ),
+    "/explain": Operation(
+        "explain",
+        "post",
+        "Which words a sentiment hangs on",
+        "Each part of the text (a word, or in a long text some beside each other; 24 parts "
+        "at most) is left out once. It costs up to 25 answers of the model.",
+        "the parts in the order of the text",
+        (*BODY, 504),
+    ),
+    "/train": Operation(
+        "train",
+        "post",
+        "Begin a run of the whole loop",
+        "Through Airflow's API. The same `train_id` again is the same run. Needs the scope "
+        "`train`.",
+        "the run",
+        (*BODY, 404),
+    ),
+    "/train/{train_id}": Operation(
+        "training",
+        "get",
+        "How far a run is",
+        "Stage, seconds so far, and seconds to its end by the runs before it.",
+        "the run",
+        (*PLAIN, 404, 422, 503),
+    ),
+    "/train/{train_id}/cancel": Operation(
+        "cancel_training",
+        "post",
+        "End a run",
+        "Its stages are told by their next heartbeat; rows of a stage under way are not kept.",
+        "the run",
+        (*PLAIN, 404, 422, 503),
+    ),
+    "/build_index": Operation(
+        "build_index",
+        "post",
+        "Build the search index again",
+        "Lets the newest good run do its stage `index` again. One whose index is whole "
+        "finds nothing to do.",
+        "the run",
+        (*PLAIN, 404, 422, 503),
+    ),
+    "/events": Operation(
+        "events",
+        "get",
+        "What changes, as it changes",
+        "Server-sent events: `serving`, `search`, `worker`, `training`. Send the last id "
+        "as `Last-Event-ID` to go on behind it; `gap` says that some are not kept any more.",
+        "a stream that does not end",
+        (*PLAIN, 503),
     ),
     "/models": Operation(
         "models",

@@ -1,6 +1,6 @@
 """From text and image to the answer: the model decides, similar reviews are shown beside it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -10,6 +10,7 @@ from kindling.client.schemas import ServedVersions
 from kindling.errors import DataError
 from kindling.records import SENTIMENTS
 from kindling.retrieval.rerank import Query
+from kindling.serving.explanation import explained
 from kindling.serving.neighbours import WORDS, Found, Neighbours
 from kindling.serving.questions import Analyze
 from kindling.serving.summary import summarise
@@ -19,14 +20,21 @@ NOT_LOOKED_AT = "this model reads no images"
 
 
 class Prediction(Protocol):
-    #: [n, 3] in the order of SENTIMENTS.
-    probabilities: np.ndarray
-    #: "text", "image" or "text+image" a row.
-    modality: Sequence[str]
+    @property
+    def probabilities(self) -> np.ndarray:
+        """[n, 3] in the order of SENTIMENTS."""
+        ...
+
+    @property
+    def modality(self) -> Sequence[str]:
+        """ "text", "image" or "text+image" a row."""
+        ...
 
 
 class SentimentClassifier(Protocol):
-    predict: Callable[[Sequence[str | None], Sequence[bytes | None]], Prediction]
+    def predict(
+        self, texts: Sequence[str | None], photos: Sequence[bytes | None], /
+    ) -> Prediction: ...
 
 
 @dataclass(frozen=True)
@@ -49,6 +57,9 @@ class Predictor:
     provisional: bool
     #: None until an index was ever built.
     search: Neighbours | None
+    #: What the model runs on, and why it is torch where it is.
+    engine: str | None = None
+    engine_reason: str | None = None
 
     def verdicts(self, requests: Sequence[Analyze]) -> list[Verdict | DataError]:
         """One verdict a request in one pass; what the model cannot read is told of its row."""
@@ -102,6 +113,18 @@ class Predictor:
             "summary": summarise(found.reviews).model_dump(),
         }
 
+    def explain(self, text: str) -> dict[str, Any]:
+        """The fields of Explanation but the time."""
+
+        def probabilities(texts: Sequence[str]) -> np.ndarray:
+            found = self.model.predict(list(texts), [None] * len(texts))
+            return np.asarray(found.probabilities, dtype=float)
+
+        return explained(text, probabilities) | {
+            "model_version": self.model_version,
+            "provisional": self.provisional,
+        }
+
     def results(self, found: Found) -> dict[str, Any]:
         """The fields of SearchAnswer but the time."""
         assert self.search is not None
@@ -121,6 +144,8 @@ class Predictor:
             fusion=self.search.fusion if self.search else None,
             calibrated=self.calibrated,
             in_step=True,
+            engine=self.engine,
+            engine_reason=self.engine_reason,
         ).model_dump()
 
     def _pass(self, requests: Sequence[Analyze]) -> list[Verdict | DataError]:

@@ -22,4 +22,11 @@ class Search:
     filters: Mapping[str, str | int | Sequence[str | int]]
 
 
-Ask = Analyze | Search
+@dataclass(frozen=True)
+class Explain:
+    """A text whose sentiment is to be told part by part."""
+
+    text: str
+
+
+Ask = Analyze | Search | Explain

@@ -16,6 +16,8 @@ import litserve
 from litserve.utils import WorkerSetupStatus
 
 from kindling.errors import ConfigurationError, KindlingError
+from kindling.ports.answers import SharedAnswers
+from kindling.ports.nights import Nights
 from kindling.ports.standing import StandingStore
 from kindling.serving.api import TIMEOUT_S, Front, Opened, ReviewAPI, ReviewRoutes
 from kindling.serving.children import Failure, belong_to_parent, end_children
@@ -94,6 +96,8 @@ def serve(settings: Settings, host: str, port: int) -> int:
     front = Front(
         image_hosts=settings.image_hosts,
         open_standing=partial(open_standing, settings),
+        open_nights=partial(open_nights, settings) if settings.airflow_url else None,
+        open_answers=partial(open_answers, settings) if settings.cache_url else None,
     )
     return run(partial(open_champion, settings), front, rules, host, port)
 
@@ -103,6 +107,20 @@ def open_standing(settings: Settings) -> StandingStore:
     from kindling import wiring
 
     return wiring.standing(settings)
+
+
+def open_nights(settings: Settings) -> Nights:
+    """The scheduler, opened when the first asks for a run."""
+    from kindling import wiring
+
+    return wiring.nights(settings)
+
+
+def open_answers(settings: Settings) -> SharedAnswers | None:
+    """Answers shared with other servers."""
+    from kindling import wiring
+
+    return wiring.answers(settings)
 
 
 def rules_for(settings: Settings, host: str) -> Rules:

@@ -24,7 +24,7 @@ from kindling.errors import DataError
 from kindling.retrieval.rerank import Query
 from kindling.serving.neighbours import DEADLINE_S, Deadlines, Found, Pending
 from kindling.serving.predictor import Predictor, Verdict
-from kindling.serving.questions import Analyze, Ask, Search
+from kindling.serving.questions import Analyze, Ask, Explain, Search
 from kindling.serving.refusals import Refused
 
 BEAT_EVERY_S = 0.5
@@ -80,6 +80,9 @@ class Desk:
         searches = [one for one in questions if isinstance(one.ask, Search)]
         if searches:
             self._search(predictor, searches)
+        for one in questions:
+            if isinstance(one.ask, Explain):
+                self._reply(one, predictor.explain(one.ask.text))
         if analyses:
             self._analyze(predictor, analyses)
         self.busy_since = None

@@ -19,7 +19,10 @@ from kindling.measure.estimates import estimate
 from kindling.measure.metrics import POLARITY, THREE_WAY
 from kindling.measure.sample import Sample
 from kindling.modeling import categories, tfidf
+from kindling.modeling.compact import int8_export
+from kindling.modeling.compact.model import CompactModel
 from kindling.modeling.device import set_threads
+from kindling.modeling.embedder import Embedder
 from kindling.modeling.folder import BASELINE
 from kindling.observe.lineage import sha256_of
 from kindling.ports.classifier import Trained, TrainingData, TrainingTools
@@ -27,7 +30,7 @@ from kindling.ports.nodes import Nodes
 from kindling.ports.objects import ObjectStore
 from kindling.ports.registry import ModelRegistry, ModelVersion
 from kindling.recipe import TrainConfig
-from kindling.records import CONDITIONS, Estimate, Example
+from kindling.records import CONDITIONS, SENTIMENTS, Estimate, Example
 from kindling.stages.contract import Context, Outcome
 from kindling.stages.golden import training_rows
 from kindling.stages.view import RunView
@@ -66,7 +69,9 @@ def run(config: TrainConfig, context: Context, needs: Needs) -> Outcome:
     baseline = tfidf.train(data, tfidf.Options(), tools)
     figures = _validation(held_out, baseline, trained, needs)
     rows = training_rows([*accepted, *held_out], context.recipe.dedupe.short_text)
-    version = _register(config, context, needs, (baseline, trained, rows), figures)
+    version, exported = _register(
+        config, context, needs, (baseline, trained, rows), figures, held_out
+    )
     shown = categories.shown(accepted, needs.objects.get, context.seed)
     needs.objects.remove_named(tools.work)
     return Outcome(
@@ -82,6 +87,7 @@ def run(config: TrainConfig, context: Context, needs: Needs) -> Outcome:
             "seconds": round(time.monotonic() - began, 1),
             "torch": torch.__version__,
             "threads": needs.threads,
+            "export": exported,
         },
         uris={"model": version.uri},
         implementation={
@@ -190,13 +196,15 @@ def _register(
     needs: Needs,
     made: tuple[Trained, Trained, TrainingRows],
     figures: dict[str, Estimate],
-) -> ModelVersion:
+    held_out: Sequence[Example],
+) -> tuple[ModelVersion, dict[str, Any]]:
     """`made` are baseline, model, and the rows that both were trained on or fitted to."""
     baseline, trained, rows = made
     with tempfile.TemporaryDirectory(prefix="kindling-model-") as folder:
         baseline.classifier.save(Path(folder) / BASELINE)
         rows.write(Path(folder))
         trained.classifier.save(Path(folder))
+        exported = _exported(trained, Path(folder), held_out, needs)
         version = needs.registry.register(
             context.run_id,
             Path(folder),
@@ -210,7 +218,35 @@ def _register(
             {name: figure.value for name, figure in figures.items()},
         )
     log.info("registered version %s at %s", version.version, version.uri)
-    return version
+    return version, exported
+
+
+def _exported(
+    trained: Trained, folder: Path, rows: Sequence[Example], needs: Needs
+) -> dict[str, Any]:
+    """Graphs for servers without torch, in the model's folder; what they are worth, as figures."""
+    model = trained.classifier
+    if not isinstance(model, CompactModel):
+        return {"engine": "as trained", "reason": f"{model.kind} has no export"}
+    export = int8_export.export(
+        model,
+        Embedder(needs.text_model),
+        folder,
+        [
+            (
+                one.text,
+                needs.objects.get(one.photo_uri) if one.photo_uri else None,
+                SENTIMENTS.index(one.sentiment),
+            )
+            for one in rows[: int8_export.COMPARED]
+        ],
+    )
+    log.info("int8 export: %s", export.refused or export.parity)
+    return {
+        "engine": "torch" if export.refused else "onnx-int8",
+        "reason": export.refused,
+        **export.parity,
+    }
 
 
 def _counts(data: Sequence[Example]) -> dict[str, int]:

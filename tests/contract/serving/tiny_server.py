@@ -72,8 +72,11 @@ def tiny_model(folder: Path, seed: int, with_image: bool = True) -> None:
     CompactModel(text, image, fusion, "tiny", 32).save(folder)
 
 
-def full_model(folder: Path, seed: int) -> None:
-    """Save a model of the size that serves: MiniLM and both towers, a head that knows nothing."""
+def full_model(folder: Path, seed: int, exported: bool = True) -> None:
+    """Save a model of the size that serves: MiniLM and both towers, a head that knows nothing.
+
+    `exported` as the train stage does it, except that a head without training may disagree.
+    """
     from kindling.modeling import pretrained
     from kindling.modeling.compact.fusion import Fusion
     from kindling.modeling.compact.image_tower import ImageClassifier
@@ -83,7 +86,25 @@ def full_model(folder: Path, seed: int) -> None:
     text = TextClassifier.fresh(pretrained.locate(None)[0], 3, 128, seed)
     image = ImageClassifier.fresh(128, 3, 4, seed)
     fusion = Fusion(1.5, 1.2, 1.0, 1.0, (0.0, 0.0, 0.0), "naive-bayes", 0)
-    CompactModel(text, image, fusion, "minilm", 128).save(folder)
+    model = CompactModel(text, image, fusion, "minilm", 128)
+    model.save(folder)
+    if exported:
+        export(model, folder)
+
+
+def export(model: Any, folder: Path) -> None:
+    """Graphs beside a model of random weights: their labels are not what is looked at."""
+    from kindling.modeling.compact import int8_export
+    from kindling.modeling.embedder import Embedder
+
+    text = "The seam ripped after one wash and the colour faded."
+    rows = [(" ".join(text.split()[: n + 1]), None, n % 3) for n in range(10)]
+    bounds = int8_export.AGREEMENT, int8_export.LOSS
+    int8_export.AGREEMENT, int8_export.LOSS = 0.0, 1.0
+    try:
+        int8_export.export(model, Embedder(), folder, rows)
+    finally:
+        int8_export.AGREEMENT, int8_export.LOSS = bounds
 
 
 def fill(

@@ -5,10 +5,9 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 
-from kindling.modeling.calibration import fit_temperature, negative_log_likelihood
+# What fits is imported where it fits: an answer needs two formulas, and no optimiser.
 
 Array = NDArray[Any]
 Method = Literal["logistic", "naive-bayes", "text-only"]
@@ -72,6 +71,8 @@ def fit_fusion(
     the text tower was trained on. Below 60 rows with photo the weights are those of naive Bayes:
     both towers count fully, the prior once.
     """
+    from kindling.modeling.calibration import fit_temperature
+
     text_temperature = fit_temperature(text_logits, labels)
     naive = np.concatenate(
         [
@@ -105,6 +106,10 @@ def fit_fusion(
 
 
 def _fit_joint(text_log: Array, image_log: Array, labels: Array, start: Array) -> Array:
+    from scipy.optimize import minimize
+
+    from kindling.modeling.calibration import negative_log_likelihood
+
     def loss(parameters: Array) -> float:
         pull = 0.5 * PRIOR_STRENGTH * float(np.sum((parameters - start) ** 2))
         return (

@@ -13,6 +13,7 @@ from kindling.errors import DataError
 from kindling.modeling import folder as files
 from kindling.modeling import pretrained
 from kindling.modeling.checkpoint import disk_full_named
+from kindling.modeling.compact.answering import Towers, answered
 from kindling.modeling.compact.fusion import Fusion
 from kindling.modeling.compact.image_tower import (
     ImageClassifier,
@@ -21,7 +22,7 @@ from kindling.modeling.compact.image_tower import (
 )
 from kindling.modeling.compact.text_tower import TextClassifier, TextTower
 from kindling.modeling.memo import Memo
-from kindling.ports.classifier import Modality, Prediction
+from kindling.ports.classifier import Prediction
 from kindling.records import CONDITIONS, SENTIMENTS
 
 FORMAT = 4
@@ -95,43 +96,8 @@ class CompactModel:
         DataError for a row without either (a photo alone needs an image tower) and for a photo that
         cannot be read. A text-only model answers a row of both from the text and says so.
         """
-        if len(texts) != len(photos):
-            raise ValueError(f"{len(texts)} texts and {len(photos)} photos")
-        modality = [
-            self._modality(row, *pair)
-            for row, pair in enumerate(zip(texts, photos, strict=True))
-        ]
-        said = [text for text in texts if text is not None]
-        seen = [photo for photo in photos if photo is not None]
-        text_logits = np.zeros((len(texts), len(SENTIMENTS)), dtype=np.float32)
-        image_logits = np.zeros_like(text_logits)
-        if said:
-            text_logits[_rows(modality, "text", "text+image")] = self._read_texts(said)
-        if seen and self._read_photos:
-            image_logits[_rows(modality, "image", "text+image")] = self._read_photos(
-                seen
-            )
-        probabilities = np.zeros((len(texts), len(SENTIMENTS)))
-        for kind in set(modality):
-            rows = _rows(modality, kind)
-            probabilities[rows] = self.fusion.probabilities(
-                None if kind == "image" else text_logits[rows],
-                None if kind == "text" else image_logits[rows],
-            )
-        return Prediction(probabilities, tuple(modality))
-
-    def _modality(self, row: int, text: str | None, photo: bytes | None) -> Modality:
-        seen = photo is not None and self.image is not None
-        if text is not None:
-            return "text+image" if seen else "text"
-        if seen:
-            return "image"
-        why = (
-            " and no photo"
-            if photo is None
-            else ", and this model was trained without photos"
-        )
-        raise DataError(f"row {row} has no text{why}")
+        towers = Towers(self._read_texts, self._read_photos)
+        return answered(texts, photos, towers, self.fusion)
 
     def save(self, folder: Path) -> None:
         """Write the model; the manifest with every file's SHA-256 comes last.
@@ -189,10 +155,6 @@ class CompactModel:
             config["text_model"],
             config["max_tokens"],
         )
-
-
-def _rows(modality: Sequence[Modality], *kinds: Modality) -> list[int]:
-    return [row for row, kind in enumerate(modality) if kind in kinds]
 
 
 def _load_text(folder: Path, max_tokens: int) -> TextClassifier:

@@ -1,0 +1,202 @@
+"""The exported graphs answer like the model that they were made from, or are not used."""
+
+import io
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from onnx import helper, numpy_helper
+from PIL import Image
+
+from kindling.errors import DataError
+from kindling.modeling import folder as files
+from kindling.modeling import onnx_quantise, onnx_session
+from kindling.modeling.compact import int8_export, int8_model
+from kindling.modeling.compact.model import CompactModel
+from kindling.modeling.embedder import Embedder
+
+INCLUDE = Path(__file__).resolve().parents[3] / "include"
+TEXTS = (
+    "The seam ripped after one wash and the colour faded.",
+    "Soft fabric, true to size, and it arrived early.",
+    "I ordered a size up and it is still tight.",
+    "Fine.",
+)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> tuple[CompactModel, Path]:
+    """A model with the published encoder, whose head tells its texts apart; exported."""
+    sys.path.insert(0, str(INCLUDE.parent / "tests" / "contract" / "serving"))
+    import tiny_server
+
+    folder = tmp_path_factory.mktemp("int8")
+    tiny_server.full_model(folder, 1)
+    return CompactModel.load(folder), folder
+
+
+@pytest.fixture(scope="module")
+def photo() -> bytes:
+    buffer = io.BytesIO()
+    Image.effect_noise((200, 150), 60).convert("RGB").save(buffer, "JPEG")
+    return buffer.getvalue()
+
+
+def test_graphs_answer_a_text_a_photo_and_both_as_torch_does(
+    model: tuple[CompactModel, Path], photo: bytes
+) -> None:
+    torch_model, folder = model
+    graphs = int8_model.Int8Model.load(folder, 1)
+    texts = [*TEXTS, None, TEXTS[0]]
+    photos = [None] * len(TEXTS) + [photo, photo]
+    theirs, ours = torch_model.predict(texts, photos), graphs.predict(texts, photos)
+    assert ours.modality == theirs.modality
+    assert np.abs(ours.probabilities - theirs.probabilities).max() < 0.03
+    assert graphs.calibrated == torch_model.calibrated
+
+
+def test_a_text_is_answered_alike_whatever_stands_beside_it(
+    model: tuple[CompactModel, Path],
+) -> None:
+    graphs = int8_model.Int8Model.load(model[1], 1)
+    together = graphs.predict(TEXTS, [None] * 4).probabilities
+    alone = [graphs.predict([one], [None]).probabilities[0] for one in TEXTS]
+    assert np.abs(together - np.array(alone)).max() < 0.02
+
+
+def test_queries_lie_where_the_index_was_built(
+    model: tuple[CompactModel, Path],
+) -> None:
+    encoder = int8_model.load_encoder(model[1], 1)
+    published = Embedder()
+    assert encoder.model_id == published.model_id
+    cosines = (encoder.encode(TEXTS) * published.encode(TEXTS)).sum(1)
+    assert cosines.mean() > 0.98
+    # A single word lies a little farther off than a sentence does.
+    assert cosines.min() > 0.95
+
+
+def test_graphs_that_answer_otherwise_are_refused_and_not_kept(
+    model: tuple[CompactModel, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(model[1], folder)
+    monkeypatch.setattr(int8_export, "LOSS", -1.0)
+    monkeypatch.setattr(int8_export, "AGREEMENT", 0.0)
+    rows = [(text, None, 0) for text in TEXTS]
+    export = int8_export.export(model[0], Embedder(), folder, rows)
+    assert export.refused is not None and "log-loss" in export.refused
+    assert int8_model.export_of(folder) == export
+    assert not (folder / "int8" / "text.onnx").exists()
+    CompactModel.load(folder)
+
+
+@pytest.mark.parametrize(
+    ("figure", "value", "said"),
+    [
+        ("rows", 0, "no validation row"),
+        ("agreement", 0.9, "labels agree"),
+        ("log_loss_added", 0.1, "log-loss rises"),
+        ("search_cosine", 0.5, "search vectors"),
+    ],
+)
+def test_each_figure_of_the_comparison_can_refuse(
+    figure: str, value: float, said: str
+) -> None:
+    good = {"rows": 9, "agreement": 1.0, "log_loss_added": 0.0, "search_cosine": 1.0}
+    assert int8_export.refusal(good) is None
+    assert said in str(int8_export.refusal(good | {figure: value}))
+
+
+def test_a_changed_graph_is_not_loaded(
+    model: tuple[CompactModel, Path], tmp_path: Path
+) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(model[1], folder)
+    path = folder / "int8" / "text.onnx"
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(DataError, match=r"text\.onnx: changed since training"):
+        int8_model.Int8Model.load(folder, 1)
+
+
+def test_a_file_that_is_no_graph_is_told_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "text.onnx"
+    path.write_bytes(b"no graph")
+    with pytest.raises(DataError, match=r"text\.onnx is no graph"):
+        onnx_session.opened(path, 1)
+
+
+def test_serving_by_graphs_imports_no_torch(model: tuple[CompactModel, Path]) -> None:
+    program = (
+        "import sys, json; from pathlib import Path\n"
+        "from kindling.serving.engine import Engines\n"
+        "from kindling.serving.champion import Champion\n"
+        "engine = Engines(None, 1).open(Path(sys.argv[1]))\n"
+        "engine.model.predict(['soft'], [None]); engine.encoder.encode(['soft'])\n"
+        "print(json.dumps([engine.name, sorted({'torch', 'transformers'} & set(sys.modules))]))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(model[1])],
+        cwd=INCLUDE,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(done.stdout) == ["onnx-int8", []]
+
+
+def test_a_model_without_an_export_runs_on_torch_and_says_why(
+    model: tuple[CompactModel, Path], tmp_path: Path
+) -> None:
+    from kindling.serving.engine import Engines
+
+    folder = tmp_path / "model"
+    shutil.copytree(model[1], folder)
+    shutil.rmtree(folder / "int8")
+    files.seal(folder)
+    engine = Engines(None, 1).open(folder)
+    assert (engine.name, engine.reason) == (
+        "torch",
+        "the model was registered without an export",
+    )
+
+
+def test_smoothing_changes_what_is_rounded_and_not_what_is_said() -> None:
+    rng = np.random.default_rng(0)
+    weights = rng.normal(size=(6, 4)).astype(np.float32)
+    inputs = rng.normal(size=(5, 6)).astype(np.float32)
+    inputs[:, 2] *= 50
+    graph = helper.make_graph(
+        [helper.make_node("MatMul", ["x", "w"], ["y"], name="product")],
+        "one",
+        [helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [None, 6])],
+        [helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [None, 4])],
+        [numpy_helper.from_array(weights, "w")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
+    model.ir_version = 8
+    onnx_quantise.smooth(model, {"x": np.abs(inputs).max(0)})
+    held = {one.name: numpy_helper.to_array(one) for one in model.graph.initializer}
+    divided = inputs * held["product_smooth"]
+    assert np.abs(divided).max(0).max() < np.abs(inputs).max() / 5
+    session = onnxruntime.InferenceSession(model.SerializeToString())
+    np.testing.assert_allclose(
+        session.run(None, {"x": inputs})[0], inputs @ weights, rtol=1e-3, atol=1e-3
+    )
+
+
+def test_batches_hold_every_row_once_and_little_padding() -> None:
+    lengths = [5, 90, 5, 128, 7, 30, 31, 32, 2]
+    made = list(onnx_session.batches(lengths))
+    assert sorted(at for batch in made for at in batch) == list(range(len(lengths)))
+    for batch in made:
+        padded = max(lengths[at] for at in batch) * len(batch)
+        assert len(batch) == 1 or padded <= onnx_session.BATCH_TOKENS
