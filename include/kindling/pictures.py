@@ -5,11 +5,13 @@ the same turning and the same background. A file is untrusted: its size is known
 is decoded, and whatever a decoder raises becomes a `PictureError`.
 """
 
+import importlib.util
 import io
 import struct
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from PIL import Image, features
@@ -21,7 +23,7 @@ from kindling.errors import DataError
 MAX_PIXELS = 40_000_000
 #: Formats that shops and people use. Pillow knows some forty more; each is a parser of hostile
 #: bytes, and PostScript even starts a program.
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF")
 #: What decoders raise on damaged or hostile bytes, seen by changing bytes of good files.
 _DAMAGE = (
     ArithmeticError,
@@ -95,7 +97,7 @@ def read_picture(
 def _decoded(
     data: bytes, formats: Sequence[str], at_least: int | None
 ) -> tuple[Image.Image, PictureFacts]:
-    known = [name for name in formats if name != "AVIF" or features.check("avif")]
+    known = [name for name in formats if _known(name)]
     try:
         with Image.open(io.BytesIO(data), formats=known) as image:
             _bound(image)
@@ -116,6 +118,20 @@ def _decoded(
         raise PictureError(
             f"{len(data):,} bytes cannot be read as {', '.join(known)}: {said}"
         ) from error
+
+
+@cache
+def _known(name: str) -> bool:
+    """Whether there is a decoder here: those of two formats come with optional libraries."""
+    if name == "HEIF":
+        if importlib.util.find_spec("pillow_heif") is None:
+            return False
+        import pillow_heif
+
+        # Phones' own format. The library turns it upright itself.
+        pillow_heif.register_heif_opener(thumbnails=False)
+        return True
+    return name != "AVIF" or bool(features.check("avif"))
 
 
 def _bound(image: Image.Image) -> None:

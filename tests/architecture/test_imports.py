@@ -15,6 +15,7 @@ KINDLING = INCLUDE / "kindling"
 #: names is a red test, not a free room.
 CLASSES: dict[str, tuple[str, ...]] = {
     "ground": (
+        "addresses",
         "catalog",
         "errors",
         "figures",

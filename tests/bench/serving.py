@@ -40,14 +40,13 @@ NUMBERS = count()
 RIVALS = """
 import sys, os
 sys.path[:0] = [{include!r}]
-import torch; torch.set_num_threads(1)
 from pathlib import Path
-from kindling.extensions import load_classifier
+from kindling.serving.engine import Engines
 from kindling.records import SENTIMENTS
 def answer(model, text):
     p = model.predict([text], [None]).probabilities[0]
     return {{"sentiment": SENTIMENTS[int(p.argmax())], "probabilities": p.tolist()}}
-def load(): return load_classifier(Path({model!r}))
+def load(): return Engines(None, 1).open(Path({model!r})).model
 """
 FASTAPI = """
 from fastapi import FastAPI
@@ -70,6 +69,26 @@ if __name__ == "__main__":
     api = Api(api_path="/analyze")
     litserve.LitServer(api, accelerator="cpu").run(
         port={port}, log_level="warning", generate_client_file=False)
+"""
+
+
+#: The commit that `vs_today` compares with, and how its server is made with a model of full size.
+TODAY = "7694a35"
+TODAYS_MODEL = """
+import sys, os; from pathlib import Path
+from kindling.modeling import pretrained
+from kindling.modeling.fusion import Fusion
+from kindling.modeling.image_tower import ImageClassifier
+from kindling.modeling.model import SentimentModel
+from kindling.modeling.text_tower import TextClassifier
+sys.path.insert(0, sys.argv[1])
+import tiny_server
+folder = Path(sys.argv[2])
+text = TextClassifier.fresh(pretrained.locate(None)[0], 3, 128, 1)
+fusion = Fusion(1.5, 1.2, 1.0, 1.0, (0.0, 0.0, 0.0), "naive-bayes", 0)
+image = ImageClassifier.fresh(128, 3, 4, 1)
+SentimentModel(text, image, fusion, "minilm", 128).save(folder / "registry" / "today")
+tiny_server.FolderRegistry(folder / "registry").promote("today")
 """
 
 
@@ -147,18 +166,32 @@ def alone(model_folder: Path, sample: list[str], photo: bytes) -> dict[str, floa
 
 @contextmanager
 def rival(source: str, model_folder: Path, folder: Path) -> Iterator[str]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     path = folder / "rival.py"
     head = RIVALS.format(include=str(ROOT / "include"), model=str(model_folder))
     path.write_text(head + source.format(port=port))
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    with running([sys.executable, str(path)], port, folder, environment) as url:
+        yield url
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def running(
+    argv: list[str], port: int, folder: Path, environment: dict[str, str]
+) -> Iterator[str]:
+    """A server on the server's core, ended with all its children."""
     process = subprocess.Popen(
-        ["taskset", "-c", str(SERVER_CORE), sys.executable, str(path)],
+        ["taskset", "-c", str(SERVER_CORE), *argv],
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stderr=(folder / "rival.log").open("w"),
         cwd=folder,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        env=environment,
     )
     url = f"http://127.0.0.1:{port}"
     try:
@@ -170,6 +203,33 @@ def rival(source: str, model_folder: Path, folder: Path) -> Iterator[str]:
         for one in family:
             one.kill()
         psutil.wait_procs(family, 10)
+
+
+@contextmanager
+def today(made: Any, work: Path) -> Iterator[str]:
+    """The server of TODAY from a tree of its own, over the same index."""
+    tree = ROOT / "var" / "bench" / f"today-{TODAY}"
+    if not tree.exists():
+        tree.parent.mkdir(parents=True, exist_ok=True)
+        add = ["git", "worktree", "add", "--detach", str(tree), TODAY]
+        subprocess.run(add, cwd=ROOT, check=True, capture_output=True)
+    tests = tree / "tests" / "contract" / "serving"
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(tree / "include"),
+        "OMP_NUM_THREADS": "1",
+    }
+    (work / "registry").mkdir(parents=True)
+    (work / "keywords").symlink_to(made.folder / "keywords")
+    subprocess.run(
+        [sys.executable, "-c", TODAYS_MODEL, str(tests), str(work)],
+        check=True,
+        env=environment,
+    )
+    port = free_port()
+    argv = [sys.executable, str(tests / "tiny_server.py"), "tiny", str(port)]
+    with running([*argv, str(work), made.database_url], port, work, environment) as url:
+        yield url
 
 
 def wait(url: str) -> None:
@@ -250,6 +310,13 @@ def main() -> None:
                     arguments.seconds,
                     lambda n: {"text": f"{sample[n % len(sample)]} {n}"},
                 )
+        with today(made, made.folder / "today") as url:
+            rates["today"], _ = load(
+                url,
+                16,
+                arguments.seconds,
+                lambda n: {"text": f"{sample[n % len(sample)]} {n}", "top_k": 5},
+            )
     print(json.dumps(report(one, found, rates, len(sample))))
 
 
@@ -278,6 +345,7 @@ def report(
         "sentiment_of_limit_c16": round(found["sentiment16"] / one["rate"], 3),
         "vs_fastapi": round(found["sentiment16"] / rates["fastapi"], 2),
         "vs_litserve": round(found["sentiment16"] / rates["litserve"], 2),
+        "vs_today": round(found["c16"] / rates["today"], 2),
         "p99_over_p50_c16": round(quantile(times, 0.99) / quantile(times, 0.5), 2),
         "cache_speedup": round(found["cached"] / found["c16"], 1),
         "c1_over_model": round(median(found["times1"]) / one["one_s"], 2),

@@ -5,15 +5,11 @@ import ipaddress
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 
-Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
+from kindling.addresses import is_public
 
-#: IPv6 ranges that carry an IPv4 address inside: global by themselves, whatever they lead to.
-_TRANSLATED = tuple(
-    map(
-        ipaddress.ip_network,
-        ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32"),
-    )
-)
+__all__ = ["Resolve", "is_address", "is_public", "resolve"]
+
+Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 
 
 async def resolve(host: str, port: int) -> list[str]:
@@ -32,12 +28,3 @@ def is_address(host: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def is_public(address: str) -> bool:
-    """Whether anybody on the internet could reach this IP address."""
-    parsed = ipaddress.ip_address(address.split("%")[0])
-    parsed = getattr(parsed, "ipv4_mapped", None) or parsed
-    if parsed.version == 6 and any(parsed in network for network in _TRANSLATED):
-        return False
-    return parsed.is_global and not parsed.is_multicast and not parsed.is_reserved

@@ -161,6 +161,7 @@ def _fields(named: ModelVersion, engine: Engine) -> dict[str, Any]:
         "model_version": named.version,
         "provisional": named.provisional,
         "calibrated": engine.calibrated,
+        "photo_size": getattr(engine.model, "photo_size", None),
         "engine": engine.name,
         "engine_reason": engine.reason,
     }

@@ -65,7 +65,8 @@ class WorkerDesk:
             if isinstance(asked, Analyze):
                 return await self.ask(asked)
             async with self._decoder.room(asked.image):
-                return await self.ask(await looked_into(asked, self._decoder))
+                size = self.state()["photo_size"]
+                return await self.ask(await looked_into(asked, self._decoder, size))
 
         image = getattr(asked, "image", None)
         digest = hashlib.sha256(image).digest() if image else None

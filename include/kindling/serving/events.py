@@ -58,7 +58,8 @@ class EventLog:
         """Events behind an id (None: what is kept), then each as it comes; None to stay alive."""
         sent = last if last is not None else 0
         if self._lost(sent) and last is not None:
-            yield self._last - len(self._kept), "gap", {"after": last}
+            gap = {"at": round(self._clock(), 3), "after": last}
+            yield self._kept[0][0] - 1, "gap", gap
         self.streams += 1
         try:
             while True:

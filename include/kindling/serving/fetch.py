@@ -10,8 +10,8 @@ from typing import Any
 import httpcore
 import httpx
 
+from kindling.addresses import PORTS, is_public
 from kindling.errors import KindlingError
-from kindling.serving.addresses import PORTS, is_public
 
 TIMEOUT_S = 5.0
 MAX_BYTES = 5_000_000

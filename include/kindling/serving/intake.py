@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 from fastapi import Request
@@ -16,7 +17,7 @@ from kindling.client.schemas import (
 from kindling.serving.decoding import Decoder
 from kindling.serving.fetch import NotFetched, fetch_image
 from kindling.serving.forms import FORMS, read_form
-from kindling.serving.images import BadImage, LargeImage, check_image, from_base64
+from kindling.serving.images import BadImage, LargeImage, from_base64, looked_at
 from kindling.serving.questions import Analyze, Search
 from kindling.serving.refusals import Refused
 
@@ -56,12 +57,14 @@ async def fetched(asked: Wanted, allowed_hosts: Sequence[str]) -> Analyze | Want
     return Wanted(asked.text, image, asked.image_url, asked.top_k)
 
 
-async def looked_into(asked: Wanted, decoder: Decoder) -> Analyze:
-    """The question, once its photo was decoded; a photo that was fetched may be missing."""
+async def looked_into(
+    asked: Wanted, decoder: Decoder, size: int | None = None
+) -> Analyze:
+    """The question, once its photo was decoded to the model's `size`; one by URL may be missing."""
     if asked.image is None:
         return Analyze(asked.text, None, None, asked.top_k)
     try:
-        await decoder.run(check_image, asked.image)
+        seen = await decoder.run(partial(looked_at, size=size), asked.image)
     except BadImage as error:
         if asked.image_url is None:
             large = isinstance(error, LargeImage)
@@ -73,7 +76,7 @@ async def looked_into(asked: Wanted, decoder: Decoder) -> Analyze:
         if asked.text is None:
             raise _unavailable(error) from error
         return Analyze(asked.text, None, str(error), asked.top_k)
-    return Analyze(asked.text, asked.image, None, asked.top_k)
+    return Analyze(asked.text, seen, None, asked.top_k)
 
 
 async def read_analyze(

@@ -60,6 +60,8 @@ class Predictor:
     #: What the model runs on, and why it is torch where it is.
     engine: str | None = None
     engine_reason: str | None = None
+    #: Pixels a side of the square that the model looks at; None where it does not say.
+    photo_size: int | None = None
 
     def verdicts(self, requests: Sequence[Analyze]) -> list[Verdict | DataError]:
         """One verdict a request in one pass; what the model cannot read is told of its row."""

@@ -248,6 +248,7 @@ class ReviewLoop(LitLoop):  # type: ignore[misc]
             state = {
                 "pid": os.getpid(),
                 "busy_s": time.monotonic() - since if since else 0.0,
+                "photo_size": predictor.photo_size,
                 "versions": predictor.versions() | served.named(),
                 "search": predictor.search.code or "ok"
                 if predictor.search

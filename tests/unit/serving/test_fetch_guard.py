@@ -7,8 +7,8 @@ from typing import Any
 import httpcore
 import pytest
 
+from kindling.addresses import is_public
 from kindling.serving import fetch
-from kindling.serving.addresses import is_public
 from kindling.serving.fetch import NotFetched, PublicOnly, fetch_image
 
 

@@ -48,8 +48,10 @@ class Int8Model:
 
     kind = "compact"
 
-    def __init__(self, towers: Towers, fusion: Fusion) -> None:
+    def __init__(self, towers: Towers, fusion: Fusion, photo_size: int | None) -> None:
         self._towers, self._fusion = towers, fusion
+        #: Pixels a side of what it sees of a photo; None where it sees none.
+        self.photo_size = photo_size
 
     @classmethod
     def load(cls, folder: Path, threads: int) -> "Int8Model":
@@ -71,6 +73,7 @@ class Int8Model:
         return cls(
             Towers(texts, photos),
             Fusion.from_dict(files.read_json(folder / "fusion.json")),
+            image["size"] if image else None,
         )
 
     @property

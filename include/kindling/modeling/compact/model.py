@@ -74,6 +74,11 @@ class CompactModel:
         return self.image is not None
 
     @property
+    def photo_size(self) -> int | None:
+        """Pixels a side of what it sees of a photo; None where it sees none."""
+        return self.image.preprocessing.size if self.image else None
+
+    @property
     def calibrated(self) -> bool:
         """Without validation rows the temperature stays at exactly 1."""
         return self.fusion.text_temperature != 1.0
