@@ -13,6 +13,7 @@ import gzip
 import hashlib
 import json
 import os
+import shutil
 import sys
 import tempfile
 import time
@@ -23,14 +24,13 @@ from typing import Any
 os.environ["OMP_NUM_THREADS"] = "1"
 
 import numpy as np
-import torch
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "include"))
 
 from kindling.measure.estimates import resampled  # noqa: E402
 from kindling.measure.metrics import THREE_WAY  # noqa: E402
-from kindling.modeling import compact, folder  # noqa: E402
+from kindling.modeling import compact, device, folder  # noqa: E402
 from kindling.modeling.compact import int8_export, int8_model  # noqa: E402
 from kindling.modeling.compact.model import CompactModel  # noqa: E402
 from kindling.modeling.device import set_threads  # noqa: E402
@@ -105,13 +105,20 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--rows", type=int, default=4000, help="to train on")
     parser.add_argument("--compared", type=int, default=1500, help="test rows")
+    parser.add_argument("--model", type=Path, help="folder of a trained model")
     arguments = parser.parse_args()
     set_threads(1)
     rows = reviews(arguments.data)
     held_out, test = rows[:500], rows[500 : 500 + arguments.compared]
-    target = trained(rows[3000 : 3000 + arguments.rows], held_out)
+    if arguments.model:
+        target = ROOT / "var" / "bench" / "export-given"
+        shutil.rmtree(target, ignore_errors=True)
+        shutil.copytree(arguments.model, target)
+    else:
+        target = trained(rows[3000 : 3000 + arguments.rows], held_out)
     model = CompactModel.load(target)
     shown = [(text, None, SENTIMENTS.index(label)) for text, label in held_out]
+    float32()
     export = int8_export.export(model, Embedder(), target, shown)
     if export.refused:
         raise SystemExit(f"the export was refused: {export.refused}")
@@ -129,14 +136,11 @@ def report(
     truth = np.array([SENTIMENTS.index(label) for _, label in test])
     nothing = [None] * len(texts)
     ours = graphs.predict(texts, nothing).probabilities
-    # Float32 is what is compared with, whatever this processor would choose.
-    with torch.autocast("cpu", enabled=False):
-        torch_native = float32(model)
-        theirs = torch_native(texts, nothing).probabilities
-        times = [
-            (seconds(torch_native, part), seconds(graphs.predict, part))
-            for part in (texts[at : at + 20] for at in range(0, TIMED, 20))
-        ]
+    theirs = model.predict(texts, nothing).probabilities
+    times = [
+        (seconds(model.predict, part), seconds(graphs.predict, part))
+        for part in (texts[at : at + 20] for at in range(0, TIMED, 20))
+    ]
     difference = resampled(
         lambda at: THREE_WAY(truth[at], ours[at]) - THREE_WAY(truth[at], theirs[at]),
         [np.arange(len(truth))],
@@ -158,13 +162,9 @@ def report(
     }
 
 
-def float32(model: CompactModel) -> Callable[..., Any]:
-    """The model's answers with its encoder in float32."""
-    from kindling.modeling import device
-
-    device.native_bf16.cache_clear()
+def float32() -> None:
+    """Float32 is what is compared with, whatever this processor would choose."""
     device.native_bf16 = lambda: False  # type: ignore[assignment]
-    return model.predict
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ import httpx
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "include"), str(ROOT / "tests" / "bench")]
 from outage import world  # noqa: E402
+from serving import make_full  # noqa: E402
 
 REST_S = 10.0
 
@@ -50,25 +51,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="not used")
     parser.parse_args()
     with world() as (_, _, made, _):
-        program = (
-            "import sys; from pathlib import Path\n"
-            "sys.path[:0] = sys.argv[1:3]\n"
-            "import tiny_server as t\n"
-            "registry = Path(sys.argv[3])\n"
-            "t.full_model(registry / 'full', 1)\n"
-            "t.FolderRegistry(registry).promote('full')\n"
-        )
-        subprocess.run(
-            [
-                sys.executable,
-                "-c",
-                program,
-                str(ROOT / "include"),
-                str(ROOT / "tests" / "contract" / "serving"),
-                str(made.folder / "registry"),
-            ],
-            check=True,
-        )
+        make_full(made.folder / "registry")
         started = time.monotonic()
         listening_s = 0.0
         with made.server(wait=False) as server:

@@ -97,7 +97,33 @@ def test_an_id_that_is_not_kept_any_more_is_answered_with_a_gap(client) -> None:
         break
 
 
-def test_without_a_scheduler_a_run_is_refused_by_name(client) -> None:
+def test_a_run_is_begun_once_watched_and_ended(client) -> None:
+    last = next_events(client, None, {"worker", "serving", "search"})[-1]
+    asked = TrainRequest(train_id="monday", recipe="demo")
+    begun = client.train(asked)
+    assert (begun.train_id, begun.state, begun.stages) == ("monday", "running", 9)
+    assert client.train(asked) == begun == client.training("monday")
+    assert client.cancel_training("monday").state == "failed"
+    # One that has ended stays as it was.
+    assert client.cancel_training("monday").state == "failed"
+    told = [next_events(client, last.event_id, {"training"})[-1]]
+    assert told[0].content.model_extra["train_id"] == "monday"
+    assert client.build_index().state == "running"
+
+
+def test_a_run_that_nobody_began_is_unknown(client) -> None:
+    for name in ("tuesday", "a" * 101, "../dags"):
+        with pytest.raises(ApiError) as refused:
+            client.training(name)
+        assert refused.value.status == 404
+
+
+def test_without_a_scheduler_a_run_is_refused_by_name(world) -> None:
+    with world.server("instant") as server, Client(server.url) as client:
+        refused_by_name(client)
+
+
+def refused_by_name(client: Client) -> None:
     for call in (
         lambda: client.train(TrainRequest(train_id="monday")),
         lambda: client.training("monday"),

@@ -178,6 +178,33 @@ class Instant:
         return {}
 
 
+class TinyNights:
+    """Runs that this process remembers: what a scheduler does, without one."""
+
+    def __init__(self) -> None:
+        self._runs: dict[str, str] = {}
+
+    def start(self, run_id: str, parameters: Any) -> Any:
+        self._runs.setdefault(run_id, "running")
+        return self.find(run_id)
+
+    def find(self, run_id: str) -> Any:
+        from kindling.errors import DataError
+        from kindling.ports.nights import Night
+
+        if run_id not in self._runs:
+            raise DataError("no such run")
+        return Night(run_id, self._runs[run_id], "scrape", 0, 9, 1.5, None)
+
+    def cancel(self, run_id: str) -> Any:
+        self.find(run_id)
+        self._runs[run_id] = "failed"
+        return self.find(run_id)
+
+    def again(self, stage: str) -> Any:
+        return self.start(f"index of {stage}", {})
+
+
 def open_standing(path: Path) -> Any:
     """Facts in a file: what a feedback store does, without a table of its own."""
     return FileFacts(path)
@@ -211,6 +238,7 @@ def main(kind: str, port: str, folder: str, database_url: str) -> int:
     front = Front(
         tuple(os.environ.get("TINY_IMAGE_HOSTS", "").split(",")),
         partial(open_standing, Path(folder) / "feedback.jsonl"),
+        TinyNights if kind == "tiny" else None,
     )
     if keys:
         logging.basicConfig(level=logging.INFO)
