@@ -23,7 +23,7 @@ from kindling.modeling.embedder import Embedder
 from kindling.ports.index import Document
 from kindling.records import Estimate
 from kindling.retrieval.fusion import convex, reciprocal_rank
-from kindling.retrieval.hybrid import DEPTH, WEIGHTS, Hybrid
+from kindling.retrieval.hybrid import DEPTH, Hybrid
 from kindling.retrieval.rerank import Query
 from kindling.stores.keywords_tantivy import TantivyKeywords
 
@@ -133,7 +133,7 @@ def main() -> None:
 
 
 def systems(dense: ExactDense, keyword: Keyword) -> dict[str, System]:
-    hybrid = Hybrid.of(dense, keyword)
+    served, reranked = Hybrid(dense, keyword, None), Hybrid.of(dense, keyword)
 
     def legs(query: Query) -> list[dict[str, float]]:
         return [dense.best(query, DEPTH), keyword.best(query, DEPTH)]
@@ -150,8 +150,8 @@ def systems(dense: ExactDense, keyword: Keyword) -> dict[str, System]:
             item for item, _ in reciprocal_rank([list(leg) for leg in legs(query)])
         ],
         "convex 0.5": fused(0.5),
-        f"convex {WEIGHTS[0]}": fused(WEIGHTS[0]),
-        "served": lambda query: [item for item, _ in hybrid.search(query, 10)],
+        "reranked": lambda query: [item for item, _ in reranked.search(query, 10)],
+        "served": lambda query: [item for item, _ in served.search(query, 10)],
     }
 
 

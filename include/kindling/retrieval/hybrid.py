@@ -22,7 +22,7 @@ class Hybrid:
 
     @classmethod
     def of(cls, dense: Leg, keyword: Leg) -> "Hybrid":
-        """With the reranker that needs no weights."""
+        """With the reranker that needs no weights; the bench asks whether it is worth its time."""
         return cls(dense, keyword, ExactScores((dense, keyword), WEIGHTS))
 
     @property

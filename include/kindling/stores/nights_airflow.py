@@ -105,7 +105,8 @@ class AirflowNights:
         **query: Any,
     ) -> dict[str, Any]:
         answer = self._sent(method, path, body, query)
-        if answer.status_code == httpx.codes.UNAUTHORIZED:
+        # Airflow 3.3 says 403 to a token that it cannot read, 401 to one that has run out.
+        if answer.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
             self._log_in(self._token)
             answer = self._sent(method, path, body, query)
         if answer.status_code in _PASSING:
