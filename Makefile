@@ -50,7 +50,7 @@ bench: venv  ## one benchmark: NAME=x [DATA=folder]; its last line is one JSON o
 	@test -n '$(NAME)' || { echo "NAME is missing; known:" $$(ls tests/bench | sed -n 's/\.py$$//p') >&2; exit 2; }
 	@$(PYTHON) tests/bench/$(NAME).py $(if $(DATA),--data '$(DATA)')
 
-key: venv  ## a key for the endpoint: FILE=path [SCOPES=analyze,search,feedback,observe]
+key: venv  ## a key for the endpoint: FILE=path [SCOPES=analyze,search,feedback,observe,train]
 	@test -n '$(FILE)' || { echo "FILE is missing: the file of keys that KINDLING_API_KEYS names" >&2; exit 2; }
 	@PYTHONPATH=include $(PYTHON) -m kindling key --file '$(FILE)' $(if $(SCOPES),--scopes '$(SCOPES)')
 

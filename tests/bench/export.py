@@ -105,11 +105,13 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--rows", type=int, default=4000, help="to train on")
     parser.add_argument("--compared", type=int, default=1500, help="test rows")
+    parser.add_argument("--shown", type=int, default=500, help="validation rows")
     parser.add_argument("--model", type=Path, help="folder of a trained model")
     arguments = parser.parse_args()
     set_threads(1)
     rows = reviews(arguments.data)
-    held_out, test = rows[:500], rows[500 : 500 + arguments.compared]
+    held_out = rows[: arguments.shown]
+    test = rows[1000 : 1000 + arguments.compared]
     if arguments.model:
         target = ROOT / "var" / "bench" / "export-given"
         shutil.rmtree(target, ignore_errors=True)
