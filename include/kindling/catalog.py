@@ -80,6 +80,7 @@ STAGES: tuple[Stage, ...] = (
         after=(),
         needs=("objects", "standing", "shop_url", "chromium", "frontier", "adviser"),
         code=(
+            "addresses.py",
             "mappings",
             "quality",
             "scraping",

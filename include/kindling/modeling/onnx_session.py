@@ -30,8 +30,6 @@ def opened(graph: Path | bytes, threads: int) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    # Freed memory goes back: at rest a server holds what it needs, not what it once needed.
-    options.enable_cpu_mem_arena = False
     # Threads that spin between two requests take the core from those that read requests.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
