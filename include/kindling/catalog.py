@@ -43,6 +43,7 @@ SHARED_CODE = (
     "ports",
     "records.py",
     "stages/contract.py",
+    "stages/nights.py",
     "stages/runner.py",
     "stages/view.py",
 )
@@ -71,6 +72,9 @@ class Stage:
     pool: str = "default_pool"
     #: Whether it can be split into shards that run side by side.
     shards: bool = False
+    #: Whether rows, configuration and code decide its result and nothing else: on a night
+    #: without a change it stands on the night before.
+    settled: bool = False
 
 
 STAGES: tuple[Stage, ...] = (
@@ -108,6 +112,7 @@ STAGES: tuple[Stage, ...] = (
         extras=("dedupe",),
         cpu=1,
         memory_gib=2,
+        settled=True,
     ),
     Stage(
         "synthesize",
@@ -118,6 +123,7 @@ STAGES: tuple[Stage, ...] = (
         extras=("synthesize",),
         cpu=1,
         memory_gib=2,
+        settled=True,
     ),
     Stage(
         "challenge",
@@ -128,6 +134,7 @@ STAGES: tuple[Stage, ...] = (
         extras=("learn",),
         cpu=2,
         memory_gib=4,
+        settled=True,
     ),
     Stage(
         "label",
@@ -138,6 +145,7 @@ STAGES: tuple[Stage, ...] = (
         extras=("learn",),
         cpu=2,
         memory_gib=4,
+        settled=True,
     ),
     Stage(
         "appraise",
@@ -168,6 +176,7 @@ STAGES: tuple[Stage, ...] = (
         gpu=1,
         timeout_minutes=240,
         pool="heavy",
+        settled=True,
     ),
     Stage(
         "evaluate",
@@ -186,6 +195,7 @@ STAGES: tuple[Stage, ...] = (
         memory_gib=8,
         gpu=1,
         pool="heavy",
+        settled=True,
     ),
     Stage(
         "promote",
@@ -231,14 +241,16 @@ def stage(name: str) -> Stage:
 
 def edges() -> Iterator[tuple[str, str]]:
     """Pairs (before, after) that a scheduler has to draw: those that no longer way implies."""
-    above = {one.name: _above(one.name) for one in STAGES}
+    above = {one.name: set(upstream(one.name)) for one in STAGES}
     for one in STAGES:
         for before in one.after:
             if not any(before in above[other] for other in one.after):
                 yield before, one.name
 
 
-def _above(name: str) -> set[str]:
-    """Every stage that the named one stands on, near or far."""
-    direct = stage(name).after
-    return set(direct).union(*(_above(one) for one in direct))
+def upstream(name: str) -> tuple[str, ...]:
+    """Every stage that the named one stands on, near or far, in the order of the chain."""
+    found: set[str] = set()
+    for before in stage(name).after:
+        found |= {before, *upstream(before)}
+    return tuple(one for one in STAGE_NAMES if one in found)

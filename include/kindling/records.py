@@ -316,6 +316,10 @@ class StageReport:
     #: Which part of the stage's work this is, and how many parts there are.
     shard: int = 0
     shards: int = 1
+    #: Hash of the records, whatever their order: the same on two nights, nothing has changed.
+    rows_sha256: str = ""
+    #: The run whose work this is, where a later night had nothing to add to it.
+    same_as: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready dict (Estimates and other dataclasses become dicts)."""

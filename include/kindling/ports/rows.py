@@ -1,11 +1,38 @@
 """Rows of a run: written by its stages, committed by the runner, gone with the run."""
 
 from collections.abc import Iterable
-from typing import Any, Protocol, TypeVar
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, Protocol, TypeVar
 
 from kindling.records import Record, Rejection, StageReport
 
 R = TypeVar("R", bound=Record)
+
+
+@dataclass(frozen=True)
+class Night:
+    """A run in the record."""
+
+    run_id: str
+    recipe: str
+    started_at: datetime
+    stages: int
+    #: The run whose rows it keeps changes to; None where it holds all of its rows.
+    base_run_id: str | None
+    #: Versions of reviews that it holds itself, and reviews that left with it.
+    reviews_written: int
+    reviews_gone: int
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """What a night saw of a review that the night before had not."""
+
+    recipe: str
+    run_id: str
+    at: datetime
+    event: Literal["new", "changed", "gone"]
 
 
 class RowStore(Protocol):
@@ -30,4 +57,12 @@ class RowStore(Protocol):
         rejections: Iterable[Rejection],
     ) -> None:
         """Replace the rows of the report's shard and write its manifest, in one transaction."""
+        ...
+
+    def before(self, run_id: str, stage: str) -> str | None:
+        """The newest earlier run of the same recipe and parameters that has committed the stage."""
+        ...
+
+    def commit_same(self, report: StageReport, run_id: str) -> None:
+        """Write the report's manifest over the rows that another run committed for the same shard."""
         ...

@@ -83,7 +83,7 @@ def run(config: EvaluateConfig, context: Context, needs: Needs) -> Outcome:
         raise DataError(
             f"run {context.run_id!r}: the golden holdout is empty; scrape more products or raise golden_share"
         )
-    versions = _versions(context, needs.registry)
+    versions = _versions(needs.view.night_of("train"), needs.registry)
     ledger = Ledger(needs.standing, context.recipe.name)
     asked, hidden = parted(golden, ledger.opened(context.run_id), needs.objects)
     measured = _measure(asked, hidden, versions, context, needs, ledger)
@@ -119,10 +119,10 @@ def _logged(rows: str, found: Mapping[str, Estimate]) -> dict[str, float]:
     return {f"{rows}_{name}": figure.value for name, figure in found.items()}
 
 
-def _versions(context: Context, registry: ModelRegistry) -> _Versions:
-    candidate = registry.candidate(context.run_id)
+def _versions(run_id: str, registry: ModelRegistry) -> _Versions:
+    candidate = registry.candidate(run_id)
     if candidate is None:
-        raise DataError(f"run {context.run_id!r} registered no model; run train first")
+        raise DataError(f"run {run_id!r} registered no model; run train first")
     champion = registry.champion()
     other = champion if champion and champion.version != candidate.version else None
     return _Versions(candidate, other)

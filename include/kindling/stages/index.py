@@ -57,8 +57,9 @@ def run(config: IndexConfig, context: Context, needs: Needs) -> Outcome:
     embeddings, embedded = embedded_texts(
         needs.embeddings, embedder, [one.text for one in documents]
     )
-    version = _version(context.run_id, documents, embedder.model_id)
     before = needs.alias.current()
+    same = before if needs.searchable.night != context.run_id else None
+    version = _version(context.run_id, documents, embedder.model_id, same)
     if before != version or not _complete(needs, version, len(documents)):
         _build(needs, version, documents, embeddings)
     try:
@@ -118,10 +119,15 @@ def _documents(
     return documents, rejections
 
 
-def _version(run_id: str, documents: Sequence[Document], model: str) -> str:
-    """Named after the run and the content: the same content again is the version that is there."""
+def _version(
+    run_id: str, documents: Sequence[Document], model: str, same: str | None
+) -> str:
+    """Named after the run and the content; `same`, a version of a night like this, where it has that."""
+    content = sha256_of([model, *map(asdict, documents)])[:10]
+    if same and same.endswith(f"-{content}"):
+        return same
     slug = re.sub(r"[^a-z0-9]+", "-", run_id.lower()).strip("-")[:60] or "run"
-    return f"{slug}-{sha256_of([model, *map(asdict, documents)])[:10]}"
+    return f"{slug}-{content}"
 
 
 def _build(

@@ -16,6 +16,7 @@ from kindling.figures import CheckFigures, PromoteFigures
 from kindling.ports.registry import ModelRegistry, ModelVersion
 from kindling.ports.standing import StandingStore
 from kindling.recipe import PromoteConfig
+from kindling.records import StageReport
 from kindling.stages.contract import Context, Outcome
 from kindling.stages.view import RunView
 
@@ -39,12 +40,16 @@ def run(config: PromoteConfig, context: Context, needs: Needs) -> Outcome:
     champion, candidate = needs.registry.champion(), figures.candidate_version
     if champion and champion.version == candidate:
         log.info("version %s is the champion already", candidate)
-        nothing = Check(
+        nothing = _nothing_new(evaluation, candidate) or Check(
             "already-champion", "already champion", "pass", "nothing to move"
         )
         return _outcome(candidate, champion, Verdict((nothing,)), needs)
     ledger = Ledger(needs.standing, context.recipe.name)
-    verdict = _verdict(config, context, figures, champion, ledger)
+    # A night that brought nothing new is no other look at golden rows.
+    looked = needs.view.night_of("evaluate")
+    verdict = _verdict(config, looked, figures, champion, ledger)
+    if quiet := _nothing_new(evaluation, candidate):
+        verdict = Verdict((quiet, *verdict.checks))
     for check in verdict.checks:
         log.info("%s, %s: %s", check.verdict, check.name, check.detail)
     if verdict.promoted:
@@ -56,16 +61,29 @@ def run(config: PromoteConfig, context: Context, needs: Needs) -> Outcome:
     return _outcome(candidate, champion, verdict, needs)
 
 
+def _nothing_new(evaluation: StageReport, candidate: str) -> Check | None:
+    """Says that nothing was trained, on a night that brought nothing new."""
+    if not evaluation.same_as:
+        return None
+    return Check(
+        "nothing-new",
+        "nothing new",
+        "pass",
+        f"no row has changed since run {evaluation.same_as}: version {candidate} "
+        "is its model, and none was trained",
+    )
+
+
 def _verdict(
     config: PromoteConfig,
-    context: Context,
+    run_id: str,
     figures: EvaluationFigures,
     champion: ModelVersion | None,
     ledger: Ledger,
 ) -> Verdict:
     """The gate's, written into the ledger beside the look that it judges."""
     try:
-        look = look_of(figures, config.metric, context.run_id)
+        look = look_of(figures, config.metric, run_id)
         advice = ledger.advise(look, config.tolerance)
         evidence = Evidence.of(figures, config.metric, advice)
     except KeyError as error:

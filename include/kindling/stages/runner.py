@@ -13,6 +13,7 @@ from kindling.observe.lineage import sha256_of, stage_code_sha256
 from kindling.ports.rows import RowStore
 from kindling.recipe import Recipe
 from kindling.records import Rejection, StageReport
+from kindling.stages import nights
 from kindling.stages.contract import Context, Outcome, Shard
 
 log = logging.getLogger(__name__)
@@ -27,6 +28,7 @@ def run_stage(stage: str, context: Context, rows: RowStore, hand: Hand) -> Stage
     Inputs are the stage's configuration, the run's parameters, the code that decides its
     result, the language model that it is handed, and the inputs of the stages it stands on:
     when any of them changed the stage runs again and replaces its rows (those of its shard).
+    Where they are those of the night before, rows and all, its work is this night's too.
     """
     described = catalog.stage(stage)
     if context.shard != Shard() and not described.shards:
@@ -38,12 +40,20 @@ def run_stage(stage: str, context: Context, rows: RowStore, hand: Hand) -> Stage
             "%s of run %s is already committed; nothing to do", stage, context.run_id
         )
         return dataclasses.replace(done, unchanged=True)
+    same = nights.same_night(described, context, inputs, rows)
+    if same is not None:
+        log.info(
+            "nothing is new since run %s: %s stands on its work", same.same_as, stage
+        )
+        rows.commit_same(same, rows.before(context.run_id, stage) or same.same_as)
+        return same
     module = importlib.import_module(f"kindling.stages.{stage}")
     started = time.monotonic()
     outcome: Outcome = module.run(
         getattr(context.recipe, stage), context, hand(context, described.needs)
     )
     rejections = _once(outcome.rejections)
+    records = list(outcome.records)
     report = StageReport(
         stage=stage,
         run_id=context.run_id,
@@ -58,8 +68,9 @@ def run_stage(stage: str, context: Context, rows: RowStore, hand: Hand) -> Stage
         code_sha256=stage_code_sha256(stage),
         shard=context.shard.index,
         shards=context.shard.of,
+        rows_sha256=nights.rows_sha256(records),
     )
-    rows.commit(report, outcome.records, rejections)
+    rows.commit(report, records, rejections)
     return report
 
 

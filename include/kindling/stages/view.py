@@ -74,6 +74,11 @@ class RunView:
             return None
         return reports[0] if len(reports) == 1 else _added_up(reports)
 
+    def night_of(self, stage: str) -> str:
+        """The run whose work the stage's is: this one, or the one that it had nothing to add to."""
+        report = self.report(stage)
+        return (report.same_as if report else "") or self._run_id
+
     def products(self) -> list[Product]:
         """Every product of the run, ordered by id."""
         return self._rows.read(Product, self._run_id)
@@ -260,6 +265,11 @@ class Searchable:
         self._rows = rows
         self._run_id = run_id
 
+    @property
+    def night(self) -> str:
+        """The run that labelled these reviews: another one, where this one had nothing to add."""
+        return RunView(self._rows, self._run_id).night_of("label")
+
     def reviews(self) -> list[Searched]:
         """Ordered by review id."""
         kept = {
@@ -351,4 +361,5 @@ def _added_up(reports: Sequence[StageReport]) -> StageReport:
         inputs_sha256=first.inputs_sha256,
         code_sha256=first.code_sha256,
         shards=first.shards,
+        same_as=first.same_as,
     )

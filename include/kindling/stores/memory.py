@@ -30,6 +30,29 @@ class MemoryRows:
     def __init__(self) -> None:
         self._rows: dict[tuple[str, str, int], list[Record]] = {}
         self._reports: dict[tuple[str, str, int], StageReport] = {}
+        #: Runs in the order in which they began, with what they share with others.
+        self._runs: dict[str, tuple[str, str]] = {}
+
+    def begin_run(self, run_id: str, recipe: str, settings: Mapping[str, Any]) -> None:
+        """Note the run: only runs that were begun come before others."""
+        self._runs.setdefault(run_id, (recipe, json.dumps(settings, sort_keys=True)))
+
+    def before(self, run_id: str, stage: str) -> str | None:
+        """The newest earlier run of the same recipe and parameters that has committed the stage."""
+        if run_id not in self._runs:
+            return None
+        order = list(self._runs)
+        for other in reversed(order[: order.index(run_id)]):
+            alike = self._runs[other] == self._runs[run_id]
+            if alike and self.shard_reports(other, stage):
+                return other
+        return None
+
+    def commit_same(self, report: StageReport, run_id: str) -> None:
+        """Write the report's manifest over the rows that another run committed for the same shard."""
+        rows = self._rows[run_id, report.stage, report.shard]
+        place = (report.run_id, report.stage, report.shard)
+        self._rows[place], self._reports[place] = rows, report
 
     def read(self, record_type: type[R], run_id: str, **equals: Any) -> list[R]:
         """All rows of that type in the run, ordered by key; `equals` filters columns."""

@@ -2,8 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import fields
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import psycopg
 from psycopg import sql
@@ -11,7 +10,9 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from kindling.errors import ConfigurationError, KindlingError, TransientError
+from kindling.ports.rows import Night, Sighting
 from kindling.records import RECORD_TYPES, Record, Rejection, StageReport
+from kindling.stores import lineage
 
 R = TypeVar("R", bound=Record)
 
@@ -76,24 +77,50 @@ class PostgresRows:
 
     def read(self, record_type: type[R], run_id: str, **equals: Any) -> list[R]:
         """All rows of that type in the run, ordered by key; `equals` filters columns."""
-        names = [field.name for field in fields(record_type)]
+        names = lineage.columns(record_type)
         unknown = set(equals) - set(names)
         if unknown:
             raise ValueError(f"{record_type.__name__} has no column {sorted(unknown)}")
-        query = sql.SQL(
-            "SELECT {columns} FROM {table} WHERE run_id = %s{filters} ORDER BY {key}"
-        ).format(
-            columns=sql.SQL(", ").join(map(sql.Identifier, names)),
-            table=sql.Identifier(record_type.table),
-            filters=sql.SQL("").join(
-                sql.SQL(" AND {} = %s").format(sql.Identifier(name)) for name in equals
-            ),
-            # Byte order, so that the order is Python's whatever the database's locale.
-            key=sql.SQL('{} COLLATE "C"').format(sql.Identifier(record_type.key)),
-        )
+        of_run = sql.SQL("c.run_id = {}").format(sql.Literal(run_id))
         with connect(self._url, row_factory=dict_row) as connection:
-            rows = connection.execute(query, (run_id, *equals.values())).fetchall()
+            found = connection.execute(
+                "SELECT 1 AS one FROM stage_commit"
+                " WHERE run_id = %s AND base_run_id IS NOT NULL LIMIT 1",
+                (run_id,),
+            ).fetchone()
+            query = sql.SQL(
+                "SELECT {columns} FROM {rows} t WHERE true{filters} ORDER BY {key}"
+            ).format(
+                columns=sql.SQL(", ").join(map(sql.Identifier, names)),
+                rows=sql.SQL("({})").format(lineage.rows_of(record_type, of_run))
+                if found
+                else _own_rows(record_type, run_id),
+                filters=sql.SQL("").join(
+                    sql.SQL(" AND {} = %s").format(sql.Identifier(name))
+                    for name in equals
+                ),
+                # Byte order, so that the order is Python's whatever the database's locale.
+                key=sql.SQL('{} COLLATE "C"').format(sql.Identifier(record_type.key)),
+            )
+            rows = connection.execute(query, tuple(equals.values())).fetchall()
         return [_record(record_type, row) for row in rows]
+
+    def before(self, run_id: str, stage: str) -> str | None:
+        """The newest earlier run of the same recipe and parameters that has committed the stage."""
+        with connect(self._url) as connection:
+            row = connection.execute(
+                """
+                SELECT earlier.run_id FROM run
+                JOIN run earlier ON earlier.recipe = run.recipe
+                    AND earlier.settings = run.settings
+                    AND (earlier.started_at, earlier.run_id) < (run.started_at, run.run_id)
+                JOIN stage_commit c ON c.run_id = earlier.run_id AND c.stage = %s
+                WHERE run.run_id = %s
+                ORDER BY earlier.started_at DESC, earlier.run_id DESC LIMIT 1
+                """,
+                (stage, run_id),
+            ).fetchone()
+        return str(row[0]) if row else None
 
     def report(self, run_id: str, stage: str, shard: int = 0) -> StageReport | None:
         """A shard's manifest: present means that all of the shard's rows are there."""
@@ -120,34 +147,170 @@ class PostgresRows:
         """Replace the rows of the report's shard and write its manifest, in one transaction.
 
         A shard of another split of the stage (`shards` differs) goes with it: its rows are not
-        part of this one.
+        part of this one. Kept are the changes to the night before, where they are few.
         """
         by_type: dict[type[Record], list[Record]] = {}
         for record in records:
             by_type.setdefault(type(record), []).append(record)
         by_type.setdefault(Rejection, []).extend(rejections)
+        before = self.before(report.run_id, report.stage)
         with connect(self._url) as connection, connection.cursor() as cursor:
             _take_turns(cursor, report)
-            for record_type in RECORD_TYPES:
-                _clear(cursor, report, record_type)
-            for record_type, rows in by_type.items():
-                _copy(cursor, report, record_type, rows)
-            cursor.execute(
-                "DELETE FROM stage_commit WHERE run_id = %s AND stage = %s"
-                " AND (report ->> 'shards')::int <> %s",
-                (report.run_id, report.stage, report.shards),
-            )
-            cursor.execute(
-                "INSERT INTO stage_commit (run_id, stage, shard, report) VALUES (%s, %s, %s, %s) "
-                "ON CONFLICT (run_id, stage, shard)"
-                " DO UPDATE SET report = EXCLUDED.report, committed_at = now()",
-                (
-                    report.run_id,
-                    report.stage,
-                    report.shard,
-                    Jsonb(report.to_dict()),
-                ),
-            )
+            place = _replace(cursor, report)
+            base = _base(cursor, report, before)
+            if base is None:
+                for record_type, rows in by_type.items():
+                    _copy(cursor, report, record_type, rows)
+                return
+            changed = _write_changes(cursor, place, base, by_type)
+            if changed > lineage.MAX_CHANGED * sum(map(len, by_type.values())):
+                lineage.make_whole(cursor, place)
+
+    def commit_same(self, report: StageReport, run_id: str) -> None:
+        """Write the report's manifest over the rows that another run committed for the same shard."""
+        with connect(self._url) as connection, connection.cursor() as cursor:
+            _take_turns(cursor, report)
+            _replace(cursor, report)
+            if _base(cursor, report, run_id) is None:
+                raise KindlingError(
+                    f"run {report.run_id!r}: shard {report.shard} of {report.stage} is to stand on "
+                    f"run {run_id!r}, which has not committed it so"
+                )
+
+    def drop_run(self, run_id: str) -> None:
+        """Delete the run with all its rows; runs that stand on it are given theirs first."""
+        with connect(self._url) as connection, connection.cursor() as cursor:
+            places = cursor.execute(
+                "SELECT run_id, stage, shard FROM stage_commit WHERE run_id = %s",
+                (run_id,),
+            ).fetchall()
+            for place in places:
+                lineage.free_dependants(cursor, lineage.Place(*place))
+            cursor.execute("DELETE FROM run WHERE run_id = %s", (run_id,))
+            if not cursor.rowcount:
+                raise ConfigurationError(
+                    f"run {run_id!r} is not in the record; `python -m kindling nights` lists those that are"
+                )
+
+    def nights(self) -> list[Night]:
+        """Every run, oldest first, with what it holds itself."""
+        with connect(self._url) as connection:
+            rows = connection.execute(
+                """
+                SELECT run_id, recipe, started_at,
+                    (SELECT count(*) FROM stage_commit c WHERE c.run_id = run.run_id),
+                    (SELECT min(base_run_id) FROM stage_commit c WHERE c.run_id = run.run_id),
+                    (SELECT count(*) FROM review r WHERE r.run_id = run.run_id),
+                    (SELECT count(*) FROM row_gone g
+                        WHERE g.run_id = run.run_id AND g.kind = 'review')
+                FROM run ORDER BY started_at, run_id
+                """
+            ).fetchall()
+        return [Night(*row) for row in rows]
+
+    def seen(self, review_id: str) -> list[Sighting]:
+        """What happened to a review, oldest first: new, changed or gone, by recipe and night."""
+        with connect(self._url) as connection:
+            rows = connection.execute(
+                """
+                SELECT run.recipe, run.run_id, run.started_at, event.content
+                FROM (SELECT run_id, to_jsonb(r) - 'run_id' AS content FROM review r
+                    WHERE review_id = %s
+                    UNION ALL SELECT g.run_id, NULL FROM row_gone g
+                    WHERE row_key = %s AND kind = 'review' AND NOT EXISTS (
+                        SELECT 1 FROM review r
+                        WHERE r.run_id = g.run_id AND r.review_id = g.row_key)) event
+                JOIN run USING (run_id) ORDER BY run.started_at, run.run_id
+                """,
+                (review_id, review_id),
+            ).fetchall()
+        return _sightings(rows)
+
+
+def _own_rows(record_type: type[Any], run_id: str) -> sql.Composed:
+    return sql.SQL("(SELECT * FROM {} WHERE run_id = {})").format(
+        sql.Identifier(record_type.table), sql.Literal(run_id)
+    )
+
+
+def _sightings(rows: Iterable[tuple[Any, ...]]) -> list[Sighting]:
+    """A night that holds all of its rows repeats what the night before held: that is no event."""
+    found: list[Sighting] = []
+    last: dict[str, Any] = {}
+    for recipe, run_id, at, content in rows:
+        before, last[recipe] = last.get(recipe), content
+        if content == before:
+            continue
+        event: Literal["new", "changed", "gone"]
+        event = "gone" if content is None else "new" if before is None else "changed"
+        found.append(Sighting(recipe, run_id, at, event))
+    return found
+
+
+def _replace(cursor: Any, report: StageReport) -> lineage.Place:
+    """Clear the shard's place and those of another split, and put the manifest there."""
+    others = cursor.execute(
+        "SELECT run_id, stage, shard FROM stage_commit WHERE run_id = %s AND stage = %s"
+        " AND (shard = %s OR (report ->> 'shards')::int <> %s)",
+        (report.run_id, report.stage, report.shard, report.shards),
+    ).fetchall()
+    place = lineage.Place(report.run_id, report.stage, report.shard)
+    for other in {place, *(lineage.Place(*one) for one in others)}:
+        lineage.free_dependants(cursor, other)
+        for record_type in RECORD_TYPES:
+            lineage.delete_rows(cursor, other, record_type)
+        lineage.forget_gone(cursor, other)
+        cursor.execute(
+            "DELETE FROM stage_commit WHERE run_id = %s AND stage = %s AND shard = %s",
+            other.values,
+        )
+    cursor.execute(
+        "INSERT INTO stage_commit (run_id, stage, shard, report) VALUES (%s, %s, %s, %s)",
+        (*place.values, Jsonb(report.to_dict())),
+    )
+    return place
+
+
+def _base(cursor: Any, report: StageReport, run_id: str | None) -> lineage.Place | None:
+    """Let the report's shard stand on the same shard of another run, where that may be."""
+    if run_id is None:
+        return None
+    base = lineage.Place(run_id, report.stage, report.shard)
+    alike = cursor.execute(
+        "SELECT 1 FROM stage_commit WHERE run_id = %s AND stage = %s AND shard = %s"
+        " AND (report ->> 'shards')::int = %s FOR SHARE",
+        (*base.values, report.shards),
+    ).fetchone()
+    if alike is None:
+        return None
+    if lineage.depth_of(cursor, base) + 1 >= lineage.MAX_DEPTH:
+        lineage.make_whole(cursor, base)
+    cursor.execute(
+        "UPDATE stage_commit SET base_run_id = %s"
+        " WHERE run_id = %s AND stage = %s AND shard = %s",
+        (run_id, report.run_id, report.stage, report.shard),
+    )
+    return base
+
+
+def _write_changes(
+    cursor: Any,
+    place: lineage.Place,
+    base: lineage.Place,
+    by_type: Mapping[type[Record], list[Record]],
+) -> int:
+    changed = 0
+    for record_type in RECORD_TYPES:
+        fresh = f"fresh_{record_type.table}"
+        cursor.execute(
+            sql.SQL(
+                "CREATE TEMP TABLE {} (LIKE {} INCLUDING ALL) ON COMMIT DROP"
+            ).format(sql.Identifier(fresh), sql.Identifier(record_type.table))
+        )
+        _copy(cursor, place, record_type, by_type.get(record_type, []), fresh)
+        changed += lineage.write_changes(cursor, place, base, record_type, fresh)
+        cursor.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(fresh)))
+    return changed
 
 
 def _take_turns(cursor: Any, report: StageReport) -> None:
@@ -159,43 +322,22 @@ def _take_turns(cursor: Any, report: StageReport) -> None:
     )
 
 
-def _clear(cursor: Any, report: StageReport, record_type: type[Record]) -> None:
-    """Delete this shard's rows, and those of shards of another split of the stage."""
-    cursor.execute(
-        sql.SQL(
-            "DELETE FROM {} WHERE run_id = %s AND stage = %s AND (shard = %s OR shard IN"
-            " (SELECT shard FROM stage_commit WHERE run_id = %s AND stage = %s"
-            " AND (report ->> 'shards')::int <> %s))"
-        ).format(sql.Identifier(record_type.table)),
-        (
-            report.run_id,
-            report.stage,
-            report.shard,
-            report.run_id,
-            report.stage,
-            report.shards,
-        ),
-    )
-
-
 def _copy(
-    cursor: Any, report: StageReport, record_type: type[Record], rows: list[Record]
+    cursor: Any,
+    to: StageReport | lineage.Place,
+    record_type: type[Record],
+    rows: list[Record],
+    table: str = "",
 ) -> None:
-    names = [field.name for field in fields(record_type)]
+    names = lineage.columns(record_type)
     statement = sql.SQL("COPY {} (run_id, stage, shard, {}) FROM STDIN").format(
-        sql.Identifier(record_type.table),
+        sql.Identifier(table or record_type.table),
         sql.SQL(", ").join(map(sql.Identifier, names)),
     )
     with cursor.copy(statement) as copy:
         for row in rows:
-            copy.write_row(
-                (
-                    report.run_id,
-                    report.stage,
-                    report.shard,
-                    *(_column(getattr(row, name)) for name in names),
-                )
-            )
+            columns = (_column(getattr(row, name)) for name in names)
+            copy.write_row((to.run_id, to.stage, to.shard, *columns))
 
 
 def _column(value: Any) -> Any:

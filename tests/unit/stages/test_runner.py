@@ -152,6 +152,63 @@ def test_a_stage_that_is_whole_by_nature_refuses_shards(
         run_stage("dedupe", halves()[0], rows, hand)
 
 
+def night(number: int, **changes: object) -> Context:
+    return dataclasses.replace(CONTEXT, run_id=f"n{number}", **changes)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def two_nights(rows: MemoryRows) -> MemoryRows:
+    for number in range(3):
+        rows.begin_run(f"n{number}", "smoke", {})
+    return rows
+
+
+class Calls(list[str]):
+    """Runs that a stage worked for, and the name of the product that it brings."""
+
+    name: list[str]
+
+
+@pytest.fixture
+def steady(monkeypatch: pytest.MonkeyPatch) -> Iterator[Calls]:
+    """Stages that bring one product, whose name a test may change."""
+    made, name = Calls(), ["Pot"]
+
+    def run(config: object, context: Context, needs: SimpleNamespace) -> Outcome:
+        made.append(context.run_id)
+        return Outcome(1, 1, [Product("p", name[0], "Teapots", "u")])
+
+    for stage in ("scrape", "dedupe"):
+        module = types.ModuleType(f"kindling.stages.{stage}")
+        module.run = run  # type: ignore[attr-defined]
+        monkeypatch.setitem(sys.modules, f"kindling.stages.{stage}", module)
+    made.name = name
+    yield made
+
+
+def test_a_night_without_a_new_row_stands_on_the_night_before(
+    two_nights: MemoryRows, steady: Calls
+) -> None:
+    for number in range(3):
+        run_stage("scrape", night(number), two_nights, hand)
+        report = run_stage("dedupe", night(number), two_nights, hand)
+    assert steady == ["n0", "n0", "n1", "n2"], "scrape looks every night"
+    assert (report.run_id, report.same_as) == ("n2", "n0")
+    assert two_nights.read(Product, "n2") == two_nights.read(Product, "n0")
+
+
+def test_a_changed_row_or_setting_is_worked_on(
+    two_nights: MemoryRows, steady: Calls
+) -> None:
+    run_stage("scrape", night(0), two_nights, hand)
+    run_stage("dedupe", night(0), two_nights, hand)
+    steady.name[0] = "Kettle"
+    run_stage("scrape", night(1), two_nights, hand)
+    assert run_stage("dedupe", night(1), two_nights, hand).same_as == ""
+    run_stage("scrape", night(2, seed=8), two_nights, hand)
+    assert run_stage("dedupe", night(2, seed=8), two_nights, hand).same_as == ""
+
+
 @pytest.fixture
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A copy of the package whose files may be changed."""
