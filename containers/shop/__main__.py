@@ -5,6 +5,7 @@ import signal
 import sys
 from pathlib import Path
 
+from shop.calendar import day, on
 from shop.clothing.source import EXPECTED
 from shop.errors import BadInput
 from shop.kinds import KINDS, SEED, make
@@ -40,6 +41,11 @@ def _arguments() -> argparse.ArgumentParser:
         help="0 for any free one, which is then printed",
     )
     server.add_argument("--host", default="127.0.0.1")
+    server.add_argument(
+        "--date",
+        default="",
+        help="show the shop as it is on that day (YYYY-MM-DD); without it, all that the catalogue holds",
+    )
     return parser
 
 
@@ -75,7 +81,10 @@ def main(argv: list[str] | None = None) -> int:
         elif arguments.command == "check":
             _check(arguments.kind, arguments.data)
         else:
-            serve(load(arguments.catalogue), arguments.host, arguments.port)
+            catalogue = load(arguments.catalogue)
+            if arguments.date:
+                catalogue = on(catalogue, day(arguments.date))
+            serve(catalogue, arguments.host, arguments.port)
     except BadInput as error:
         print(f"shop: {error}", file=sys.stderr)
         return 2

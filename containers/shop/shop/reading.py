@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -26,6 +26,14 @@ class Catalogue:
     truths: Mapping[str, Truth]
     #: File name -> JPEG bytes: all are read to be checked, and then served from here.
     photos: Mapping[str, bytes]
+    #: Product id -> day of its last change, where that is not its newest review's.
+    changed: Mapping[str, str] = field(default_factory=dict)
+
+    def last_change(self, product_id: str) -> str:
+        """The day on which the product's pages last changed; empty where it never had a review."""
+        reviews = self.reviews_of.get(product_id, [])
+        newest = reviews[0].date if reviews else ""
+        return max(self.changed.get(product_id, ""), newest)
 
     @cached_property
     def reviews_of(self) -> Mapping[str, list[Review]]:

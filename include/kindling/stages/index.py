@@ -58,7 +58,7 @@ def run(config: IndexConfig, context: Context, needs: Needs) -> Outcome:
         needs.embeddings, embedder, [one.text for one in documents]
     )
     before = needs.alias.current()
-    same = before if needs.searchable.night != context.run_id else None
+    same = before if needs.searchable.same_as else None
     version = _version(context.run_id, documents, embedder.model_id, same)
     if before != version or not _complete(needs, version, len(documents)):
         _build(needs, version, documents, embeddings)

@@ -266,9 +266,10 @@ class Searchable:
         self._run_id = run_id
 
     @property
-    def night(self) -> str:
-        """The run that labelled these reviews: another one, where this one had nothing to add."""
-        return RunView(self._rows, self._run_id).night_of("label")
+    def same_as(self) -> str:
+        """The run that labelled these reviews, where this one had nothing to add; else empty."""
+        report = RunView(self._rows, self._run_id).report("label")
+        return report.same_as if report else ""
 
     def reviews(self) -> list[Searched]:
         """Ordered by review id."""

@@ -1,5 +1,6 @@
 """The shop's routes, and the count of who asked for what."""
 
+import hashlib
 from collections import Counter
 
 from starlette.applications import Starlette
@@ -77,15 +78,15 @@ class Shop:
         return Counting(Starlette(routes=routes), self.hits)
 
     async def home(self, request: Request) -> Response:
-        return HTMLResponse(self._pages.home())
+        return _html(request, self._pages.home())
 
     async def category(self, request: Request) -> Response:
-        return _html(self._pages.category(request.path_params["name"], _page(request)))
+        name = request.path_params["name"]
+        return _html(request, self._pages.category(name, _page(request)))
 
     async def product(self, request: Request) -> Response:
-        return _html(
-            self._pages.product(request.path_params["product_id"], _page(request))
-        )
+        product_id = request.path_params["product_id"]
+        return _html(request, self._pages.product(product_id, _page(request)))
 
     async def photo(self, request: Request) -> Response:
         content = self._catalogue.photos.get(request.path_params["name"])
@@ -129,12 +130,15 @@ class Shop:
         return JSONResponse(dict(self.hits))
 
 
-def _html(content: bytes | None) -> Response:
-    return (
-        PlainTextResponse("no such page", status_code=404)
-        if content is None
-        else HTMLResponse(content)
-    )
+def _html(request: Request, content: bytes | None) -> Response:
+    """The page with its validator, or 304 for who holds it already (RFC 9110, 13.1.2)."""
+    if content is None:
+        return PlainTextResponse("no such page", status_code=404)
+    tag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+    held = request.headers.get("if-none-match", "")
+    if tag in (one.strip() for one in held.split(",")):
+        return Response(status_code=304, headers={"ETag": tag})
+    return HTMLResponse(content, headers={"ETag": tag})
 
 
 def _base(request: Request) -> str:

@@ -89,12 +89,13 @@ class Pages:
         )
 
     def sitemap(self, base: str) -> bytes:
-        """Every product's address below `base` ("http://host:port")."""
-        return (
-            self._templates.get_template("sitemap.xml")
-            .render(base=base, products=self._catalogue.products)
-            .encode()
-        )
+        """Every product's address below `base` ("http://host:port"), with the day of its last change."""
+        addresses = [
+            (f"/p/{product_id}", self._catalogue.last_change(product_id))
+            for product_id in self._catalogue.products
+        ]
+        template = self._templates.get_template("sitemap.xml")
+        return template.render(base=base, addresses=addresses).encode()
 
     def summary(self, product: Product) -> tuple[float | None, int]:
         """Mean stars to one decimal, None without reviews, and the number of reviews."""
