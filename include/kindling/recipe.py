@@ -113,6 +113,9 @@ class SynthesizeConfig(_Frozen):
     aim: Literal["deficit", "mistakes", "random"] = "deficit"
     #: Rounds of writing; between them the model learns from what is there, and writing stops by rule.
     rounds: int = Field(1, ge=1)
+    #: Share of the train reviews that may have changed before all of it is done again; until then a
+    #: night adds to what an earlier one wrote. 0: every night anew.
+    refresh_share: float = Field(0.1, ge=0, le=1)
     #: Share of a row's word 5-grams that may stand in one other review, real or synthetic.
     max_copy_rate: float = Field(0.6, gt=0, le=1)
     #: Share of synthetic rows that get an edited photo, where the category has real photos.
@@ -143,6 +146,9 @@ class SynthesizeConfig(_Frozen):
 
 class ChallengeConfig(_Frozen):
     folds: int = Field(5, ge=2)
+    #: Share of the train reviews that may have changed before all of it is done again; until then a
+    #: night adds to what an earlier one judged. 0: every night anew.
+    refresh_share: float = Field(0.1, ge=0, le=1)
     #: Rows easier to tell than this out-of-fold P(synthetic) are not trained on.
     max_score: float = Field(0.98, gt=0, le=1)
     #: Share of a row's 5-grams that may stand in one real review.
@@ -173,6 +179,9 @@ class LabelConfig(_Frozen):
     accept: float = Field(0.9, gt=0.5, le=1)
     discard: float = Field(0.7, ge=0, lt=1)
     folds: int = Field(5, ge=2)
+    #: Share of the train reviews that may have changed before all of it is done again; until then a
+    #: night adds to what an earlier one labelled. 0: every night anew.
+    refresh_share: float = Field(0.1, ge=0, le=1)
     #: How often the stars state the text's sentiment: their weight against the model. Lower values
     #: mostly thin out mixed praise: on clothing (10 splits by product, TF-IDF model) accepted rows alone
     #: cost polarity macro-F1 0.003 at 0.99, 0.010 at 0.97, 0.013 at 0.95, 0.017 at 0.85.

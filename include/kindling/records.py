@@ -1,7 +1,7 @@
 """What stages hand to one another. Each record class is one table; the store adds run id and stage."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from typing import Any, ClassVar, Literal
 
@@ -16,6 +16,12 @@ CONDITIONS: tuple[Condition, ...] = ("intact", "torn", "stained", "broken")
 SPLITS: tuple[Split, ...] = ("train", "validation", "golden")
 
 
+def said_by(record_type: type[Any]) -> list[str]:
+    """Names of the fields that say something of the row itself, not of how it came."""
+    provenance = getattr(record_type, "provenance", ())
+    return [one.name for one in fields(record_type) if one.name not in provenance]
+
+
 def sentiment_of(rating: int) -> Sentiment:
     """1-2 stars negative, 3 neutral, 4-5 positive."""
     return "negative" if rating <= 2 else "neutral" if rating == 3 else "positive"
@@ -27,6 +33,8 @@ class Page:
 
     table: ClassVar[str] = "page"
     key: ClassVar[str] = "url"
+    #: Says how the row came: one that differs in nothing else is the row that is there already.
+    provenance: ClassVar[tuple[str, ...]] = ("fetched_at",)
     url: str
     sha256: str
     uri: str
@@ -54,6 +62,7 @@ class Photo:
 
     table: ClassVar[str] = "photo"
     key: ClassVar[str] = "photo_id"
+    provenance: ClassVar[tuple[str, ...]] = ("source_url",)
     photo_id: str
     product_id: str
     kind: Literal["product", "review"]
@@ -72,6 +81,7 @@ class Photo:
 class Review:
     table: ClassVar[str] = "review"
     key: ClassVar[str] = "review_id"
+    provenance: ClassVar[tuple[str, ...]] = ("source_url", "page_sha256")
     review_id: str
     product_id: str
     category: str

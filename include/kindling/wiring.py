@@ -21,7 +21,7 @@ from kindling.ports.standing import StandingStore
 from kindling.settings import LlmSettings, Settings
 from kindling.stages.contract import Context
 from kindling.stages.runner import Hand
-from kindling.stages.view import Holdout, RunView, Searchable, Unsplit
+from kindling.stages.view import Earlier, Holdout, RunView, Searchable, Unsplit
 from kindling.stores.postgres import PostgresRows
 
 if TYPE_CHECKING:
@@ -195,6 +195,7 @@ _METERED: dict[str, Callable[[Settings, str], Any]] = {
 
 #: What a stage may need of its own run.
 _DOORS: dict[str, Callable[[PostgresRows, str], Any]] = {
+    "earlier": Earlier,
     "holdout": Holdout,
     "searchable": Searchable,
     "unsplit": Unsplit,

@@ -47,7 +47,7 @@ from kindling.records import (
 )
 from kindling.stages import challenge
 from kindling.stages.contract import Context, Outcome
-from kindling.stages.view import RunView
+from kindling.stages.view import Earlier, RunView
 from kindling.stores.memory import MemoryRows
 
 TRAIN, VALIDATION = 1_800, 900
@@ -113,7 +113,11 @@ def run(world: World, batch: Batch) -> Outcome:
         ],
         [],
     )
-    return challenge.run(CONFIG, CONTEXT, SimpleNamespace(view=RunView(rows, "r")))
+    return challenge.run(
+        CONFIG,
+        CONTEXT,
+        SimpleNamespace(view=RunView(rows, "r"), earlier=Earlier(rows, "r")),
+    )
 
 
 def right(

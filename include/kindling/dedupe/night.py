@@ -120,7 +120,8 @@ def decide(
         _decision(member, splits[member.review_id], reasons, photo_id, border)
         for member, photo_id in _with_photos(clustering.members, reviews)
     ]
-    decisions = _without_surplus_seeds(decisions, reviews, niche, plan.niche_seeds)
+    category = {one.review_id: one.category for one in reviews if one.category in niche}
+    decisions = _without_surplus_seeds(decisions, category, known, plan.niche_seeds)
     kept = {one.review_id: one.split for one in decisions if one.kept}
     check_text(clustering.apart, kept)
     _check_splits(kept.values())
@@ -296,19 +297,26 @@ def _decision(
 
 def _without_surplus_seeds(
     decisions: Sequence[DedupeDecision],
-    reviews: Iterable[Review],
-    niche: Sequence[str],
+    category: Mapping[str, str],
+    known: Membership,
     seeds: int | None,
 ) -> list[DedupeDecision]:
-    """Kept train reviews of a niche category end after the first `seeds`, in the order of their ids' hashes."""
+    """Kept train reviews of a niche category end after the first `seeds`.
+
+    Those that an earlier night kept come first, then the order of their ids' hashes: a new review
+    drives no seed out. `category` has the reviews of the niche.
+    """
     if seeds is None:
         return list(decisions)
-    category = {review.review_id: review.category for review in reviews}
     rows: dict[str, list[str]] = defaultdict(list)
     for one in decisions:
-        if one.kept and one.split == "train" and category[one.review_id] in niche:
+        if one.kept and one.split == "train" and one.review_id in category:
             rows[category[one.review_id]].append(one.review_id)
-    surplus = {one for ids in rows.values() for one in sorted(ids, key=_hash)[seeds:]}
+
+    def rank(review_id: str) -> tuple[bool, str]:
+        return review_id not in known.reviews, _hash(review_id)
+
+    surplus = {one for ids in rows.values() for one in sorted(ids, key=rank)[seeds:]}
     return [
         replace(one, kept=False, reason="beyond_niche_seeds")
         if one.review_id in surplus

@@ -1,7 +1,8 @@
 """The model's vote: TF-IDF and logistic regression, calibrated, on texts that it was not trained on."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
@@ -76,6 +77,24 @@ def vote(
     """[M, 3] for `unseen` by one model trained on all of `texts`."""
     raw = _probabilities(_fit(texts, codes(sentiments), seed), unseen)
     return _probabilities(calibrator, np.log(raw))
+
+
+def plain(calibrator: LogisticRegression) -> dict[str, Any]:
+    """The calibrator as numbers that JSON keeps exactly."""
+    return {
+        "classes": calibrator.classes_.tolist(),
+        "weights": calibrator.coef_.tolist(),
+        "bias": calibrator.intercept_.tolist(),
+    }
+
+
+def from_plain(numbers: Mapping[str, Any]) -> LogisticRegression:
+    """The calibrator that `plain` gave the numbers of."""
+    calibrator = LogisticRegression(max_iter=500)
+    calibrator.classes_ = np.array(numbers["classes"])
+    calibrator.coef_ = np.array(numbers["weights"])
+    calibrator.intercept_ = np.array(numbers["bias"])
+    return calibrator
 
 
 def _fit(texts: Sequence[str], truth: np.ndarray, seed: int) -> Pipeline:

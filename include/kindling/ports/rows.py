@@ -66,3 +66,7 @@ class RowStore(Protocol):
     def commit_same(self, report: StageReport, run_id: str) -> None:
         """Write the report's manifest over the rows that another run committed for the same shard."""
         ...
+
+    def rejections(self, run_id: str, stage: str) -> list[Rejection]:
+        """What one stage of the run has left out, ordered by row and reason."""
+        ...

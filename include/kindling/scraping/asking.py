@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from kindling.errors import DataError
 from kindling.records import Rejection
 from kindling.scraping import opt_out
 from kindling.scraping.fetch import Fetched, FetchError
@@ -14,6 +15,7 @@ from kindling.scraping.sharing import Work
 from kindling.scraping.site import CrawledPage, Site
 from kindling.scraping.snapshot import KeptPage
 
+_NOT_MODIFIED = 304
 _HTML = ("text/html", "application/xhtml+xml")
 
 
@@ -73,12 +75,43 @@ class Asking:
         site = self._site
         if refusal := site.robots.ai_opt_out(url):
             return _refused(url, "ai_opt_out", refusal)
+        memory = site.memory
+        if memory and (before := await self._as_it_was(memory.unchanged(url))):
+            return _with_problems(before)
         try:
-            fetched = await site.fetcher.get(url, site.robots, _HTML)
+            fetched = await site.fetcher.get(
+                url,
+                site.robots,
+                _HTML,
+                conditions=memory.conditions(url) if memory else None,
+            )
+            if memory and fetched.status == _NOT_MODIFIED:
+                if refusal := opt_out.in_headers(fetched.headers):
+                    return _refused(url, "ai_opt_out", refusal)
+                if before := await self._as_it_was(memory.confirmed_page(url)):
+                    return _with_problems(before)
+                fetched = await site.fetcher.get(url, site.robots, _HTML)
         except FetchError as error:
             failed = _refused(url, error.reason, error.detail)
             return replace(failed, outage=error.outage)
         return await self._read(url, fetched, "http")
+
+    async def _as_it_was(self, page: CrawledPage | None) -> CrawledPage | None:
+        """A page as the last crawl left it; None where there is none, or its bytes are gone."""
+        memory, load = self._site.memory, self._site.load
+        if page is None or memory is None:
+            return None
+        if memory.same_reader():
+            return page
+        if load is None:
+            return None
+        try:
+            body = await asyncio.to_thread(load, page.uri)
+        except DataError:
+            return None
+        at = page.ended_at or page.url
+        found = await self._site.reader.read(body, at, page.content_type)
+        return replace(page, extraction=found)
 
     async def _draw_all(self, urls: Sequence[str]) -> dict[str, Answer]:
         renderer = self._site.renderer
@@ -98,13 +131,19 @@ class Asking:
         self, url: str, fetched: Fetched, fetcher: Literal["http", "browser"]
     ) -> Answer:
         """Keep the page and read it; of a page that opts out of AI use neither stays."""
+        digest = hashlib.sha256(fetched.body).hexdigest()
+        memory = self._site.memory
+        if memory:
+            memory.asked(url, fetched.headers)
+            before = memory.read_before(url, digest)
+            if before and not opt_out.in_headers(fetched.headers):
+                return _with_problems(before)
         found = await self._site.reader.read(
             fetched.body, fetched.url, fetched.content_type
         )
         refusal = opt_out.in_headers(fetched.headers) or found.opt_out
         if refusal:
             return _refused(url, "ai_opt_out", refusal)
-        digest = hashlib.sha256(fetched.body).hexdigest()
         page = CrawledPage(
             url,
             fetched.status,

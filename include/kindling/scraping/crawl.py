@@ -340,9 +340,7 @@ class _Work:
             for other in found.links.others:
                 if not self._site.robots.allowed(other) and self.new([other]):
                     self._reject(other, "robots_disallowed", f"linked from {url}")
-            following = (
-                [found.links.next] if found.links.next and self._goes_on(url) else []
-            )
+            following = self._following(url, found)
             for target in self.new(
                 (*found.links.listings, *found.links.products, *following)
             ):
@@ -351,6 +349,29 @@ class _Work:
                 else:
                     self._reject(target, "robots_disallowed", f"linked from {url}")
         return new
+
+    def _following(self, url: str, found: Extraction) -> list[str]:
+        """The next page, where there is one that is worth a request."""
+        if not found.links.next or not self._goes_on(url):
+            return []
+        if self._site.memory:
+            self._site.memory.follows(found.links.next, url)
+        return [] if self._rest_is_known(url) else [found.links.next]
+
+    def _rest_is_known(self, url: str) -> bool:
+        """Whether all that follows this page of reviews is known; then it is taken from memory."""
+        memory, page = self._site.memory, self._pages[url]
+        if memory is None:
+            return False
+        brought = {review_id for review_id, _ in self._chains[url].seen}
+        rest = memory.rest_of(page, brought)
+        if rest is None:
+            return False
+        self._pages[url] = rest.joined_to(page)
+        for later in rest.pages:
+            self.new([later.url])
+            self._pages[later.url] = later
+        return True
 
     def _goes_on(self, url: str) -> bool:
         """Whether the next page is worth a look: this one brought something new, or will once it is drawn."""

@@ -55,7 +55,7 @@ class Policy:
 
 @dataclass(frozen=True)
 class Fetched:
-    """A 2xx answer; `url` is where the redirects ended."""
+    """A 2xx answer, or 304 to a conditional request; `url` is where the redirects ended."""
 
     url: str
     status: int
@@ -101,12 +101,15 @@ class Fetcher:
         types: tuple[str, ...] = (),
         elsewhere: bool = False,
         max_bytes: int | None = None,
+        conditions: Mapping[str, str] | None = None,
     ) -> Fetched:
         """The answer after redirects and retries, or FetchError; `types` are prefixes of media types.
 
         `elsewhere` allows public hosts besides the shop's; `max_bytes` is the policy's by default.
+        `conditions` are headers that may be answered with 304, which is then an answer too.
         """
-        want = _Want(url, robots, types, elsewhere, max_bytes or self.policy.max_bytes)
+        most = max_bytes or self.policy.max_bytes
+        want = _Want(url, robots, types, elsewhere, most, conditions or {})
         for attempt in range(self.policy.retries + 1):
             try:
                 async with self._slots:
@@ -165,7 +168,10 @@ class Fetcher:
             try:
                 async with asyncio.timeout(self.policy.total_s):
                     request = self._client.build_request(
-                        "GET", address, headers=headers, extensions=extensions
+                        "GET",
+                        address,
+                        headers={**want.conditions, **headers},
+                        extensions=extensions,
                     )
                     response = await self._client.send(request, stream=True)
                     try:
@@ -245,6 +251,8 @@ class Fetcher:
 
     async def _read(self, want: "_Want", at: str, response: httpx.Response) -> Fetched:
         status, url = response.status_code, want.url
+        if status == 304 and want.conditions:
+            return Fetched(at, status, _headers(response), b"", datetime.now(UTC))
         if not 200 <= status < 300:
             raise self._refusal(url, response)
         headers = _headers(response)
@@ -307,6 +315,7 @@ class _Want:
     types: tuple[str, ...]
     elsewhere: bool
     max_bytes: int
+    conditions: Mapping[str, str]
 
 
 class _Again(Exception):

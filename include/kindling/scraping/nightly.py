@@ -63,7 +63,14 @@ async def photos(
     known = site.allowance.earlier.photos
     kept = {url: known[url] for url in sorted(old) if url in known}
     log.info("%d pages; fetching %d photos", len(found.pages), len(fresh))
-    got, rejected = await download(fresh, site.fetcher, site.robots, put, site.sharing)
+    got, rejected = await download(
+        fresh,
+        site.fetcher,
+        site.robots,
+        put,
+        site.sharing,
+        site.memory.photo if site.memory else lambda url: None,
+    )
     return {**kept, **got}, rejected
 
 

@@ -54,16 +54,24 @@ async def download(
     robots: Robots,
     store: Callable[[bytes, str], str],
     sharing: Sharing | None = None,
+    known: Callable[[str], StoredPhoto | None] = lambda url: None,
 ) -> tuple[dict[str, StoredPhoto], list[Rejection]]:
-    """The photos by address, many at once, and a rejection for each that cannot be used."""
+    """The photos by address, many at once, and a rejection for each that cannot be used.
+
+    What is `known` and still allowed is not asked for again.
+    """
+    wanted = set(urls)
+    held = {url: one for url in wanted if robots.allowed(url) and (one := known(url))}
 
     async def all_of(some: Sequence[str]) -> dict[str, PhotoAnswer]:
         answers = (_one(url, fetcher, robots, store) for url in some)
         return dict(zip(some, await asyncio.gather(*answers), strict=True))
 
     work = Work("photo", PhotoAnswer, all_of, lambda answer: answer.outage)
-    answers = await (sharing or Alone()).answers(sorted(set(urls)), work)
-    stored = {url: one.photo for url, one in answers.items() if one.photo is not None}
+    answers = await (sharing or Alone()).answers(sorted(wanted - held.keys()), work)
+    stored = held | {
+        url: one.photo for url, one in answers.items() if one.photo is not None
+    }
     rejected = [one.rejection for one in answers.values() if one.rejection is not None]
     return stored, rejected
 

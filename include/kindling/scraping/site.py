@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from kindling.records import Rejection
 from kindling.scraping.allowance import Allowance
@@ -13,6 +13,9 @@ from kindling.scraping.induction import Verdict
 from kindling.scraping.reading import SavedPage
 from kindling.scraping.robots import Robots
 from kindling.scraping.sharing import Alone, Sharing
+
+if TYPE_CHECKING:
+    from kindling.scraping.memory import Memory
 
 
 class Reads(Protocol):
@@ -110,3 +113,5 @@ class Site:
     allowance: Allowance = field(default_factory=Allowance)
     #: Other workers of this crawl.
     sharing: Sharing = field(default_factory=Alone)
+    #: What the last crawl brought; None where every page is to be asked for.
+    memory: "Memory | None" = None

@@ -42,6 +42,25 @@ def locations(content: bytes, url: str) -> tuple[list[str], list[str]]:
     return _addresses(_texts(root, "{*}url/{*}loc"), url), []
 
 
+def changes(content: bytes, url: str) -> dict[str, str]:
+    """Page -> when it last changed, in the words of the XML sitemap at `url`; pages without it are left out."""
+    content = _unpacked(content).removeprefix(b"\xef\xbb\xbf").strip()
+    parser = etree.XMLParser(
+        resolve_entities=False, no_network=True, recover=False, huge_tree=False
+    )
+    try:
+        root = etree.fromstring(content, parser)
+    except etree.XMLSyntaxError:
+        return {}
+    found: dict[str, str] = {}
+    for entry in root.findall("{*}url")[:_MAX_URLS]:
+        page = absolute(url, entry.findtext("{*}loc") or "")
+        changed = (entry.findtext("{*}lastmod") or "").strip()
+        if page and changed:
+            found[page] = changed
+    return found
+
+
 def _addresses(found: list[str], url: str) -> list[str]:
     addresses = (absolute(url, one) for one in found[:_MAX_URLS])
     return list(dict.fromkeys(one for one in addresses if one))

@@ -39,6 +39,8 @@ async def sitemap_pages(site: Site) -> list[str]:
         found, more = await asyncio.to_thread(
             sitemap.locations, answer.body, answer.url
         )
+        if site.memory:
+            site.memory.changes |= sitemap.changes(answer.body, answer.url)
         if not found and not more:
             log.warning("%s: holds no address of the shop", url)
         pages += (

@@ -7,11 +7,13 @@ from collections import Counter
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from kindling.errors import ConfigurationError, DataError, TransientError
+from kindling.observe.lineage import sha256_of, stage_code_sha256
 from kindling.ports.source import Haul, Source, SourceTools
 from kindling.records import Page, Rejection
 
@@ -19,11 +21,16 @@ if TYPE_CHECKING:
     from kindling.scraping.browser import Chromium
     from kindling.scraping.fetch import Fetcher
     from kindling.scraping.mapping import Mapping as CssRules
+    from kindling.scraping.memory import Memory
     from kindling.scraping.photos import StoredPhoto
     from kindling.scraping.rows import Rows
     from kindling.scraping.site import Crawl
 
 log = logging.getLogger(__name__)
+
+#: Folder of the object store in which the last crawl of every shop is kept. Removing it costs
+#: the next night a request a page, and nothing else.
+MEMORY = "crawl-memory"
 
 #: Tonight's page budget is shared out among sources that say so.
 ASKS_FOR_PAGES = True
@@ -56,6 +63,10 @@ class Options(BaseModel):
     #: CSS rules for layouts without structured data: a file of `mappings/`, or a path. Empty:
     #: those of the bundled shop, or for a shop of the user's own those that many shops share.
     css_rules: str = ""
+    #: Ask only for pages that may have changed since the last crawl.
+    remember: bool = True
+    #: Days after which a page is asked for again, whatever the shop says of its changes.
+    recheck_days: int = Field(30, ge=1)
     #: Share of pages that may stay without an answer (5xx, network) before it is called an outage.
     max_failed_share: float = Field(0.2, ge=0, le=1)
 
@@ -88,6 +99,7 @@ class _Collected:
     photos_s: float
     delay_s: float
     browser: str
+    memory: "Memory | None" = None
 
 
 @dataclass(frozen=True)
@@ -175,6 +187,7 @@ class Shop:
         from kindling.scraping import nightly
         from kindling.scraping.crawl import crawl
         from kindling.scraping.fetch import Policy, open_fetcher
+        from kindling.scraping.memory import packed
         from kindling.scraping.reader import Reader
         from kindling.scraping.site import Site
 
@@ -185,6 +198,7 @@ class Shop:
             retries=options.retries,
             total_s=options.timeout_s,
         )
+        memory = self._memory(rules)
         async with open_fetcher(self.url, policy, self.tools.seed) as fetcher:
             robots = await fetcher.robots()
             fetcher.pace.delay_s = robots.delay(options.delay_s)
@@ -205,10 +219,14 @@ class Shop:
                     max_pages=options.max_pages,
                     allowance=nightly.allowance(night, objects),
                     sharing=nightly.sharing(night, 4 * options.concurrency),
+                    memory=memory,
                 )
                 found = await crawl(site)
             crawled = time.monotonic()
             photos, rejections = await nightly.photos(found, site, objects.put)
+            if memory and not found.outages:
+                content = packed(memory.remembered(found.pages, photos))
+                self.tools.objects.put_named(self._memory_name, content)
             return _Collected(
                 found,
                 photos,
@@ -217,7 +235,22 @@ class Shop:
                 time.monotonic() - crawled,
                 fetcher.pace.delay_s,
                 self._browser_name(chromium),
+                memory,
             )
+
+    @property
+    def _memory_name(self) -> str:
+        identity = sha256_of([self.name, self.url])[:16]
+        return f"{MEMORY}/{identity}.msgpack.gz"
+
+    def _memory(self, rules: "CssRules") -> "Memory | None":
+        from kindling.scraping.memory import Memory, unpacked
+
+        if not self.options.remember:
+            return None
+        reader = sha256_of([rules.model_dump(mode="json"), stage_code_sha256("scrape")])
+        before = unpacked(self.tools.objects.find_named(self._memory_name))
+        return Memory(before, reader, datetime.now(UTC), self.options.recheck_days)
 
     def _chromium(self, fetcher: "Fetcher", rules: "CssRules") -> "Chromium | None":
         from kindling.scraping.browser import BrowserOptions, Chromium
@@ -289,6 +322,8 @@ def _figures(collected: _Collected, rows: "Rows") -> dict[str, Any]:
         "photo_seconds": round(collected.photos_s, 2),
         # Of the night, however many attempts it took.
         "requests": _requests(collected),
+        "pages_from_memory": collected.memory.taken if collected.memory else 0,
+        "pages_confirmed": collected.memory.confirmed if collected.memory else 0,
         "pages_by_action": _counted(page.action for page in pages),
         "delay_seconds": collected.delay_s,
         "reviews_stated_by_pages": sum(stated.values()),

@@ -1,8 +1,8 @@
 """Adversarial validation: synthetic rows are trained on only where they stand up to real ones."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -21,6 +21,7 @@ from kindling.challenge.discriminator import Separability
 from kindling.challenge.diversity import diversity
 from kindling.challenge.leaks import Leak, label_leaks, length_leaks
 from kindling.challenge.memorisation import copying
+from kindling.challenge.refusals import rejections
 from kindling.challenge.sentiment import (
     Answers,
     adherence,
@@ -40,8 +41,10 @@ from kindling.records import (
     Sentiment,
     sentiment_of,
 )
+from kindling.stages.carry import Basis, settings_of
 from kindling.stages.contract import Context, Outcome
-from kindling.stages.view import RunView
+from kindling.stages.kept_verdicts import still_judged
+from kindling.stages.view import Earlier, RunView
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +59,8 @@ class Needs(Protocol):
     """What the stage is handed."""
 
     view: RunView
+    #: Verdicts of the nights before stay, while what they were made with still holds.
+    earlier: Earlier
 
 
 @dataclass(frozen=True)
@@ -79,6 +84,10 @@ def run(config: ChallengeConfig, context: Context, needs: Needs) -> Outcome:
             figures={"synthetic": 0, "findings": ["no synthetic rows"]},
             implementation=_IMPLEMENTATION,
         )
+    settings = settings_of("challenge", config, context)
+    train, share = rows.train, config.refresh_share
+    if kept := still_judged(needs.earlier, train, rows.synthetic, share, settings):
+        return replace(kept, implementation=_IMPLEMENTATION)
     rng = np.random.default_rng(context.seed)
     real, outside = match(
         rows.train, rows.synthetic, rows.intended, config.max_real_ratio, rng
@@ -105,8 +114,12 @@ def run(config: ChallengeConfig, context: Context, needs: Needs) -> Outcome:
         rows_in=len(verdicts),
         rows_out=sum(one.admitted for one in verdicts),
         records=verdicts,
-        rejections=_rejections(rows, verdicts, evidence, gain),
+        rejections=rejections(
+            verdicts, evidence, gain, (rows.synthetic, rows.intended)
+        ),
         figures={
+            "settings": settings,
+            "basis": Basis.of(context.run_id, rows.train).to_dict(),
             "synthetic": len(verdicts),
             "findings": named,
             "batch_admitted": not batch,
@@ -315,50 +328,6 @@ def _unchallenged(config: ChallengeConfig, rows: _Rows, real: int) -> Outcome:
         },
         implementation=_IMPLEMENTATION,
     )
-
-
-def _rejections(
-    rows: _Rows,
-    verdicts: Sequence[ChallengeVerdict],
-    evidence: Evidence,
-    gain: Utility | None,
-) -> list[Rejection]:
-    copied, near = evidence.copying.copy_rate, evidence.copying.nearest_jaccard
-    details: Mapping[str, Callable[[int], str]] = {
-        "near_copy": lambda row: (
-            f"{copied[row]:.2f} of its 5-grams stand in one real review; "
-            f"Jaccard similarity to the nearest {near[row]:.2f}"
-        ),
-        "repeats_another": lambda row: "nearly the words of an earlier synthetic row",
-        "label_leak": lambda row: "a token that tells the sentiment: see label_leaks",
-        "word_salad": lambda row: "fewer of its word pairs are known than of real rows",
-        "misses_sentiment": lambda row: (
-            f"stars {rows.synthetic[row].rating} are not {rows.intended[row]}, as asked"
-            if sentiment_of(rows.synthetic[row].rating) != rows.intended[row]
-            else "rows asked for this sentiment convince less than real ones: "
-            "see convinces_as_real"
-        ),
-        "length_leak": lambda row: (
-            "rows of this sentiment have lengths that real ones have not: "
-            "see length_distance"
-        ),
-        "off_sentiment": lambda row: (
-            "probabilities "
-            + ", ".join(f"{one:.2f}" for one in evidence.adherence.probabilities[row])
-        ),
-        "easily_told": lambda row: f"P(synthetic) {evidence.scores[row]:.3f}",
-        "batch_harms": lambda row: (
-            f"macro-F1 difference {gain.difference if gain else 'not measured'}"
-        ),
-        "invalid_discriminator": lambda row: (
-            "the discriminator never found one of the sides"
-        ),
-    }
-    return [
-        Rejection(one.review_id, one.reason, details[one.reason](row))
-        for row, one in enumerate(verdicts)
-        if not one.admitted
-    ]
 
 
 def _row_figures(

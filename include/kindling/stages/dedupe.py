@@ -1,5 +1,6 @@
 """Drop copies, cluster near-duplicates, and give every review its split before anything learns from it."""
 
+import logging
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -10,13 +11,20 @@ from kindling.dedupe.photos import perceptual_hash
 from kindling.dedupe.placement import Membership
 from kindling.dedupe.split import Shares
 from kindling.errors import DataError
+from kindling.observe.lineage import sha256_of
 from kindling.ports.objects import ObjectStore
 from kindling.ports.standing import StandingStore
 from kindling.recipe import DedupeConfig
+from kindling.records import Photo
 from kindling.stages.contract import Context, Outcome
 from kindling.stages.membership import remember, remembered
 from kindling.stages.strategy import credited, memory, new_rows
 from kindling.stages.view import Unsplit
+
+log = logging.getLogger(__name__)
+
+#: Topic of the standing store: perceptual hashes by photo.
+PHOTO_HASHES = "photo-hash/phash"
 
 
 class Needs(Protocol):
@@ -36,10 +44,7 @@ def run(config: DedupeConfig, context: Context, needs: Needs) -> Outcome:
         raise DataError(
             f"run {context.run_id!r} has no scraped review to dedupe; look at the scrape report"
         )
-    hashes = {
-        photo.photo_id: perceptual_hash(photo.photo_id, needs.objects.get(photo.uri))
-        for photo in photos
-    }
+    hashes = _hashes(photos, needs)
     known = remembered(needs.standing, context.recipe.name, context.run_id)
     scraped = Scraped(reviews, photos, hashes)
     decided = decide(scraped, config, context.niche, known)
@@ -68,6 +73,29 @@ def run(config: DedupeConfig, context: Context, needs: Needs) -> Outcome:
             "photos": "imagehash pHash",
         },
     )
+
+
+def _hashes(photos: Sequence[Photo], needs: Needs) -> dict[str, int]:
+    """Photo -> perceptual hash.
+
+    A photo is its bytes: what a night has hashed is kept for the others.
+    """
+    known: dict[str, int] = {}
+    for fact in needs.standing.read(PHOTO_HASHES):
+        known |= {photo: int(text, 16) for photo, text in fact.value.items()}
+    new = {
+        photo.photo_id: perceptual_hash(photo.photo_id, needs.objects.get(photo.uri))
+        for photo in photos
+        if photo.photo_id not in known
+    }
+    if new:
+        digest = sha256_of(sorted(new))[:16]
+        needs.standing.append(
+            PHOTO_HASHES, digest, {photo: f"{one:x}" for photo, one in new.items()}
+        )
+    log.info("%d of %d photos are new and were hashed", len(new), len(photos))
+    found = known | new
+    return {one.photo_id: found[one.photo_id] for one in photos}
 
 
 def decide(

@@ -28,8 +28,9 @@ from kindling.records import (
     Sentiment,
     sentiment_of,
 )
+from kindling.stages.carry import Basis, Carried, carried, settings_of, states
 from kindling.stages.contract import Context, Outcome
-from kindling.stages.view import RunView, Stars
+from kindling.stages.view import Earlier, RunView, Stars
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +39,8 @@ class Needs(Protocol):
     """What the stage is handed."""
 
     view: RunView
+    #: Labels of the nights before stay, while the model behind them still holds.
+    earlier: Earlier
 
 
 @dataclass(frozen=True)
@@ -61,24 +64,18 @@ def run(config: LabelConfig, context: Context, needs: Needs) -> Outcome:
     speak against it, its confidence falls and the row waits for a human or is left out.
     """
     rows = _read(needs.view)
-    train = rows.train
-    if not train:
+    if not rows.train:
         raise DataError(
             f"label: run {context.run_id} has no kept train review; see the reasons dedupe gave"
         )
-    stars = [sentiment_of(row.rating) for row in train]
-    texts, products = [row.text for row in train], [row.product_id for row in train]
-    log.info("label: cross-fitting the model's vote on %d train reviews", len(train))
-    found = model.out_of_fold(texts, stars, products, config.folds, context.seed)
-    prior = votes.prior(stars)
-    voter = "stars", config.star_reliability
-    labels = _labels(train, stars, voter, found.votes, prior, config)
+    settings = settings_of("label", config, context)
+    before = carried(needs.earlier, "label", rows.train, config.refresh_share, settings)
+    if before:
+        labels, figures = _continued(rows, before, config, context, needs.earlier)
+    else:
+        labels, figures = _anew(rows, config, context)
     labels += [_undisputed(row) for row in rows.held_out]
-    if rows.synthetic:
-        unseen = [row.text for row in rows.synthetic]
-        voted = model.vote(texts, stars, unseen, found.calibrator, context.seed)
-        intent = "intended", config.intent_reliability
-        labels += _labels(rows.synthetic, rows.intended, intent, voted, prior, config)
+    figures = {"settings": settings, **figures}
 
     failed = check(labels, "label")
     quarantined = {one.row_id for one in failed}
@@ -93,12 +90,80 @@ def run(config: LabelConfig, context: Context, needs: Needs) -> Outcome:
         rows_out=sum(label.band == "accept" for label in labels),
         records=labels,
         rejections=[*failed, *_waiting(labels)],
-        figures=_figures(config, train, found) | {"bands": bands},
+        figures=figures | {"bands": bands},
         implementation={
             "voters": "stars; out-of-fold TF-IDF + logistic regression, Dirichlet-calibrated",
             "pooling": "product rule",
         },
     )
+
+
+def _anew(
+    rows: _Rows, config: LabelConfig, context: Context
+) -> tuple[list[Label], dict[str, Any]]:
+    """Labels of all train and synthetic rows, and the figures of the model's vote."""
+    train = rows.train
+    stars = [sentiment_of(row.rating) for row in train]
+    texts, products = [row.text for row in train], [row.product_id for row in train]
+    log.info("label: cross-fitting the model's vote on %d train reviews", len(train))
+    found = model.out_of_fold(texts, stars, products, config.folds, context.seed)
+    prior = votes.prior(stars)
+    voter = "stars", config.star_reliability
+    labels = _labels(train, stars, voter, found.votes, prior, config)
+    if rows.synthetic:
+        unseen = [row.text for row in rows.synthetic]
+        voted = model.vote(texts, stars, unseen, found.calibrator, context.seed)
+        intent = "intended", config.intent_reliability
+        labels += _labels(rows.synthetic, rows.intended, intent, voted, prior, config)
+    return labels, {
+        **_figures(config, train, found),
+        "basis": Basis.of(context.run_id, train).to_dict(),
+        "calibrator": model.plain(found.calibrator),
+    }
+
+
+def _continued(
+    rows: _Rows,
+    before: Carried,
+    config: LabelConfig,
+    context: Context,
+    earlier: Earlier,
+) -> tuple[list[Label], dict[str, Any]]:
+    """Labels as they were; what is new or changed is voted on by a model of the basis."""
+    made = [one.review for one in before.view.synthetic()]
+    known = states([*before.view.real("train"), *made])
+    held = {one.review_id: one for one in before.view.labels()}
+    now = states([*rows.train, *rows.synthetic])
+    kept = {one: held[one] for one in now if one in held and known.get(one) == now[one]}
+    log.info("label: %d of %d labels stay", len(kept), len(now))
+    labels = list(kept.values())
+    new = [one for one in rows.train if one.review_id not in kept]
+    made_now = [
+        (row, sentiment)
+        for row, sentiment in zip(rows.synthetic, rows.intended, strict=True)
+        if row.review_id not in kept
+    ]
+    if new or made_now:
+        basis = earlier.named(before.basis.run_id).real("train")
+        stars = [sentiment_of(row.rating) for row in basis]
+        calibrator = model.from_plain(before.report.figures["calibrator"])
+        unseen = [row.text for row in (*new, *(row for row, _ in made_now))]
+        voted = model.vote(
+            [row.text for row in basis], stars, unseen, calibrator, context.seed
+        )
+        prior = votes.prior(stars)
+        stated = [sentiment_of(row.rating) for row in new]
+        voter = "stars", config.star_reliability
+        labels += _labels(new, stated, voter, voted[: len(new)], prior, config)
+        intent = "intended", config.intent_reliability
+        synthetic = [row for row, _ in made_now]
+        intended = [one for _, one in made_now]
+        labels += _labels(synthetic, intended, intent, voted[len(new) :], prior, config)
+    return labels, {
+        **before.report.figures,
+        **before.figures,
+        "labels_new": len(new) + len(made_now),
+    }
 
 
 def _read(view: RunView) -> _Rows:

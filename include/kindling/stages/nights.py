@@ -8,7 +8,7 @@ from typing import Any
 
 from kindling import catalog
 from kindling.ports.rows import RowStore
-from kindling.records import Record, StageReport
+from kindling.records import Record, StageReport, said_by
 from kindling.stages.contract import Context
 
 _SIZE = 2**256
@@ -43,10 +43,7 @@ def rows_sha256(records: Iterable[Record]) -> str:
     """Hash of the records, whatever their order."""
     total = 0
     for record in records:
-        fields = {
-            field.name: getattr(record, field.name)
-            for field in dataclasses.fields(record)
-        }
+        fields = {name: getattr(record, name) for name in said_by(type(record))}
         content = json.dumps(
             [record.table, fields], sort_keys=True, default=_plain
         ).encode()

@@ -24,9 +24,11 @@ from kindling.records import (
     Split,
     Synthesis,
 )
+from kindling.stages.carry import Basis, settings_of
 from kindling.stages.contract import Context, Outcome
+from kindling.stages.kept_synthesis import still_written
 from kindling.stages.niche import refuse_unknown
-from kindling.stages.view import RunView
+from kindling.stages.view import Earlier, RunView
 from kindling.synthesis.conditions import DAMAGED, plan
 from kindling.synthesis.deficit import deficits, grid
 from kindling.synthesis.fill import Filled, cell_generator
@@ -43,6 +45,8 @@ class Needs(Protocol):
     """What the stage is handed."""
 
     view: RunView
+    #: Rows of the nights before stay, while what they were made from is there.
+    earlier: Earlier
     objects: ObjectStore
     threads: int
     #: None where the environment names no language model.
@@ -75,10 +79,14 @@ def run(config: SynthesizeConfig, context: Context, needs: Needs) -> Outcome:
     """Synthetic reviews with their origin, some with an edited photo; DataError without any train row."""
     sources = _sources(context, needs.view)
     refuse_unknown(context.niche, sources.products)
+    lacking = _lacking(context, sources)
+    settings = settings_of("synthesize", config, context)
+    if kept := _kept(needs, sources, lacking, config.refresh_share, settings):
+        return kept
     material = Material(sources.reviews, sources.products, context.seed, needs.llm)
     hands = _hands(config, material, needs.objects)
     writer, editor, studio = hands.writer, hands.editor, hands.studio
-    lacking, campaign = _written(config, context, sources, writer)
+    campaign = _written(config, context, sources, lacking, writer)
     filled = campaign.filled
     rows = [
         row
@@ -103,6 +111,8 @@ def run(config: SynthesizeConfig, context: Context, needs: Needs) -> Outcome:
         records=[*_records(rows), *studies],
         rejections=[*filled.rejections, *studio.tally.rejections, *failed],
         figures={
+            "settings": settings,
+            "basis": Basis.of(context.run_id, sources.reviews).to_dict(),
             **_figures(rows, sources, lacking, filled),
             **campaign.figures,
             **_style(rows, sources, context.niche),
@@ -132,17 +142,40 @@ def _hands(
     return _Hands(writer, editor, Studio(editor, objects, _in_words(material.products)))
 
 
-def _written(
-    config: SynthesizeConfig, context: Context, sources: _Sources, writer: Writer
-) -> tuple[Mapping[Cell, int], Campaign]:
-    """What each cell of the grid lacks, and the drafts written for it."""
+def _lacking(context: Context, sources: _Sources) -> Mapping[Cell, int]:
+    """What each cell of the grid lacks."""
     cells = grid(context.niche or {product.category for product in sources.products})
-    lacking = deficits(cells, sources.reviews, context.target_size)
+    return deficits(cells, sources.reviews, context.target_size)
+
+
+def _kept(
+    needs: Needs,
+    sources: _Sources,
+    lacking: Mapping[Cell, int],
+    share: float,
+    settings: str,
+) -> Outcome | None:
+    """The rows of the night before, while they hold."""
+    named = {str(cell): count for cell, count in lacking.items()}
+    reviews = sources.reviews
+    return still_written(
+        needs.earlier, needs.view, reviews, named, share=share, settings=settings
+    )
+
+
+def _written(
+    config: SynthesizeConfig,
+    context: Context,
+    sources: _Sources,
+    lacking: Mapping[Cell, int],
+    writer: Writer,
+) -> Campaign:
+    """The drafts for what the cells lack."""
     reached = {c: n for c, n in lacking.items() if sources.subjects.get(c.category)}
     log.info(
         "%d rows lacking in %d cells, %d to be written at most from %d real train reviews",
         sum(lacking.values()),
-        len(cells),
+        len(lacking),
         min(config.max_rows, sum(reached.values())),
         len(sources.reviews),
     )
@@ -157,7 +190,7 @@ def _written(
         sum(map(len, filled.drafts.values())),
         campaign.stopped,
     )
-    return lacking, campaign
+    return campaign
 
 
 def _records(rows: Iterable[_Row]) -> Iterator[Record]:

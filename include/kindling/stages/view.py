@@ -1,8 +1,8 @@
 """One run's rows, joined: the only place that says what is kept, admitted, and may be looked at.
 
-Four doors. `RunView` shows train and validation rows, and of golden ones no more than their
+Five doors. `RunView` shows train and validation rows, and of golden ones no more than their
 stars. `Unsplit` shows every scraped row, to the stage that makes the split. `Searchable`
-shows what the search index holds. `Holdout` shows golden rows, and only `evaluate` is given
+shows what the search index holds. `Earlier` opens `RunView`s of the nights before. `Holdout` shows golden rows, and only `evaluate` is given
 it.
 """
 
@@ -24,6 +24,7 @@ from kindling.records import (
     Photo,
     PhotoDecision,
     Product,
+    Rejection,
     Review,
     Split,
     StageReport,
@@ -156,6 +157,21 @@ class RunView:
         """Admitted synthetic reviews with an accepted label: what training could learn from."""
         accepted = self._accepted
         return [one for one in self.admitted() if one.review.review_id in accepted]
+    def made_photos(self) -> list[Photo]:
+        """Photos that synthesis made, ordered by id."""
+        return self._rows.read(Photo, self._run_id, origin="synthetic")
+
+    def verdicts(self) -> list[ChallengeVerdict]:
+        """What the challenge said of every synthetic review, ordered by id."""
+        return self._rows.read(ChallengeVerdict, self._run_id)
+
+    def labels(self) -> list[Label]:
+        """Every label, ordered by id."""
+        return self._rows.read(Label, self._run_id)
+
+    def rejections(self, stage: str) -> list[Rejection]:
+        """What a stage has left out, ordered by row."""
+        return self._rows.rejections(self._run_id, stage)
 
     def studies(self) -> list[Study]:
         """Studies of conditions, ordered by id."""
@@ -232,6 +248,23 @@ class RunView:
         photo = photos.get(one.review.photo_id or "")
         weight = self._weights[one.review.review_id]
         return _example(one.review, "train", label, photo, weight, one.synthesis)
+
+
+class Earlier:
+    """The nights before this one, for stages that go on from where another ended."""
+
+    def __init__(self, rows: RowStore, run_id: str) -> None:
+        self._rows = rows
+        self._run_id = run_id
+
+    def night(self, stage: str) -> RunView | None:
+        """The newest earlier night of the recipe that has committed the stage."""
+        before = self._rows.before(self._run_id, stage)
+        return RunView(self._rows, before) if before else None
+
+    def named(self, run_id: str) -> RunView:
+        """A night by its id; one that is not in the record has no rows."""
+        return RunView(self._rows, run_id)
 
 
 class Unsplit:

@@ -9,7 +9,7 @@ from typing import Any
 
 from psycopg import sql
 
-from kindling.records import RECORD_TYPES, Rejection
+from kindling.records import RECORD_TYPES, Rejection, said_by
 
 #: Commits between a night and the one that holds all of its rows. Reading looks at each of them.
 MAX_DEPTH = 60
@@ -200,7 +200,8 @@ def write_changes(
         "held": held,
         "names": _listed(names),
         "new": _listed(names, "f"),
-        "old": _listed(names, "h"),
+        "said": _listed(said_by(record_type), "f"),
+        "said_before": _listed(said_by(record_type), "h"),
         "key": sql.Identifier(record_type.key),
         "fresh_key": key_of(record_type, "f"),
         "held_key": key_of(record_type, "h"),
@@ -211,7 +212,7 @@ def write_changes(
             "INSERT INTO {table} (run_id, stage, shard, {names})"
             " SELECT %s, %s, %s, {new} FROM {fresh} f"
             " LEFT JOIN {held} h ON {held_key} = {fresh_key}"
-            " WHERE h.{key} IS NULL OR ROW({new}) IS DISTINCT FROM ROW({old})"
+            " WHERE h.{key} IS NULL OR ROW({said}) IS DISTINCT FROM ROW({said_before})"
         ).format(**parts),
         place.values,
     )

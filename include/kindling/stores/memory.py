@@ -48,6 +48,17 @@ class MemoryRows:
                 return other
         return None
 
+    def rejections(self, run_id: str, stage: str) -> list[Rejection]:
+        """What one stage of the run has left out, ordered by row and reason."""
+        found = [
+            row
+            for (run, name, _), rows in self._rows.items()
+            if (run, name) == (run_id, stage)
+            for row in rows
+            if isinstance(row, Rejection)
+        ]
+        return sorted(found, key=lambda row: (row.row_id, row.reason))
+
     def commit_same(self, report: StageReport, run_id: str) -> None:
         """Write the report's manifest over the rows that another run committed for the same shard."""
         rows = self._rows[run_id, report.stage, report.shard]

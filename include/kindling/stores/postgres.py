@@ -177,6 +177,15 @@ class PostgresRows:
                     f"run {run_id!r}, which has not committed it so"
                 )
 
+    def rejections(self, run_id: str, stage: str) -> list[Rejection]:
+        """What one stage of the run has left out, ordered by row and reason."""
+        of_stage = sql.SQL("c.run_id = {} AND c.stage = {}").format(run_id, stage)
+        query = sql.SQL(
+            'SELECT * FROM ({}) t ORDER BY row_id COLLATE "C", reason COLLATE "C"'
+        ).format(lineage.rows_of(Rejection, of_stage))
+        with connect(self._url, row_factory=dict_row) as connection:
+            return [Rejection(**row) for row in connection.execute(query).fetchall()]
+
     def drop_run(self, run_id: str) -> None:
         """Delete the run with all its rows; runs that stand on it are given theirs first."""
         with connect(self._url) as connection, connection.cursor() as cursor:

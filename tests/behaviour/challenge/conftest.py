@@ -19,7 +19,7 @@ from kindling.records import (
     sentiment_of,
 )
 from kindling.stages.contract import Context, Outcome
-from kindling.stages.view import RunView
+from kindling.stages.view import Earlier, RunView
 from kindling.stores.memory import MemoryRows
 
 NICHE = ("Outerwear", "Shorts", "Skirts")
@@ -87,7 +87,7 @@ def run_stage() -> Callable[..., Outcome]:
         return stage.run(
             config,
             Context("r", recipe.load("clothing"), NICHE, 150, 7),
-            SimpleNamespace(view=RunView(rows, "r")),
+            SimpleNamespace(view=RunView(rows, "r"), earlier=Earlier(rows, "r")),
         )
 
     return run

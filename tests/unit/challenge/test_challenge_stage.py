@@ -22,7 +22,7 @@ from kindling.records import (
 )
 from kindling.stages import challenge
 from kindling.stages.contract import Context
-from kindling.stages.view import RunView
+from kindling.stages.view import Earlier, RunView
 from kindling.stores.memory import MemoryRows
 
 CONFIG = ChallengeConfig(bootstrap=100, retest_rows=60, folds=3)
@@ -49,7 +49,11 @@ def run(real, validation, synthetic, intended=None, sources=None, config=CONFIG)
         [],
     )
     outcome = challenge.run(
-        config, CONTEXT, SimpleNamespace(view=RunView(rows, CONTEXT.run_id))
+        config,
+        CONTEXT,
+        SimpleNamespace(
+            view=RunView(rows, CONTEXT.run_id), earlier=Earlier(rows, CONTEXT.run_id)
+        ),
     )
     # One verdict a row, a rejection for each that is refused, and figures that a manifest can hold.
     assert [one.review_id for one in outcome.records] == sorted(

@@ -20,7 +20,7 @@ from kindling.records import (
 )
 from kindling.stages import label
 from kindling.stages.contract import Context
-from kindling.stages.view import RunView
+from kindling.stages.view import Earlier, RunView
 from kindling.stores.memory import MemoryRows
 
 CONTEXT = Context("r", recipe.load("smoke"), (), 20, 7)
@@ -83,7 +83,9 @@ def run(real, synthetic=(), admitted=(), meant="positive", config=None):
     return label.run(
         config or LabelConfig(star_reliability=0.9),
         CONTEXT,
-        SimpleNamespace(view=RunView(rows, CONTEXT.run_id)),
+        SimpleNamespace(
+            view=RunView(rows, CONTEXT.run_id), earlier=Earlier(rows, CONTEXT.run_id)
+        ),
     )
 
 
@@ -211,5 +213,7 @@ def test_a_synthetic_row_without_its_making_is_said():
     store = MemoryRows()
     store.commit(StageReport("before", "r", 0, 0), rows, [])
     with pytest.raises(DataError, match="syn-0"):
-        needs = SimpleNamespace(view=RunView(store, CONTEXT.run_id))
+        needs = SimpleNamespace(
+            view=RunView(store, CONTEXT.run_id), earlier=Earlier(store, CONTEXT.run_id)
+        )
         label.run(LabelConfig(), CONTEXT, needs)

@@ -121,6 +121,10 @@ def test_no_method_of_the_view_shows_a_golden_word() -> None:
         view.examples("train"),
         view.examples("validation"),
         view.night_of("label"),
+        view.made_photos(),
+        view.verdicts(),
+        view.labels(),
+        view.rejections("label"),
     ]
     methods = {name for name in vars(RunView) if not name.startswith("_")}
     assert len(methods) == len(shown) + 2 - 2, "list every new method here"

@@ -19,7 +19,7 @@ from kindling.records import (
     StageReport,
 )
 from kindling.stages.contract import Context
-from kindling.stages.view import RunView
+from kindling.stages.view import Earlier, RunView
 from kindling.stores.memory import MemoryRows
 
 #: category -> product noun, parts that only it has.
@@ -269,7 +269,11 @@ def run_synthesize(world) -> Callable[..., object]:
             synthesize=config,
         )
         needs = SimpleNamespace(
-            view=RunView(store, "run"), objects=world.objects, threads=2, llm=llm
+            view=RunView(store, "run"),
+            earlier=Earlier(store, "run"),
+            objects=world.objects,
+            threads=2,
+            llm=llm,
         )
         return synthesize.run(
             config, Context("run", recipe, niche, target, seed), needs
