@@ -1,17 +1,20 @@
 """What a second night costs, with about 1 % new reviews, against the first.
 
-    make bench NAME=night DATA=<folder that holds clothing/> [--recipe smoke]
+    make bench NAME=night DATA=<folder that holds clothing/>     (or --recipe smoke, --products 250)
 
 The bundled shop serves its catalogue as of a day, then as of its last day; between them about 1 % of the
 reviews have come, and some were rewritten or taken back. The data stages run in this process over a
 PostgreSQL and an object folder of their own. `night_over_first` is the time of the data stages,
-`rows_written_over_new` counts rows written (and rows noted as gone) in all tables against reviews that
-are new, changed or gone, `requests_over_pages` counts every request to the shop. A third night finds
+`rows_written_over_new` counts rows written (and rows noted as gone) in all tables against rows that
+scrape found to be new, changed or gone (pages, products, photos, reviews); beside it stands the same over
+reviews alone. `requests_over_pages` counts every request to the shop. A third night finds
 nothing new: `quiet_seconds` is its time, `quiet_rows_written` what it writes.
 """
 
 import argparse
 import contextlib
+import dataclasses
+import hashlib
 import json
 import os
 import shutil
@@ -35,13 +38,23 @@ import psycopg  # noqa: E402
 from kindling import recipe as recipes  # noqa: E402
 from kindling import settings as environment  # noqa: E402
 from kindling import wiring  # noqa: E402
-from kindling.records import RECORD_TYPES, Review, StageReport  # noqa: E402
+from kindling.records import (  # noqa: E402
+    RECORD_TYPES,
+    Page,
+    Photo,
+    Product,
+    Review,
+    StageReport,
+    said_by,
+)
 from kindling.stages.contract import Context  # noqa: E402
 from kindling.stages.runner import run_stage  # noqa: E402
 from kindling.stores.migrations import migrate  # noqa: E402
 from kindling.stores.postgres import connect  # noqa: E402
 from shop.kinds import SEED, make  # noqa: E402
 from shop.reading import load  # noqa: E402
+from shop.records import Contents  # noqa: E402
+from shop.writing import write  # noqa: E402
 
 STAGES = ("scrape", "dedupe", "synthesize", "challenge", "label")
 KINDS = {"smoke": "bundled-smoke", "demo": "bundled-demo", "clothing": "clothing"}
@@ -135,17 +148,45 @@ def written(url: str, run_id: str) -> dict[str, int]:
     return {table: count for table, count in counts.items() if count}
 
 
-def changed(url: str, before: str, after: str) -> int:
-    """Reviews from the shop that are new, changed or gone."""
+def changed(before: str, after: str) -> dict[str, int]:
+    """Scraped rows that are new, changed or gone, by type."""
     rows = wiring.rows(environment.from_environment())
-    left, right = (
-        {
-            one.review_id: (one.text, one.rating, one.photo_id)
-            for one in rows.read(Review, run, origin="scraped")
-        }
-        for run in (before, after)
+    counts = {}
+    for kind in (Page, Product, Photo, Review):
+        only = {} if kind in (Page, Product) else {"origin": "scraped"}
+        names = said_by(kind)
+        left, right = (
+            {
+                getattr(one, kind.key): [getattr(one, name) for name in names]
+                for one in rows.read(kind, run, **only)
+            }
+            for run in (before, after)
+        )
+        keys = left.keys() | right.keys()
+        counts[kind.table] = sum(left.get(key) != right.get(key) for key in keys)
+    return counts
+
+
+def subset(folder: Path, products: int, out: Path) -> None:
+    """A catalogue of some of the products."""
+    whole = load(folder)
+    chosen = sorted(
+        whole.products, key=lambda one: hashlib.sha256(one.encode()).hexdigest()
+    )[:products]
+    reviews = [one for one in whole.reviews if one.product_id in set(chosen)]
+    kept = {one.review_id for one in reviews}
+    contents = Contents(
+        products=[whole.products[one] for one in chosen],
+        reviews=reviews,
+        truths=[one for key, one in whole.truths.items() if key in kept],
+        photos={name: lambda data=data: data for name, data in whole.photos.items()},
+        **{
+            field.name: getattr(whole.manifest, field.name)
+            for field in dataclasses.fields(Contents)
+            if field.name in ("niches", "note")
+        },
     )
-    return sum(left.get(key) != right.get(key) for key in left.keys() | right.keys())
+    write(out, dataclasses.replace(whole.manifest, note=""), lambda: contents)
 
 
 def days(catalogue: Path, share: float) -> tuple[str, str]:
@@ -166,6 +207,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path)
     parser.add_argument("--recipe", choices=list(KINDS))
     parser.add_argument("--share", type=float, default=0.01)
+    parser.add_argument("--products", type=int, default=0, help="so many only; 0: all")
     options = parser.parse_args()
     recipe = options.recipe or ("clothing" if options.data else "demo")
     with (
@@ -174,6 +216,10 @@ def main() -> None:
     ):
         folder = Path(work)
         make(KINDS[recipe], folder / "catalogue", SEED, options.data)
+        if options.products:
+            subset(folder / "catalogue", options.products, folder / "part")
+            os.rename(folder / "catalogue", folder / "whole")
+            os.rename(folder / "part", folder / "catalogue")
         first_day, last_day = days(folder / "catalogue", options.share)
         port = free_port()
         os.environ.update(stores(server, "night", folder, f"http://127.0.0.1:{port}"))
@@ -183,7 +229,7 @@ def main() -> None:
         with shop(folder / "catalogue", port, last_day):
             second = night("n2", recipe)
             third = night("n3", recipe)
-        new = changed(url, "n1", "n2")
+        new = changed("n1", "n2")
         rows = written(url, "n2")
         figures = second["scrape"][0].figures
         print("n2 wrote", rows, flush=True)
@@ -191,7 +237,12 @@ def main() -> None:
             json.dumps(
                 {
                     "night_over_first": round(seconds(second) / seconds(first), 3),
-                    "rows_written_over_new": round(sum(rows.values()) / new, 2),
+                    "rows_written_over_new": round(
+                        sum(rows.values()) / sum(new.values()), 2
+                    ),
+                    "rows_written_over_new_reviews": round(
+                        sum(rows.values()) / new["review"], 2
+                    ),
                     "requests_over_pages": round(
                         figures["requests"] / figures["pages"], 3
                     ),
@@ -200,7 +251,7 @@ def main() -> None:
                     "quiet_stages": [one for one in STAGES if third[one][0].same_as],
                     "recipe": recipe,
                     "reviews": first["scrape"][0].rows_out,
-                    "reviews_new_changed_gone": new,
+                    "new_changed_gone": new,
                     "rows_first": sum(written(url, "n1").values()),
                     "rows_second": rows,
                     "first_s": {k: round(took, 1) for k, (_, took) in first.items()},

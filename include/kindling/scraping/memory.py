@@ -1,13 +1,15 @@
 """What the last crawl of a shop brought, so that the next one asks only for what has changed.
 
 A page is taken from memory without a request where the shop's sitemap gives the same date of last
-change for it (or for the page that leads to it as "next"), and with a conditional request where it
+change for it (or for the page that leads to it as "next"), or where it leads to products that the
+sitemap names, and with a conditional request where it
 has a validator (RFC 9110, 13.1). Of a product that changed, pages are asked for until one brings
 nothing new and the count that the shop states is reached. Whatever its validators say, a page is
 asked for again after `recheck` days.
 """
 
 import gzip
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -45,6 +47,7 @@ class Remembered:
     photos: dict[str, StoredPhoto] = field(default_factory=dict)
 
 
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(Remembered)
 
@@ -95,12 +98,23 @@ class Memory:
     def unchanged(self, url: str) -> CrawledPage | None:
         """The page, where the sitemap says that it has not changed since."""
         one = self._recent(url)
-        if one is None or not one.changed:
+        if one is None:
             return None
-        if one.changed != self.changes.get(self._first.get(url, url)):
+        changed = self.changes.get(self._first.get(url, url))
+        if changed is None:
+            if not self._is_covered(one.page):
+                return None
+        elif one.changed != changed:
             return None
         self.taken += 1
         return one.page
+
+    def _is_covered(self, page: CrawledPage) -> bool:
+        """Whether a page leads to products alone, and to none that the sitemap does not name."""
+        found = page.extraction
+        if found.product or found.reviews or found.lossy or not self.changes:
+            return False
+        return all(one in self.changes for one in found.links.products)
 
     def conditions(self, url: str) -> dict[str, str]:
         """Headers of a request that is answered with 304 where the page has not changed."""
@@ -138,16 +152,17 @@ class Memory:
     def rest_of(self, page: CrawledPage, brought: set[str]) -> "Rest | None":
         """What follows a page of reviews that are known from here on; None where that is not sure.
 
-        It is where the page holds a review that was known, none that has changed, and all that the
-        shop states to be there are known or have been `brought` by this chain's pages.
+        It is where reviews stand newest first, the page holds one that was known and none that has
+        changed, and all that the shop states to be there are known or have been `brought` by this
+        chain's pages.
         """
         stated = page.extraction.product and page.extraction.product.stated_reviews
         first = self._first.get(page.url, page.url)
         chain = [one for url in self._chains[first] if (one := self._recent(url))]
         if not stated or len(chain) < 2 or not self.same_reader():
             return None
-        if page.url in self._confirmed:
-            # The shop says page by page what has changed: it is asked.
+        # Where the shop confirms page by page, it is asked; in another order new reviews hide.
+        if page.url in self._confirmed or not _newest_first(page):
             return None
         known = {
             review.review_id: review
@@ -223,6 +238,11 @@ class Rest:
         found: Extraction = page.extraction
         reviews = (*found.reviews, *self.reviews)
         return replace(page, extraction=replace(found, reviews=reviews))
+
+
+def _newest_first(page: CrawledPage) -> bool:
+    dates = [one.published[:10] for one in page.extraction.reviews]
+    return all(map(_DAY.fullmatch, dates)) and dates == sorted(dates, reverse=True)
 
 
 def _without(page: CrawledPage, elsewhere: set[str]) -> CrawledPage:
