@@ -12,13 +12,14 @@ from kindling.commands import (
     coldstart,
     data,
     endpoint,
+    nights,
     sources,
     stages,
     train,
 )
 from kindling.errors import KindlingError
 
-TOPICS = (stages, data, endpoint, sources, train, coldstart, audit)
+TOPICS = (stages, data, nights, endpoint, sources, train, coldstart, audit)
 
 #: Libraries that would call home, draw progress bars into task logs, or look for git and hubs.
 LIBRARY_SETTINGS = {

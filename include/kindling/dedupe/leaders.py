@@ -9,6 +9,7 @@ import numpy as np
 from kindling.dedupe.clusters import Leader, Rules, scope_of
 from kindling.dedupe.minhash import band_keys, banding
 from kindling.dedupe.shingles import fold
+from kindling.ports.bands import BandRow
 from kindling.records import Review
 
 
@@ -101,3 +102,34 @@ def _text_key(folded: str, scope: str) -> np.uint64:
     content = f"{scope}\x1f{folded}".encode("utf-8", "surrogatepass")
     digest = hashlib.blake2b(content, digest_size=8).digest()
     return np.uint64(int.from_bytes(digest, "big"))
+
+
+def stored(leaders: Sequence[Leader], rules: Rules) -> list[BandRow]:
+    """The leaders with their keys, as a store of all nights keeps them."""
+    return [
+        BandRow(
+            one.review_id,
+            one.folded,
+            one.scope,
+            one.sentiment,
+            None if one.signature is None else one.signature.astype("<u2").tobytes(),
+            keys.tolist(),
+        )
+        for one, keys in zip(leaders, leader_keys(leaders, rules), strict=True)
+    ]
+
+
+def read_back(rows: Iterable[BandRow]) -> list[Leader]:
+    """Leaders from a store."""
+    return [
+        Leader(
+            row.review_id,
+            row.folded,
+            row.scope,
+            row.sentiment,
+            None
+            if row.signature is None
+            else np.frombuffer(row.signature, "<u2").astype(np.uint16),
+        )
+        for row in rows
+    ]

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from kindling.dedupe.accounts import (
     photo_decisions,
     photo_rejections,
@@ -99,7 +101,8 @@ def decide(
     """
     reviews = scraped.reviews
     rules = plan.rules
-    clustering = cluster(reviews, rules, dict.fromkeys(known.reviews, 0))
+    nights = dict.fromkeys(known.reviews, 0)
+    clustering = cluster(reviews, rules, nights, signed=_signed(known, rules))
     log.info(
         "%d reviews: %d clusters of copies, %d candidate pairs verified, %d opposite edges refused",
         len(reviews),
@@ -142,6 +145,15 @@ def decide(
             niche,
         ),
     )
+
+
+def _signed(known: Membership, rules: Rules) -> dict[str, np.ndarray]:
+    """Signatures that earlier nights made, by folded text: only new texts are signed."""
+    return {
+        one.folded: one.signature
+        for one in known.learned.values()
+        if one.signature is not None and len(one.signature) == rules.permutations
+    }
 
 
 def _catalogue(
