@@ -9,9 +9,9 @@ from shop.reading import Catalogue
 from shop.records import Review
 
 #: Of so many reviews one is rewritten, another one taken back; of so many products one is given up.
-_REWRITTEN, _TAKEN_BACK, _GIVEN_UP = 25, 40, 20
+_REWRITTEN, _TAKEN_BACK, _GIVEN_UP = 15, 40, 20
 #: Days after which that happens, at the latest.
-_WITHIN = 21
+_WITHIN = 120
 
 
 def day(text: str) -> date:
@@ -28,7 +28,7 @@ def on(catalogue: Catalogue, today: date) -> Catalogue:
     """What the shop shows on that day.
 
     A product is there from its first review on. Some reviews are rewritten and some taken back
-    within three weeks, and some products leave within three weeks of their newest review.
+    within four months, and some products leave within four months of their newest review.
     """
     changed: dict[str, str] = {}
     reviews = []

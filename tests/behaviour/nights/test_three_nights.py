@@ -22,7 +22,7 @@ from kindling.stores.memory import MemoryObjects, MemoryStanding
 from kindling.stores.postgres import PostgresRows
 
 #: A day on which most of the reviews have come, the next days of change, and a day like the one before.
-DAYS = ("2026-08-15", "2026-10-01", "2026-10-31", "2026-10-31")
+DAYS = ("2026-05-15", "2026-08-01", "2026-10-31", "2026-10-31")
 
 
 class Shop:
