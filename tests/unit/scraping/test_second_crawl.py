@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from kindling.scraping.crawl import crawl
 from kindling.scraping.extract import extract
-from kindling.scraping.fetch import Policy, open_fetcher
+from kindling.scraping.fetch import Fetched, Policy, open_fetcher
 from kindling.scraping.findings import Extraction
 from kindling.scraping.induction import Verdict
 from kindling.scraping.mapping import load
@@ -116,9 +116,9 @@ class Store:
     def __init__(self) -> None:
         self.pages: dict[str, bytes] = {}
 
-    def put(self, body: bytes) -> str:
-        uri = hashlib.sha256(body).hexdigest()
-        self.pages[uri] = body
+    def put(self, fetched: Fetched, drawn: bool) -> str:
+        uri = hashlib.sha256(fetched.body).hexdigest()
+        self.pages[uri] = fetched.body
         return uri
 
 
