@@ -24,7 +24,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -116,7 +116,9 @@ def stores(server: str, name: str, folder: Path, shop_url: str) -> dict[str, str
     }
 
 
-def night(run_id: str, recipe: str) -> dict[str, StageReport]:
+def night(
+    run_id: str, recipe: str, stages: Sequence[str] = STAGES
+) -> dict[str, tuple[StageReport, float]]:
     """The data stages of one night; reports with the seconds that each took, its commit included."""
     settings = environment.from_environment()
     loaded = recipes.load(recipe)
@@ -126,7 +128,7 @@ def night(run_id: str, recipe: str) -> dict[str, StageReport]:
     parameters = {"niche": list(loaded.niche), "target_size": size}
     rows.begin_run(run_id, loaded.name, parameters)
     found = {}
-    for stage in STAGES:
+    for stage in stages:
         start = time.monotonic()
         report = run_stage(stage, context, rows, wiring.hand(settings))
         found[stage] = report, time.monotonic() - start
@@ -207,6 +209,8 @@ def main() -> None:
     parser.add_argument("--data", type=Path)
     parser.add_argument("--recipe", choices=list(KINDS))
     parser.add_argument("--share", type=float, default=0.01)
+    parser.add_argument("--stages", nargs="+", choices=STAGES, default=STAGES)
+    parser.add_argument("--no-browser", action="store_true")
     parser.add_argument("--products", type=int, default=0, help="so many only; 0: all")
     options = parser.parse_args()
     recipe = options.recipe or ("clothing" if options.data else "demo")
@@ -223,12 +227,14 @@ def main() -> None:
         first_day, last_day = days(folder / "catalogue", options.share)
         port = free_port()
         os.environ.update(stores(server, "night", folder, f"http://127.0.0.1:{port}"))
+        if options.no_browser:
+            os.environ["KINDLING_CHROMIUM"] = ""
         url = os.environ["KINDLING_DATABASE_URL"]
         with shop(folder / "catalogue", port, first_day):
-            first = night("n1", recipe)
+            first = night("n1", recipe, options.stages)
         with shop(folder / "catalogue", port, last_day):
-            second = night("n2", recipe)
-            third = night("n3", recipe)
+            second = night("n2", recipe, options.stages)
+            third = night("n3", recipe, options.stages)
         new = changed("n1", "n2")
         rows = written(url, "n2")
         figures = second["scrape"][0].figures
@@ -248,8 +254,10 @@ def main() -> None:
                     ),
                     "quiet_seconds": round(seconds(third), 1),
                     "quiet_rows_written": sum(written(url, "n3").values()),
-                    "quiet_stages": [one for one in STAGES if third[one][0].same_as],
+                    "quiet_stages": [one for one in third if third[one][0].same_as],
                     "recipe": recipe,
+                    "products": options.products or "all",
+                    "browser": not options.no_browser,
                     "reviews": first["scrape"][0].rows_out,
                     "new_changed_gone": new,
                     "rows_first": sum(written(url, "n1").values()),
