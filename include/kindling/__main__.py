@@ -5,10 +5,10 @@ import logging
 import os
 import sys
 
-from kindling.commands import data, endpoint, stages
+from kindling.commands import data, endpoint, forgetting, nights, stages
 from kindling.errors import KindlingError
 
-TOPICS = (stages, data, endpoint)
+TOPICS = (stages, data, nights, forgetting, endpoint)
 
 #: Libraries that would call home, draw progress bars into task logs, or look for git and hubs.
 LIBRARY_SETTINGS = {

@@ -28,7 +28,9 @@ CLASSES: dict[str, tuple[str, ...]] = {
     "capability": (
         "challenge",
         "dedupe",
+        "difference",
         "evaluation",
+        "forgetting",
         "labelling",
         "modeling",
         "quality",

@@ -27,9 +27,8 @@ from kindling.ports.registry import ModelRegistry, ModelVersion
 from kindling.recipe import TrainConfig
 from kindling.records import CONDITIONS, Estimate, Example
 from kindling.stages.contract import Context, Outcome
+from kindling.stages.training_set import training_set
 from kindling.stages.view import RunView
-
-#: Where the baseline lies within a model folder.
 
 log = logging.getLogger(__name__)
 
@@ -72,6 +71,9 @@ def run(config: TrainConfig, context: Context, needs: Needs) -> Outcome:
     baseline = tfidf.train(data, tfidf.Options(), tools)
     figures = _validation(held_out, baseline, trained, needs)
     version = _register(config, context, needs, baseline, trained, figures)
+    needs.registry.keep_training_set(
+        version.version, training_set(context, data, needs.view)
+    )
     needs.objects.remove_named(tools.work)
     return Outcome(
         rows_in=len(accepted) + len(held_out),

@@ -163,3 +163,14 @@ class MemoryObjects:
         if uri not in self._objects:
             raise DataError(f"object {uri} is not in the store")
         return self._objects[uri]
+
+    def walk(self) -> Iterator[str]:
+        """URI of every object, in order."""
+        yield from sorted(self._objects)
+
+    def replace(self, uri: str, data: bytes | None) -> None:
+        """Other bytes at a URI, or none: for forgetting alone."""
+        if data is not None:
+            self._objects[uri] = data
+        else:
+            self._objects.pop(uri, None)
