@@ -198,7 +198,7 @@ class PostgresJournal:
         """Synthetic reviews that use the words of the reviews, or show a photo made from theirs."""
         query: LiteralString = (
             "SELECT DISTINCT ON (r.review_id, r.title, r.body) r.* FROM review r"
-            " JOIN synthesis s USING (run_id, review_id)"
+            " JOIN synthesis s USING (review_id)"
             " WHERE s.source_review_ids && %s OR r.photo_id = ANY(%s)"
         )
         return list(self._reviews(query, (ids, edited)))

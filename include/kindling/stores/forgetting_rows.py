@@ -20,7 +20,7 @@ _OWN = ("forgetting", "tombstone")
 #: Versions of the index are replaced whole, by another store's adapter.
 _INDEX = "review_vector"
 #: Columns by which a row belongs to something that goes, in whatever table.
-_KEYS = ("review_id", "photo_id", "study_id", "base_photo_id")
+_KEYS = ("review_id", "photo_id", "study_id", "base_photo_id", "row_key")
 #: JSON that is cleaned entry by entry: (table, key, column).
 _JSON = (
     ("standing_fact", "number", "value"),

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -115,6 +115,17 @@ class MemoryStanding:
     def latest(self, topic: str) -> dict[str, Fact]:
         """The newest fact of every key of the topic."""
         return {one.key: one for one in self.read(topic)}
+
+
+class MemoryTombstones:
+    """Tombstones that are handed over."""
+
+    def __init__(self, hashes: Iterable[str] = ()) -> None:
+        self._hashes = frozenset(hashes)
+
+    def among(self, hashes: Sequence[str]) -> frozenset[str]:
+        """Those of the hashes that are buried."""
+        return self._hashes.intersection(hashes)
 
 
 class MemoryObjects:
