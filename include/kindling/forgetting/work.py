@@ -9,7 +9,7 @@ from typing import Any
 from kindling.errors import DataError
 from kindling.observe.lineage import sha256_of
 from kindling.observe.marks import hashed
-from kindling.observe.row_hashes import folded
+from kindling.observe.traces import needles_of
 from kindling.ports.forgetting import (
     Change,
     Forgetful,
@@ -128,7 +128,9 @@ def _certificate(
 
 
 def _shared(subject: Subject) -> int:
-    return sum(folded(text) not in subject.needles for text in subject.texts)
+    """Texts of which no piece is looked for: too short, or all of it said by others."""
+    needles = set(subject.needles)
+    return sum(needles.isdisjoint(needles_of([text])) for text in subject.texts)
 
 
 def _said(selection: Selection) -> str:

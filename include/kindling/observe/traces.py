@@ -6,7 +6,6 @@ import json
 import re
 import zlib
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from kindling.observe.marks import OWN_WORDS
@@ -14,26 +13,33 @@ from kindling.observe.row_hashes import folded
 
 #: What stands where a text was.
 GONE = "(forgotten)"
-_SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
+#: So many words in a row are nobody's by chance, or others in the record say them too.
+WINDOW = 8
 _TAG = re.compile(r"<[^<>]*>")
 _BETWEEN_TAGS = re.compile(r">([^<>]+)<")
 _ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})|\\[nrtbf]|\\([\"'\\/])")
 _ZIPPED = b"\x1f\x8b"
 
 
-@dataclass(frozen=True)
 class Traces:
-    """Folded texts and names that are looked for."""
+    """Pieces of texts, and names, that are looked for."""
 
-    needles: tuple[str, ...]
-    names: frozenset[str] = frozenset()
+    def __init__(
+        self, needles: Collection[str], names: frozenset[str] = frozenset()
+    ) -> None:
+        self.names = names
+        self._windows = {one for one in needles if one.count(" ") == WINDOW - 1}
+        #: Whole texts of fewer words than a window has.
+        self._short = [one for one in needles if one not in self._windows]
 
     def in_text(self, text: str) -> bool:
         """Whether a text of a store says one of the needles, in whatever spelling."""
-        if not self.needles:
+        if not self._windows and not self._short:
             return False
         plain = folded(_plain(text))
-        return any(needle in plain for needle in self.needles)
+        return not self._windows.isdisjoint(_windows(plain)) or any(
+            needle in plain for needle in self._short
+        )
 
     def in_bytes(self, data: bytes) -> bool:
         """The same for an object, unzipped where it is zipped."""
@@ -62,25 +68,19 @@ class Traces:
         return None if isinstance(value, str) and self._hit(value) else value
 
     def redacted(self, page: str) -> str:
-        """An HTML page with every piece between two tags replaced that says a needle or part of one."""
+        """An HTML page with every piece between two tags replaced that says a needle."""
         return _BETWEEN_TAGS.sub(self._piece, page)
 
     def _piece(self, match: "re.Match[str]") -> str:
-        said = folded(html.unescape(match[1]))
-        part = len(said) >= OWN_WORDS and any(said in one for one in self.needles)
-        if part or any(needle in said for needle in self.needles):
-            return f">{GONE}<"
-        return match[0]
+        return f">{GONE}<" if self.in_text(match[1]) else match[0]
 
     def _kept(self, value: Any) -> Any:
         if isinstance(value, str):
             return _NOTHING if self._hit(value) else value
-        if isinstance(value, list) and any(
-            isinstance(one, str) and self._hit(one) for one in value
-        ):
+        if isinstance(value, list) and any(map(self._said, value)):
             # A packed record: what is left of it would be another record.
-            rest = [one for one in value if one not in self.names]
-            return _NOTHING if any(map(self._said, rest)) else rest
+            if not any(isinstance(one, list | dict) for one in value):
+                return _NOTHING
         return self.scrubbed(value)
 
     def _said(self, value: Any) -> bool:
@@ -94,22 +94,28 @@ _NOTHING = object()
 
 
 def needles_of(texts: Iterable[str]) -> set[str]:
-    """Folded texts and sentences of theirs that are long enough to be one person's own."""
-    pieces = {
-        folded(piece) for text in texts for piece in (text, *_SENTENCE.split(text))
-    }
-    return {one for one in pieces if len(one) >= OWN_WORDS}
+    """Folded pieces of `WINDOW` words; of a shorter text itself, where it is long enough to be one's own."""
+    found: set[str] = set()
+    for text in texts:
+        plain = folded(text)
+        found |= _windows(plain) or ({plain} if len(plain) >= OWN_WORDS else set())
+    return found
 
 
 def own_needles(wanted: Collection[str], others: Iterable[str]) -> tuple[str, ...]:
     """The needles that none of the other texts says."""
     left = set(wanted)
+    short = {one for one in left if one.count(" ") < WINDOW - 1}
     for text in others:
-        if not left:
-            break
         plain = folded(text)
-        left -= {one for one in left if one in plain}
+        left -= _windows(plain)
+        left -= {one for one in short if one in plain}
     return tuple(sorted(left))
+
+
+def _windows(plain: str) -> set[str]:
+    words = plain.split()
+    return {" ".join(words[at : at + WINDOW]) for at in range(len(words) - WINDOW + 1)}
 
 
 def _plain(text: str) -> str:

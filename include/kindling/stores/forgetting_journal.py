@@ -1,7 +1,7 @@
 """Plans, tombstones and certificates of forgetting, in PostgreSQL."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any, LiteralString
 
 from psycopg.rows import dict_row
@@ -19,6 +19,7 @@ from kindling.stores.postgres import connect
 _REAL: LiteralString = (
     "SELECT DISTINCT ON (review_id, title, body) * FROM review WHERE origin = 'scraped'"
 )
+_ALL: LiteralString = "SELECT DISTINCT ON (review_id, title, body) * FROM review"
 #: Rows fetched at once.
 _BATCH = 2000
 
@@ -143,7 +144,7 @@ class PostgresJournal:
             yield from self._reviews(query, (selection.opted_out_in,))
 
     def _reviews(self, query: LiteralString, values: Sequence[Any]) -> Iterator[Review]:
-        names = Review.__dataclass_fields__
+        names = [one.name for one in fields(Review)]
         with (
             connect(self._url, row_factory=dict_row) as connection,
             connection.cursor("reviews") as cursor,
@@ -161,10 +162,9 @@ class PostgresJournal:
         children = sorted({one.review_id for one in made})
         texts = sorted({one.text for one in (*asked, *made)})
         gone = [*ids, *children]
+        leaving = set(gone)
         staying = (
-            one.text
-            for one in self._reviews(_REAL, ())
-            if one.review_id not in set(ids)
+            one.text for one in self._reviews(_ALL, ()) if one.review_id not in leaving
         )
         needles = own_needles(needles_of(texts), staying)
         photos = sorted(
