@@ -38,6 +38,7 @@ import psycopg
 ROOT = Path(__file__).resolve().parents[2]
 FORGOTTEN = 100
 SEED = 20261125
+RECIPE = os.environ.get("RECIPE", "smoke")
 LEARNING = ("scrape", "dedupe", "synthesize", "challenge", "label", "train")
 WHOLE = (*LEARNING, "evaluate", "promote", "index")
 SPACE = re.compile(r"[^\w]+|_")
@@ -250,10 +251,8 @@ def _said(where: str, content: str, wanted: Wanted) -> list[str]:
     return [f"{where}: {body[:40]}" for body in wanted.bodies if body in words]
 
 
-def teach(world: World, other: World, wanted: Wanted) -> None:
+def teach(world: World, other: World) -> None:
     """An installation that never saw the reviews, with the other's standing memory."""
-    from kindling.observe.marks import hashed
-
     with other.connect() as source, world.connect() as target:
         for topic, key, value, once in source.execute(
             "SELECT topic, key, value::text, once FROM standing_fact ORDER BY number"
@@ -263,10 +262,9 @@ def teach(world: World, other: World, wanted: Wanted) -> None:
                 " VALUES (%s, %s, %s::jsonb, %s)",
                 (topic, key, value, once),
             )
-        target.cursor().executemany(
-            "INSERT INTO tombstone (sha256) VALUES (%s)",
-            [(hashed("review", one),) for one in sorted(wanted.ids)],
-        )
+        # The hundred, and copies of their texts under other ids, which went with them.
+        for (one,) in source.execute("SELECT sha256 FROM tombstone").fetchall():
+            target.execute("INSERT INTO tombstone (sha256) VALUES (%s)", (one,))
 
 
 def model_files(world: World, run: str) -> dict[str, bytes]:
@@ -304,7 +302,7 @@ def compare(folder: Path, server: str, address: str) -> dict[str, object]:
     came_back = search(world, wanted)
     print(f"left after the next night: {came_back[:20]}", file=sys.stderr)
     twin = make_world("never", folder, server, address)
-    teach(twin, world, wanted)
+    teach(twin, world)
     twin.night("night-2", LEARNING)
     saw, never = model_files(world, "night-2"), model_files(twin, "night-2")
     certificate = json.loads(certificates.read_text())[0]
@@ -340,7 +338,7 @@ def run_stages(run: str, stages: list[str]) -> None:
     from kindling.__main__ import main as kindling
 
     for stage in stages:
-        code = kindling([stage, "--run", run, "--recipe", "smoke"])
+        code = kindling([stage, "--run", run, "--recipe", RECIPE])
         if code:
             raise SystemExit(code)
 
