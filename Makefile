@@ -43,6 +43,9 @@ test: venv  ## every lane but containers and kubernetes
 test-containers: venv  ## images and compose, by a Docker Engine (DOCKER=path of its client)
 	@LANES=containers .ci/test
 
+test-kubernetes: venv  ## a night as pods on a real cluster, and what clusters do to it
+	@.ci/test-kubernetes
+
 bench: venv  ## one benchmark: NAME=x [DATA=folder]; its last line is one JSON object
 	@test -n '$(NAME)' || { echo "NAME is missing; known:" $$(ls tests/bench | sed -n 's/\.py$$//p') >&2; exit 2; }
 	@$(PYTHON) tests/bench/$(NAME).py $(if $(DATA),--data '$(DATA)')
@@ -68,4 +71,4 @@ clean:  ## stop everything, then remove what runs have made (var/), not .venv
 	@[ ! -x $(PYTHON) ] || $(PYTHON) -m kindling_local down
 	@rm -rf var
 
-.PHONY: help venv run up look down status test test-containers bench key lint format lock clean
+.PHONY: help venv run up look down status test test-containers test-kubernetes bench key lint format lock clean

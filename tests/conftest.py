@@ -28,7 +28,7 @@ LANES = (
     "e2e",
     "browser",
     "containers",
-    "kubernetes",
+    "cluster",
     "bench",
 )
 
@@ -45,11 +45,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """No sockets in unit tests; loopback and nothing else elsewhere."""
+    """No sockets in unit tests; loopback and nothing else elsewhere, but for a cluster's own addresses."""
     if item.get_closest_marker("unit") or item.get_closest_marker("architecture"):
         # asyncio and multiprocessing need their socket pairs.
         disable_socket(allow_unix_socket=True)
-    else:
+    elif not item.get_closest_marker("cluster"):
         enable_socket()
         socket_allow_hosts(["127.0.0.1", "localhost", "::1"], allow_unix_socket=True)
 

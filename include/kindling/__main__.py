@@ -3,12 +3,14 @@
 import argparse
 import logging
 import os
+import signal
 import sys
+from types import FrameType
 
-from kindling.commands import data, endpoint, forgetting, nights, stages
+from kindling.commands import data, endpoint, forgetting, nights, sources, stages
 from kindling.errors import KindlingError
 
-TOPICS = (stages, data, nights, forgetting, endpoint)
+TOPICS = (stages, data, nights, forgetting, endpoint, sources)
 
 #: Libraries that would call home, draw progress bars into task logs, or look for git and hubs.
 LIBRARY_SETTINGS = {
@@ -51,5 +53,19 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
+def end_when_told() -> None:
+    """End by SIGTERM, as the first process of a container too.
+
+    The kernel keeps a signal without a handler from such a process: a cancelled pod would hold its GPU
+    until the cluster kills it, a minute later.
+    """
+
+    def leave(number: int, _: FrameType | None) -> None:
+        sys.exit(128 + number)
+
+    signal.signal(signal.SIGTERM, leave)
+
+
 if __name__ == "__main__":
+    end_when_told()
     sys.exit(main())

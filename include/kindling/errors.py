@@ -19,6 +19,10 @@ class DataError(KindlingError):
     exit_code = 3
 
 
+class SourceAlarm(DataError):
+    """A source's pages give worse than they gave: nothing of the night may go on (`source_alarm`)."""
+
+
 class TransientError(KindlingError):
     """An outside service did not answer; the same call may succeed later (EX_TEMPFAIL)."""
 

@@ -74,6 +74,14 @@ def _source_kinds() -> tuple[str, ...]:
 class ScrapeConfig(_Frozen):
     #: Fail when fewer reviews than this were collected.
     min_reviews: int = Field(1, ge=1)
+    #: Pages asked for a night, over all sources; where they go is the policy's choice, and what it does
+    #: not ask for is read from the last night's copy. None: every page of every source. A page that a
+    #: browser draws after it was fetched counts once.
+    page_budget: int | None = Field(None, ge=1)
+    #: What a new row is divided by: "requests" or "cpu_s".
+    cost: Literal["requests", "cpu_s"] = "requests"
+    #: New rows per cost that a source has to be worth; below it rests, and is tried again later.
+    rest_below: float = Field(0.01, ge=0)
 
 
 class DedupeConfig(_Frozen):

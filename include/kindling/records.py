@@ -33,6 +33,9 @@ class Page:
     status: int
     fetcher: Literal["http", "browser"]
     fetched_at: datetime
+    #: The source it is of, and what it was asked for: "new", "deeper", "retry", or "kept".
+    source: str = ""
+    action: str = ""
 
 
 @dataclass(frozen=True)

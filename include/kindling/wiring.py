@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from kindling.errors import ConfigurationError
 from kindling.ports.forgetting import Forgetful, Journal
+from kindling.ports.frontier import Frontier
 from kindling.ports.index import EmbeddingCache, IndexAlias, KeywordIndex, VectorIndex
 from kindling.ports.llm import Llm
 from kindling.ports.objects import ErasableObjects
@@ -65,6 +66,13 @@ def objects(settings: Settings) -> ErasableObjects:
     from kindling.stores.objects import FsspecObjects
 
     return FsspecObjects(settings.required("objects_url"))
+
+
+def frontier(settings: Settings) -> Frontier:
+    """What a crawl has still to ask for."""
+    from kindling.stores.frontier import PostgresFrontier
+
+    return PostgresFrontier(settings.required("database_url"))
 
 
 def keywords(settings: Settings) -> KeywordIndex:
@@ -127,6 +135,7 @@ _PORTS: dict[str, Callable[[Settings], Any]] = {
     "alias": alias,
     "chromium": chromium,
     "embeddings": embeddings,
+    "frontier": frontier,
     "keywords": keywords,
     "objects": objects,
     "registry": registry,
@@ -155,6 +164,11 @@ def llm(settings: Settings, run_id: str) -> Llm | None:
     )
 
 
+def adviser(settings: Settings, run_id: str) -> Llm | None:
+    """The model behind an address; one of a folder is not loaded for a question a night."""
+    return llm(settings, run_id) if settings.llm.url else None
+
+
 def _chat(named: LlmSettings) -> "Chat":
     if not named.url:
         from kindling.llm.in_process import InProcessChat
@@ -167,7 +181,10 @@ def _chat(named: LlmSettings) -> "Chat":
 
 
 #: What a stage may need of the installation on its own run's account.
-_METERED: dict[str, Callable[[Settings, str], Any]] = {"llm": llm}
+_METERED: dict[str, Callable[[Settings, str], Any]] = {
+    "adviser": adviser,
+    "llm": llm,
+}
 
 #: What a stage may need of its own run.
 _DOORS: dict[str, Callable[[PostgresRows, str], Any]] = {

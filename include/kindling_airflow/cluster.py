@@ -22,6 +22,9 @@ SECRET_NAME = "KINDLING_SECRET_NAME"
 IN_CLUSTER = "KINDLING_IN_CLUSTER"
 #: How long a pod may wait for a node before its task fails for good.
 PENDING_HOURS = "KINDLING_PENDING_HOURS"
+#: Seconds that a pod is given to be taken by a node before its task looks whether it should wait on,
+#: and then to pull gigabytes of torch and start; the provider's default is 120 s.
+START_S = "KINDLING_POD_START_S"
 
 #: Variables whose values are (or hold) credentials: named here, kept in the cluster's Secret under the
 #: same key, never in a DAG. The value says whether a pod may start without it.
@@ -53,6 +56,7 @@ class Cluster:
     secret: str
     in_cluster: bool | None
     pending_hours: float
+    start_s: int
     #: The product's variables that are no credentials.
     environment: Mapping[str, str]
 
@@ -72,7 +76,8 @@ def cluster(environment: Mapping[str, str] = os.environ) -> Cluster:
         namespace=environment.get(NAMESPACE) or "kindling",
         secret=environment.get(SECRET_NAME) or "kindling",
         in_cluster=_in_cluster(environment.get(IN_CLUSTER, "")),
-        pending_hours=_hours(environment.get(PENDING_HOURS) or "24"),
+        pending_hours=_number(environment, PENDING_HOURS, "24", 24 * 365),
+        start_s=int(_number(environment, START_S, "600", 24 * 3600)),
         environment={
             name: value
             for name, value in product_environment(environment).items()
@@ -127,11 +132,14 @@ def _in_cluster(value: str) -> bool | None:
     return _TRUTH[value.lower()]
 
 
-def _hours(value: str) -> float:
+def _number(
+    environment: Mapping[str, str], name: str, default: str, most: float
+) -> float:
+    value = environment.get(name) or default
     try:
-        hours = float(value)
+        number = float(value)
     except ValueError:
-        hours = 0.0
-    if not 0 < hours < 24 * 365:
-        raise ValueError(f"{PENDING_HOURS}={value!r}; a number of hours is wanted")
-    return hours
+        number = 0.0
+    if not 0 < number < most:
+        raise ValueError(f"{name}={value!r}; allowed: a number above 0, below {most}")
+    return number

@@ -37,6 +37,11 @@ def stage_arguments(name: str) -> list[str]:
     ]
 
 
+def shard_arguments(shard: str) -> list[str]:
+    """What tells the stage which part is its own, such as `0/2`; nothing where it does all."""
+    return [f"--shard={shard}"] if shard else []
+
+
 def product_environment(source: Mapping[str, str]) -> dict[str, str]:
     """The product's variables that `source` sets; an empty one counts as unset."""
     return {name: source[name] for name in PRODUCT_ENVIRONMENT if source.get(name)}

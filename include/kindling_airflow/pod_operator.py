@@ -8,8 +8,8 @@ from airflow.sdk import BaseOperator
 
 from kindling.catalog import stage as stage_of
 from kindling_airflow.cluster import Cluster
-from kindling_airflow.command import stage_arguments
-from kindling_airflow.policies import resumed, task_policy
+from kindling_airflow.command import shard_arguments
+from kindling_airflow.policies import resumed
 
 if TYPE_CHECKING:
     from kindling_airflow.stage_pod import StagePod
@@ -34,10 +34,17 @@ class StagePodOperator(BaseOperator):
     _at_work = False
 
     def __init__(
-        self, *, stage: str, arguments: list[str], cluster: Cluster, **kwargs: Any
+        self,
+        *,
+        stage: str,
+        arguments: list[str],
+        cluster: Cluster,
+        shard: str = "",
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.stage = stage
+        self.shard = shard
         self.arguments = arguments
         self.cluster = cluster
 
@@ -73,18 +80,12 @@ class StagePodOperator(BaseOperator):
             task_id=self.task_id,
             pending_for=timedelta(hours=self.cluster.pending_hours),
             **_address(self.cluster),
-            **pod_arguments(described, self.arguments, self.cluster),
+            **pod_arguments(
+                described,
+                [*self.arguments, *shard_arguments(self.shard)],
+                self.cluster,
+            ),
         )
-
-
-def stage_pod(name: str, cluster: Cluster) -> StagePodOperator:
-    """The operator of the stage called `name`."""
-    return StagePodOperator(
-        stage=name,
-        arguments=stage_arguments(name),
-        cluster=cluster,
-        **task_policy(stage_of(name)),
-    )
 
 
 def _address(cluster: Cluster) -> dict[str, Any]:

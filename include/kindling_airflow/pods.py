@@ -14,9 +14,6 @@ from kindling_airflow.command import REPORT_PATH
 
 #: Any number but root's; the image needs no user of this number, since its HOME is /tmp.
 USER = 10001
-#: Seconds that a pod is given to be taken by a node before its task looks whether it should wait on,
-#: and then to pull gigabytes of torch and start; the provider's default is 120 s.
-START_S = 600
 
 
 def pod_arguments(
@@ -40,7 +37,7 @@ def pod_arguments(
         "tolerations": _tolerations(stage),
         **_storage(),
         **_security(),
-        **_lifecycle(stage),
+        **_lifecycle(stage, cluster),
     }
 
 
@@ -134,7 +131,7 @@ def _security() -> dict[str, Any]:
     }
 
 
-def _lifecycle(stage: Stage) -> dict[str, Any]:
+def _lifecycle(stage: Stage, cluster: Cluster) -> dict[str, Any]:
     return {
         # The default is False: the report would be lost.
         "do_xcom_push": True,
@@ -143,8 +140,8 @@ def _lifecycle(stage: Stage) -> dict[str, Any]:
         "random_name_suffix": True,
         # A worker waits for its pod: LocalExecutor can lose the race of a deferred task that resumes at once.
         "deferrable": False,
-        "schedule_timeout_seconds": START_S,
-        "startup_timeout_seconds": START_S,
+        "schedule_timeout_seconds": cluster.start_s,
+        "startup_timeout_seconds": cluster.start_s,
         # The cluster's own guard, for a pod whose task is gone; later than Airflow's timeout.
         "active_deadline_seconds": stage.timeout_minutes * 60 + 300,
         # Time to close a database transaction after TERM.

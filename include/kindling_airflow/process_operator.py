@@ -11,7 +11,11 @@ from typing import Any
 
 from airflow.sdk import BaseOperator
 
-from kindling_airflow.command import REPORT_PATH, product_environment
+from kindling_airflow.command import (
+    REPORT_PATH,
+    product_environment,
+    shard_arguments,
+)
 from kindling_airflow.policies import checked_report, failure, resumed
 from kindling_airflow.process_group import end_group, launch, lines
 
@@ -63,16 +67,20 @@ class StageProcessOperator(BaseOperator):
     _process: subprocess.Popen[bytes] | None = None
     _told_to_end = False
 
-    def __init__(self, *, stage: str, arguments: list[str], **kwargs: Any) -> None:
+    def __init__(
+        self, *, stage: str, arguments: list[str], shard: str = "", **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.stage = stage
+        self.shard = shard
         self.arguments = arguments
 
     def execute(self, context: Any) -> dict[str, Any]:
         """The stage's report; AirflowFailException when a retry is of no use."""
         with tempfile.TemporaryDirectory(prefix=f"kindling-{self.stage}-") as folder:
             report = Path(folder) / "return.json"
-            argv = [os.environ.get(INTERPRETER) or sys.executable, *self.arguments]
+            python = os.environ.get(INTERPRETER) or sys.executable
+            argv = [python, *self.arguments, *shard_arguments(self.shard)]
             self.log.info("Stage %s starts: %s", self.stage, shlex.join(argv))
             # An empty folder to stand in: `python -m` puts it first on the import path.
             environment = {**process_environment(os.environ), REPORT_PATH: str(report)}

@@ -81,6 +81,11 @@ def read_or_make_secrets(layout: Layout) -> dict[str, str]:
     return kept
 
 
+def in_pods(outer: Mapping[str, str] = os.environ) -> bool:
+    """Whether stages run on a cluster, away from this machine's loopback and disk."""
+    return outer.get("KINDLING_RUNTIME") == "kubernetes"
+
+
 def find_chromium(environment: Mapping[str, str] = os.environ) -> str:
     """Path of a Chromium: the one named, the system's, or Playwright's own; empty if there is none.
 
@@ -112,7 +117,8 @@ def product_environment(
     """What a stage, and a person at the prompt, needs to work on this installation.
 
     A store that the caller's environment names (an Elasticsearch, an S3 bucket, another PostgreSQL)
-    wins over the embedded one; shop, MLflow and the keyword folder are always this installation's.
+    wins over the embedded one. Shop, MLflow and the keyword folder are this installation's, but where
+    stages run in pods, which reach none of these: there all of them are the caller's.
     """
     own = {
         "KINDLING_DATABASE_URL": database_url(socket_dir, "kindling"),
@@ -133,6 +139,8 @@ def product_environment(
         "KINDLING_RECIPE": recipe,
     }
     chosen = {name: outer[name] for name in STAGE_ENVIRONMENT if outer.get(name)}
+    if in_pods(outer):
+        fixed |= chosen
     if weights := chosen.get("KINDLING_TEXT_MODEL"):
         # Stages stand in folders of their own, so a path has to be a whole one.
         chosen["KINDLING_TEXT_MODEL"] = str(Path(weights).resolve())
@@ -227,11 +235,13 @@ def database_url(socket_dir: Path, name: str, driver: str = "") -> str:
 
 def _clean(outer: Mapping[str, str]) -> dict[str, str]:
     # Settings of another Airflow or MLflow in the caller's shell would send ours to its database. The data
-    # folder is the shop's alone, and may be a path that holds only where the caller stands.
+    # folder is the shop's alone, and may be a path that holds only where the caller stands. Shards are
+    # for many machines: here they would share this one.
+    left_out = {"KINDLING_DATA"} | (set() if in_pods(outer) else {"KINDLING_SHARDS"})
     return {
         name: value
         for name, value in outer.items()
-        if not name.startswith(("AIRFLOW_", "MLFLOW_")) and name != "KINDLING_DATA"
+        if not name.startswith(("AIRFLOW_", "MLFLOW_")) and name not in left_out
     }
 
 

@@ -12,7 +12,6 @@ into var/bench/crawl-peers from tests/bench/requirements.txt.
 
 import argparse
 import asyncio
-import gzip
 import json
 import multiprocessing
 import os
@@ -90,10 +89,12 @@ class Handler(BaseHTTPRequestHandler):
         """Silent."""
 
 
-PAGES = [product_page(number) for number in range(PRODUCTS)]
+#: Made by the server alone: a crawler's own processes import this module, too.
+PAGES: list[bytes] = []
 
 
 def serve(port: "multiprocessing.Queue[int]") -> None:
+    PAGES.extend(product_page(number) for number in range(PRODUCTS))
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever).start()
     port.put(server.server_port)
@@ -115,19 +116,20 @@ def cpu_s() -> float:
 async def kindling(url: str) -> dict[str, float]:
     """The crawl as the scrape stage wires it, records included."""
     from kindling.scraping.crawl import crawl
-    from kindling.scraping.fetch import Policy, open_fetcher
+    from kindling.scraping.fetch import Fetched, Policy, open_fetcher
     from kindling.scraping.mapping import load
     from kindling.scraping.reader import Reader
     from kindling.scraping.rows import join
     from kindling.scraping.site import Site
+    from kindling.scraping.warc import SUFFIX, record
     from kindling.stores.objects import FsspecObjects
 
     rules = load("bundled_shop.yaml")
     with tempfile.TemporaryDirectory() as folder:
         objects = FsspecObjects(f"file://{folder}")
 
-        def store(body: bytes) -> str:
-            return objects.put(gzip.compress(body, 6, mtime=0), ".html.gz")
+        def store(fetched: Fetched, drawn: bool) -> str:
+            return objects.put(record(fetched, drawn), SUFFIX)
 
         before = cpu_s()
         async with open_fetcher(url, Policy(concurrency=32), 1) as fetcher:

@@ -20,6 +20,7 @@ from kindling.catalog import STAGE_ENVIRONMENT, STAGE_NAMES, STAGES, Stage
 from kindling_airflow.cluster import SECRETS, fixed_image
 from kindling_airflow.command import OBJECT_STORE_ENVIRONMENT, REPORT_PATH
 from kindling_airflow.process_operator import process_environment
+from kindling_airflow.stage_factory import stage_task
 
 KUBERNETES = ("1.31", "1.34")
 SECRET_VALUE = "postgresql://user:hunter2@db/kindling"
@@ -108,6 +109,28 @@ def test_same_tasks_edges_and_arguments(load: Load) -> None:
         ):
             assert getattr(here, policy) == getattr(there, policy)
     assert set(process.task_dict) == set(kubernetes.task_dict) == set(STAGE_NAMES)
+
+
+@pytest.mark.parametrize("runtime", ["process", "kubernetes"])
+def test_a_stage_that_can_be_split_is_mapped_over_its_shards(
+    load: Load, runtime: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KINDLING_SHARDS", "3")
+    dag = load(runtime)
+    mapped = [name for name in STAGE_NAMES if dag.get_task(name).is_mapped]
+    assert mapped == [stage.name for stage in STAGES if stage.shards] == ["scrape"]
+    scrape = dag.get_task("scrape")
+    assert scrape.downstream_task_ids == {"dedupe"}
+    assert scrape.expand_input.value == {"shard": ["0/3", "1/3", "2/3"]}
+    assert DagSerialization.to_dict(dag)
+
+
+def test_a_number_of_shards_that_is_none_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("KINDLING_SHARDS", "many")
+    with pytest.raises(ValueError, match="KINDLING_SHARDS='many'; allowed"):
+        stage_task("scrape")
 
 
 @pytest.mark.parametrize(

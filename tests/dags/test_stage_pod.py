@@ -25,8 +25,8 @@ from kubernetes.client.exceptions import ApiException
 
 from kindling_airflow import pods, stage_pod
 from kindling_airflow.cluster import cluster
+from kindling_airflow.command import stage_arguments
 from kindling_airflow.pod_operator import StagePodOperator, ToldToEnd
-from kindling_airflow.pod_operator import stage_pod as operator_of
 from kindling_airflow.stage_pod import StagePod
 
 ENVIRONMENT = {
@@ -40,6 +40,12 @@ UNSCHEDULED = k8s.V1PodCondition(
     message="0/3 nodes are available: 3 Insufficient nvidia.com/gpu.",
 )
 SCHEDULED = k8s.V1PodCondition(type="PodScheduled", status="True")
+
+
+def operator_of(name: str, settings: Any) -> StagePodOperator:
+    return StagePodOperator(
+        task_id=name, stage=name, arguments=stage_arguments(name), cluster=settings
+    )
 
 
 class Cluster:
@@ -146,7 +152,9 @@ def run(task: StagePodOperator, run_id: str = "r1") -> Any:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Looks once whether the pod has a node, and does not wait."""
-    monkeypatch.setattr(pods, "START_S", -1)
+    made = pods.pod_arguments
+    never = {"schedule_timeout_seconds": -1, "startup_timeout_seconds": -1}
+    monkeypatch.setattr(pods, "pod_arguments", lambda *given: made(*given) | never)
 
 
 @pytest.mark.usefixtures("impatient")
@@ -308,7 +316,8 @@ def pod_run(pod: k8s.V1Pod) -> str:
         ("KINDLING_ELASTICSEARCH_URL", "http://[::1]:9200", "that pods reach"),
         ("AWS_ENDPOINT_URL", "http://127.0.0.1:9000", "that pods reach"),
         ("KINDLING_IN_CLUSTER", "perhaps", "true, false"),
-        ("KINDLING_PENDING_HOURS", "-1", "hours"),
+        ("KINDLING_PENDING_HOURS", "-1", "above 0, below 8760"),
+        ("KINDLING_POD_START_S", "soon", "above 0, below 86400"),
         ("KINDLING_TRAIN_IMAGE", "train:latest", "version tag or digest"),
     ],
 )

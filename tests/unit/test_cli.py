@@ -1,6 +1,11 @@
 """The command line is a contract with Airflow: flags and exit codes are frozen here."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -61,3 +66,22 @@ def test_missing_database_is_named(
     monkeypatch.delenv("KINDLING_DATABASE_URL", raising=False)
     assert main(["scrape", "--run", "r", "--recipe", "smoke"]) == 2
     assert "KINDLING_DATABASE_URL is not set" in capsys.readouterr().err
+
+
+def test_the_first_process_of_a_container_ends_when_it_is_told(
+    repository: Path,
+) -> None:
+    program = (
+        "import time; from kindling.__main__ import end_when_told; end_when_told(); "
+        "print('ready', flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program],
+        env={"PYTHONPATH": str(repository / "include"), "PATH": os.environ["PATH"]},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None and process.stdout.readline() == "ready\n"
+        process.send_signal(signal.SIGTERM)
+        # By its own handler, not by the default action, which such a process does not have.
+        assert process.wait(10) == 128 + signal.SIGTERM

@@ -13,6 +13,7 @@ from difflib import get_close_matches
 from typing import Any, Protocol
 
 from kindling.errors import ConfigurationError
+from kindling.ports.frontier import Frontier
 from kindling.ports.objects import ObjectStore
 from kindling.ports.standing import StandingStore
 from kindling.records import Page, Photo, Product, Rejection, Review
@@ -42,6 +43,35 @@ def require_categories(
 
 
 @dataclass(frozen=True)
+class Night:
+    """What the stage tells a source of the nights before, and how much it may ask for tonight."""
+
+    #: Pages by action ("new", "deeper", "retry"); None for as many as there are.
+    pages: Mapping[str, int] | None = None
+    #: Where the last trusted night's snapshot is; empty where there is none.
+    snapshot_uri: str = ""
+    #: Requests and answers shared with other workers of this crawl, and kept over a death.
+    frontier: Frontier | None = None
+    #: This crawl's name in the frontier: the same for every attempt of one night.
+    crawl: str = ""
+
+
+@dataclass(frozen=True)
+class Account:
+    """What a source's night cost and left behind."""
+
+    #: Where tonight's snapshot is: pages, photos and addresses that failed.
+    snapshot_uri: str
+    #: Pages asked for, by action.
+    requests: Mapping[str, int]
+    cpu_s: float
+    #: Pages that the next night could go deeper into ("deeper") or try again ("retry").
+    known: Mapping[str, int]
+    #: Figures that a health contract compares with those of earlier nights.
+    health: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
 class SourceTools:
     """What a source is handed."""
 
@@ -52,6 +82,7 @@ class SourceTools:
     shop_url: str
     #: Path of a Chromium binary, or None where there is none.
     chromium: str | None
+    night: Night = Night()
 
 
 @dataclass(frozen=True)
@@ -68,6 +99,8 @@ class Haul:
     figures: Mapping[str, Any] = field(default_factory=dict)
     #: Which implementation did the job behind each part.
     implementation: Mapping[str, str] = field(default_factory=dict)
+    #: None for sources that ask for no pages.
+    account: Account | None = None
 
 
 class Source(Protocol):

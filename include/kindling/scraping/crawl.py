@@ -5,31 +5,30 @@ so that the result depends neither on concurrency nor on which answer comes firs
 """
 
 import asyncio
-import hashlib
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
 
 from kindling.errors import DataError, TransientError
 from kindling.records import Rejection
-from kindling.scraping import opt_out, sitemap
-from kindling.scraping.fetch import Fetched, FetchError
+from kindling.scraping.asking import Answer, Asking, reviews_of
+from kindling.scraping.fetch import FetchError
+from kindling.scraping.findings import Extraction
 from kindling.scraping.induction import Verdict
+from kindling.scraping.quarantine import MAX_TRIALS, Trial, refusal
 from kindling.scraping.reading import MAX_SAMPLES, SavedPage
 from kindling.scraping.site import Crawl, CrawledPage, LayoutVerdict, Site
-from kindling.scraping.urls import absolute, page_key, same_site
+from kindling.scraping.sitemap_pages import sitemap_pages
+from kindling.scraping.snapshot import KeptPage, digests
+from kindling.scraping.urls import page_key
 
 log = logging.getLogger(__name__)
 
-_HTML = ("text/html", "application/xhtml+xml")
 #: Pages of a layout that are drawn before the rest of it is.
 _PROBES = 3
 #: Next pages followed from one listing or product; a list that never ends is a trap.
 _MAX_CHAIN = 1_000
-#: Sitemaps read for one shop.
-_MAX_SITEMAPS = 50
 #: Pages between two lines of progress.
 _TELL_EVERY = 200
 
@@ -59,7 +58,12 @@ async def crawl(site: Site) -> Crawl:
             "choose another shop, or ask its owner"
         )
     work = _Work(site)
-    frontier = work.new([site.start_url, *await _sitemap_pages(site)])
+    named = (
+        sorted(site.allowance.earlier.pages)
+        if site.allowance.rests
+        else await sitemap_pages(site)
+    )
+    frontier = work.new([site.start_url, *named])
     while frontier:
         frontier = (
             await work.level(frontier)
@@ -75,6 +79,9 @@ class _Work:
     def __init__(self, site: Site) -> None:
         self._site = site
         self._renderer = site.renderer
+        self._asking = Asking(site)
+        self._failed: set[str] = set(site.allowance.earlier.failed)
+        self._quarantined = ""
         #: Keys of pages, for one page has several addresses.
         self._known: set[str] = set()
         self._pages: dict[str, CrawledPage] = {}
@@ -97,12 +104,18 @@ class _Work:
         return found
 
     async def level(self, urls: list[str]) -> list[str]:
-        """Fetch these addresses; returns those that their pages newly lead to."""
+        """Get these addresses; returns those that their pages newly lead to."""
         room = self._site.max_pages - self._attempted
         self._left += max(0, len(urls) - room)
         urls = urls[:room]
-        self._attempted += len(urls)
-        await asyncio.gather(*(self._fetch(url) for url in urls))
+        paid, kept = self._paid(urls)
+        self._attempted += len(paid)
+        answers = await self._site.sharing.answers(list(paid), self._asking.fetching)
+        for url, answer in answers.items():
+            self._take(url, answer, paid[url])
+        for url in kept:
+            page = self._site.allowance.earlier.pages[url]
+            self._take(url, await self._asking.kept(page), "kept")
         if self._attempted >= self._told + _TELL_EVERY:
             self._told = self._attempted
             log.info(
@@ -116,7 +129,9 @@ class _Work:
         """Draw what showed signs of more than it held, by layout; returns where that newly leads to."""
         layouts: dict[str, list[str]] = defaultdict(list)
         for url, page in sorted(self._pages.items()):
-            if page.extraction.lossy and url not in self._judged:
+            if page.action == "kept" or url in self._judged:
+                continue
+            if page.extraction.lossy:
                 layouts[page.extraction.layout].append(url)
         drawn: list[str] = []
         for layout, urls in sorted(layouts.items()):
@@ -142,15 +157,71 @@ class _Work:
             log.info("no rules in the pages' structure: %s", self._learnt.why)
             return []
         log.info("rules in the pages' structure: items are %s", self._learnt.rules.item)
-        read: list[str] = []
-        for url in bare:
-            page = self._pages[url]
-            saved = await self._saved(page, load)
-            found = await self._site.reader.read(saved.body, url, saved.content_type)
-            if found.reviews:
-                self._pages[url] = replace(page, extraction=found)
-                read.append(url)
+        found = {url: await self._read_again(self._pages[url], load) for url in bare}
+        if why := await self._in_quarantine(found, load):
+            log.warning("the rules are not used: %s", why)
+            self._quarantined = why
+            self._site.reader.unlearn()
+            return []
+        read = [url for url, extraction in found.items() if extraction.reviews]
+        for url in read:
+            self._pages[url] = replace(self._pages[url], extraction=found[url])
         return self._leads(read)
+
+    async def _in_quarantine(
+        self, found: dict[str, Extraction], load: Callable[[str], bytes]
+    ) -> str:
+        """Why rules of a shop that was read on earlier nights are not to be used yet."""
+        earlier = self._site.allowance.earlier.pages
+        trusted = [url for url, page in sorted(earlier.items()) if page.texts]
+        old = [
+            Trial(earlier[url].texts, await self._texts_again(earlier[url], load))
+            for url in _spread(trusted, MAX_TRIALS)
+        ]
+        changed = [
+            Trial(earlier[url].texts, digests(reviews_of(found[url])))
+            for url in trusted
+            if url in found
+        ]
+        return refusal(old, changed[:MAX_TRIALS])
+
+    async def _texts_again(
+        self, page: KeptPage, load: Callable[[str], bytes]
+    ) -> tuple[str, ...]:
+        return digests(reviews_of(await self._read_again(page, load)))
+
+    async def _read_again(
+        self, page: CrawledPage | KeptPage, load: Callable[[str], bytes]
+    ) -> Extraction:
+        body = await asyncio.to_thread(load, page.uri)
+        at = page.ended_at or page.url
+        return await self._site.reader.read(body, at, page.content_type)
+
+    def _paid(self, urls: list[str]) -> tuple[dict[str, str], list[str]]:
+        """Those that tonight's allowance pays for, each with its action, and those that are kept."""
+        paid: dict[str, str] = {}
+        kept = []
+        for url in urls:
+            if action := self._site.allowance.take(url):
+                paid[url] = action
+            elif url in self._site.allowance.earlier.pages:
+                kept.append(url)
+            else:
+                self._left += 1
+        return paid, kept
+
+    def _take(self, url: str, answer: Answer, action: str) -> None:
+        if answer.outage and url == self._site.start_url:
+            why = answer.rejections[0].detail
+            raise TransientError(f"the shop cannot be reached: {url}: {why}")
+        self._outages += answer.outage
+        self._failed.discard(url)
+        if answer.outage:
+            self._failed.add(url)
+        for one in answer.rejections:
+            self._reject(one.row_id, one.reason, one.detail)
+        if answer.page is not None:
+            self._pages[url] = replace(answer.page, action=action)
 
     @staticmethod
     async def _saved(page: CrawledPage, load: Callable[[str], bytes]) -> SavedPage:
@@ -168,47 +239,10 @@ class _Work:
             outages=self._outages,
             left=self._left,
             learnt=self._learnt,
+            failed=tuple(sorted(self._failed)),
+            requests=dict(self._site.allowance.spent),
+            quarantined=self._quarantined,
         )
-
-    async def _fetch(self, url: str) -> None:
-        if refusal := self._site.robots.ai_opt_out(url):
-            self._reject(url, "ai_opt_out", refusal)
-            return
-        try:
-            fetched = await self._site.fetcher.get(url, self._site.robots, _HTML)
-        except FetchError as error:
-            if url == self._site.start_url and error.outage:
-                raise TransientError(f"the shop cannot be reached: {error}") from None
-            self._outages += error.outage
-            self._reject(url, error.reason, error.detail)
-            return
-        await self._keep(url, fetched, "http")
-
-    async def _keep(
-        self, url: str, fetched: Fetched, fetcher: Literal["http", "browser"]
-    ) -> None:
-        """Store the page and read it; a page that opts out of AI use is neither."""
-        found = await self._site.reader.read(
-            fetched.body, fetched.url, fetched.content_type
-        )
-        refusal = opt_out.in_headers(fetched.headers) or found.opt_out
-        if refusal:
-            self._reject(url, "ai_opt_out", refusal)
-            return
-        uri = await asyncio.to_thread(self._site.store, fetched.body)
-        digest = hashlib.sha256(fetched.body).hexdigest()
-        self._pages[url] = CrawledPage(
-            url,
-            fetched.status,
-            digest,
-            uri,
-            fetcher,
-            fetched.fetched_at,
-            found,
-            fetched.content_type,
-        )
-        for number, problem in enumerate(found.problems):
-            self._reject(f"{url}#{number}", "parse_error", problem)
 
     async def _draw_layout(self, layout: str, urls: list[str]) -> list[str]:
         """Draw a few of the layout's pages; the rest only if those gained something."""
@@ -252,21 +286,34 @@ class _Work:
                     ),
                 )
             return [], 0
+        answers = await self._site.sharing.answers(urls, self._asking.drawing)
         drawn: list[str] = []
-        for url, result in sorted((await self._renderer.render(urls)).items()):
-            if isinstance(result, FetchError):
-                if result.kind == "browser_needed":
-                    self._renderer = None
-                self._not_reached(url, result)
-                continue
-            await self._keep(url, result, "browser")
-            drawn.append(url)
+        for url in sorted(answers):
+            answer = answers[url]
+            if answer.no_browser:
+                self._renderer = None
+            self._draw_taken(url, answer)
+            if answer.page is not None:
+                drawn.append(url)
         return drawn, sum(len(self._pages[url].extraction.reviews) for url in drawn)
 
+    def _draw_taken(self, url: str, answer: Answer) -> None:
+        action = self._pages[url].action
+        reasons = {one.reason for one in answer.rejections}
+        if answer.page is None and "ai_opt_out" not in reasons:
+            self._unreached_product(url)
+        for one in answer.rejections:
+            self._reject(one.row_id, one.reason, one.detail)
+        if answer.page is not None:
+            self._pages[url] = replace(answer.page, action=action)
+
     def _not_reached(self, url: str, error: FetchError) -> None:
+        self._unreached_product(url)
+        self._reject(url, error.reason, error.detail)
+
+    def _unreached_product(self, url: str) -> None:
         product = self._pages[url].extraction.product
         self._unreached.add(product.product_id if product else url)
-        self._reject(url, error.reason, error.detail)
 
     def _lost(self, url: str) -> None:
         """A page that says it has reviews, none of which could be read with or without a browser."""
@@ -327,43 +374,3 @@ def _spread(urls: list[str], most: int) -> list[str]:
     """At most so many of them, evenly from the whole list."""
     step = max(1, len(urls) // most)
     return urls[::step][:most]
-
-
-async def _sitemap_pages(site: Site) -> list[str]:
-    """Pages of the shop that its sitemaps name, as far as its own rules let them be fetched.
-
-    Sitemaps that robots.txt names may lie on other hosts (sitemaps.org, cross submits); where it names
-    none, the usual place is tried.
-    """
-    named = site.robots.sitemaps
-    usual = absolute(site.start_url, "/sitemap.xml")
-    waiting, done, pages = list(named or [usual]), set[str](), list[str]()
-    while waiting and len(done) < _MAX_SITEMAPS:
-        url = waiting.pop(0)
-        if url in done:
-            continue
-        done.add(url)
-        try:
-            answer = await site.fetcher.get(
-                url, site.robots, elsewhere=True, max_bytes=sitemap.MAX_BYTES
-            )
-        except FetchError as error:
-            if named:
-                log.warning("sitemap left out: %s", error)
-            continue
-        found, more = await asyncio.to_thread(
-            sitemap.locations, answer.body, answer.url
-        )
-        if not found and not more:
-            log.warning("%s: holds no address of the shop", url)
-        pages += (
-            one
-            for one in found
-            if same_site(one, site.start_url) and site.robots.allowed(one)
-        )
-        waiting += (
-            one
-            for one in more
-            if same_site(one, site.start_url) or same_site(one, answer.url)
-        )
-    return list(dict.fromkeys(pages))

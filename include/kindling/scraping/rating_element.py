@@ -31,6 +31,11 @@ _EMPTY = re.compile(
 _NUMBER = re.compile(r"\d{1,6}(?:[.,]\d{1,3})?")
 _HALF = re.compile(r"half", re.IGNORECASE)
 
+#: Readings by an element's HTML and the classes around it.
+_READ: dict[tuple[str, str], list[Rating]] = {}
+_MOST_KNOWN = 2_000
+_LONGEST_KNOWN = 2_000
+
 
 def rating_of(node: LexborNode, around: LexborNode | None = None) -> Rating | None:
     """The element's rating; full marks that it leaves out are looked for in the element `around` it.
@@ -75,6 +80,20 @@ def contradicted(node: LexborNode, found: Rating) -> bool:
 
 
 def _readings(node: LexborNode) -> list[Rating]:
+    """What words, labels and drawing say; a shop's stars are drawn in few ways, so each is read once."""
+    html = node.html or ""
+    if len(html) > _LONGEST_KNOWN:
+        return _read(node)
+    # The classes around the element have a say in what its widths mean.
+    key = (html, _lineage(node))
+    if key not in _READ:
+        if len(_READ) >= _MOST_KNOWN:
+            _READ.clear()
+        _READ[key] = _read(node)
+    return _READ[key]
+
+
+def _read(node: LexborNode) -> list[Rating]:
     readings = (parse_rating(_words(node)), _labelled(node), _drawn(node))
     return [one for one in readings if one is not None]
 

@@ -36,7 +36,8 @@ class Reader:
     """`extract` behind a pipe; one page at a time, `budget_s` CPU seconds each."""
 
     def __init__(self, mapping: Mapping, budget_s: float = 20.0) -> None:
-        self._mapping, self._budget_s = mapping, budget_s
+        self._given = self._mapping = mapping
+        self._budget_s = budget_s
         self._process: BaseProcess | None = None
         self._pipe: Connection | None = None
         self._turn = asyncio.Lock()
@@ -66,6 +67,11 @@ class Reader:
                 # The next page starts a process that knows them.
                 self._stop()
             return verdict
+
+    def unlearn(self) -> None:
+        """Read without what `learn` found."""
+        self._mapping = self._given
+        self._stop()
 
     def _ask_to_learn(self, pages: tuple[SavedPage, ...]) -> Verdict:
         answer = self._exchange((pages, len(pages) * self._budget_s))

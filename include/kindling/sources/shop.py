@@ -1,7 +1,6 @@
 """A shop's pages: structured data and plain HTTP first, a browser last, robots.txt obeyed."""
 
 import asyncio
-import gzip
 import logging
 import time
 from collections import Counter
@@ -13,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from kindling.errors import ConfigurationError, DataError, TransientError
-from kindling.ports.objects import ObjectStore
 from kindling.ports.source import Haul, Source, SourceTools
 from kindling.records import Page, Rejection
 
@@ -22,11 +20,13 @@ if TYPE_CHECKING:
     from kindling.scraping.fetch import Fetcher
     from kindling.scraping.mapping import Mapping as CssRules
     from kindling.scraping.photos import StoredPhoto
-    from kindling.scraping.robots import Robots
     from kindling.scraping.rows import Rows
     from kindling.scraping.site import Crawl
 
 log = logging.getLogger(__name__)
+
+#: Tonight's page budget is shared out among sources that say so.
+ASKS_FOR_PAGES = True
 
 
 class Options(BaseModel):
@@ -84,7 +84,6 @@ class _Collected:
     crawl: "Crawl"
     photos: "Mapping[str, StoredPhoto]"
     photo_rejections: list[Rejection]
-    requests: int
     crawl_s: float
     photos_s: float
     delay_s: float
@@ -111,6 +110,7 @@ class Shop:
         """Everything the shop shows; DataError when it shows no review, TransientError in an outage."""
         import httpx
 
+        from kindling.scraping import nightly
         from kindling.scraping.mapping import load
         from kindling.scraping.rows import join
         from kindling.scraping.urls import origin_of
@@ -118,6 +118,7 @@ class Shop:
         if origin_of(self.url) is None:
             given = "url" if self.options.url else "KINDLING_SHOP_URL"
             raise ConfigurationError(f"{given}={self.url!r} is not an http(s) address")
+        cpu_before = nightly.cpu_s()
         collected = asyncio.run(self._collect(load(self._rules_file())))
         self._check_outage(collected.crawl)
         rows = join(collected.crawl.pages, collected.photos)
@@ -139,6 +140,31 @@ class Shop:
                 "fetcher": f"httpx {httpx.__version__}",
                 "browser": collected.browser,
             },
+            account=nightly.account(
+                collected.crawl,
+                rows,
+                collected.photos,
+                self.tools.objects,
+                nightly.cpu_s() - cpu_before,
+            ),
+        )
+
+    def replay(self, snapshot_uri: str) -> Haul:
+        """What a night's kept pages give with today's rules; no request is made."""
+        from kindling.scraping import nightly
+        from kindling.scraping.mapping import load
+
+        rules, objects = load(self._rules_file()), self.tools.objects
+        found, rows = asyncio.run(
+            nightly.replayed(self.url, rules, snapshot_uri, objects)
+        )
+        return Haul(
+            found=rows.found,
+            pages=_pages(found),
+            products=rows.products,
+            photos=rows.photos,
+            reviews=rows.reviews,
+            rejections=[*found.rejections, *rows.rejections],
         )
 
     def _rules_file(self) -> str:
@@ -146,6 +172,7 @@ class Shop:
         return self.options.css_rules or shared
 
     async def _collect(self, rules: "CssRules") -> _Collected:
+        from kindling.scraping import nightly
         from kindling.scraping.crawl import crawl
         from kindling.scraping.fetch import Policy, open_fetcher
         from kindling.scraping.reader import Reader
@@ -164,6 +191,7 @@ class Shop:
             started = time.monotonic()
             async with AsyncExitStack() as stack:
                 chromium = self._chromium(fetcher, rules)
+                objects, night = self.tools.objects, self.tools.night
                 site = Site(
                     start_url=self.url.rstrip("/") + "/",
                     fetcher=fetcher,
@@ -172,20 +200,19 @@ class Shop:
                     renderer=await stack.enter_async_context(chromium)
                     if chromium
                     else None,
-                    store=lambda body: _keep_page(self.tools.objects, body),
-                    load=lambda uri: gzip.decompress(self.tools.objects.get(uri)),
+                    store=nightly.store(objects),
+                    load=nightly.load(objects),
                     max_pages=options.max_pages,
+                    allowance=nightly.allowance(night, objects),
+                    sharing=nightly.sharing(night, 4 * options.concurrency),
                 )
                 found = await crawl(site)
             crawled = time.monotonic()
-            photos, rejections = await _photos(
-                found, fetcher, robots, self.tools.objects
-            )
+            photos, rejections = await nightly.photos(found, site, objects.put)
             return _Collected(
                 found,
                 photos,
                 rejections,
-                fetcher.requests,
                 crawled - started,
                 time.monotonic() - crawled,
                 fetcher.pace.delay_s,
@@ -228,21 +255,6 @@ class Shop:
         )
 
 
-async def _photos(
-    found: "Crawl", fetcher: "Fetcher", robots: "Robots", objects: ObjectStore
-) -> "tuple[dict[str, StoredPhoto], list[Rejection]]":
-    from kindling.scraping.photos import download
-
-    urls = {url for page in found.pages for url in page.extraction.photos}
-    log.info("%d pages; fetching %d photos", len(found.pages), len(urls))
-    return await download(urls, fetcher, robots, objects.put)
-
-
-def _keep_page(objects: ObjectStore, body: bytes) -> str:
-    # No time in the header: the same page is the same object.
-    return objects.put(gzip.compress(body, compresslevel=6, mtime=0), ".html.gz")
-
-
 def _pages(found: "Crawl") -> list[Page]:
     return [
         Page(
@@ -252,6 +264,7 @@ def _pages(found: "Crawl") -> list[Page]:
             status=page.status,
             fetcher=page.fetcher,
             fetched_at=page.fetched_at,
+            action=page.action,
         )
         for page in found.pages
     ]
@@ -274,7 +287,9 @@ def _figures(collected: _Collected, rows: "Rows") -> dict[str, Any]:
         "pages_per_second": round(len(pages) / max(collected.crawl_s, 1e-9), 1),
         "crawl_seconds": round(collected.crawl_s, 2),
         "photo_seconds": round(collected.photos_s, 2),
-        "requests": collected.requests,
+        # Of the night, however many attempts it took.
+        "requests": _requests(collected),
+        "pages_by_action": _counted(page.action for page in pages),
         "delay_seconds": collected.delay_s,
         "reviews_stated_by_pages": sum(stated.values()),
         "cross_checks": sum(page.extraction.checked for page in pages),
@@ -287,11 +302,19 @@ def _figures(collected: _Collected, rows: "Rows") -> dict[str, Any]:
         "ai_opt_outs": reasons["ai_opt_out"],
         "products_not_reached": len(collected.crawl.unreached),
         "pages_left_at_max_pages": collected.crawl.left,
+        "rules_in_quarantine": collected.crawl.quarantined,
         "layouts_drawn": {
             one.layout: f"{one.drawn} of {one.lossy} lossy pages drawn, {one.gained} reviews gained"
             for one in collected.crawl.layouts
         },
     }
+
+
+def _requests(collected: _Collected) -> int:
+    """Pages, drawn pages and photos that were asked for."""
+    drawn = sum(one.drawn for one in collected.crawl.layouts)
+    photos = len(collected.photos) + len(collected.photo_rejections)
+    return collected.crawl.attempted + drawn + photos
 
 
 def _counted(values: Any) -> dict[str, int]:

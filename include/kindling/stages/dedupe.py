@@ -15,6 +15,7 @@ from kindling.ports.standing import StandingStore
 from kindling.recipe import DedupeConfig
 from kindling.stages.contract import Context, Outcome
 from kindling.stages.membership import remember, remembered
+from kindling.stages.strategy import credited, memory, new_rows
 from kindling.stages.view import Unsplit
 
 
@@ -49,12 +50,19 @@ def run(config: DedupeConfig, context: Context, needs: Needs) -> Outcome:
         known,
         decided.membership,
     )
+    found = new_rows(needs.unsplit.pages(), reviews, decided.decisions, known.reviews)
+    recipe, run_id = context.recipe.name, context.run_id
+    credited(needs.standing, recipe, run_id, found)
+    exported = needs.objects.put_named(
+        f"runs/{run_id}/strategy_memory.json", memory(needs.standing, recipe)
+    )
     return Outcome(
         rows_in=len(reviews),
         rows_out=sum(one.kept for one in decided.decisions),
         records=[*decided.decisions, *decided.photo_decisions],
         rejections=decided.rejections,
         figures=decided.figures,
+        uris={"strategy_memory": exported},
         implementation={
             "near_duplicates": "MinHash bands, exact Jaccard to the representative",
             "photos": "imagehash pHash",

@@ -8,11 +8,15 @@ from typing import Any, Protocol
 
 from kindling import extensions
 from kindling.errors import DataError
+from kindling.observe.lineage import sha256_of, stage_code_sha256
 from kindling.ports.forgetting import Tombstones
+from kindling.ports.frontier import Frontier
+from kindling.ports.llm import Llm
 from kindling.ports.objects import ErasableObjects
 from kindling.ports.source import (
     UNCATEGORISED,
     Haul,
+    Night,
     Source,
     SourceTools,
     require_categories,
@@ -24,6 +28,9 @@ from kindling.records import Page, Photo, Product, Rejection, Review
 from kindling.stages.burial import Found, without_buried
 from kindling.stages.contract import Context, Outcome, Shard
 from kindling.stages.niche import refuse_unknown
+from kindling.stages.source_health import check as check_health
+from kindling.stages.source_health import gave_nothing, last_trusted, refuse_alarms
+from kindling.stages.strategy import decided, spent
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +44,10 @@ class Needs(Protocol):
     shop_url: str
     #: Path of a Chromium binary, or None where there is none.
     chromium: str | None
+    #: What crawls have still to ask for, shared with other workers.
+    frontier: Frontier
+    #: May propose where the page budget goes; None where the environment names no model's address.
+    adviser: Llm | None
 
 
 @dataclass(frozen=True)
@@ -50,11 +61,17 @@ class Collected:
 
 def run(config: ScrapeConfig, context: Context, needs: Needs) -> Outcome:
     """Everything the sources hold; DataError when that is too little, TransientError in an outage."""
+    opened = _opened(context, needs)
+    decision = _decision(config, opened, context, needs)
     collected = [
-        _collect(entry, number, context, needs)
-        for number, entry in enumerate(context.recipe.sources)
-        if number % context.shard.of == context.shard.index
+        _collect(one, decision, context, needs)
+        for one in opened
+        if one.number % context.shard.of == context.shard.index
     ]
+    if not collected and context.shard.of > 1:
+        log.info("more shards than sources: nothing for shard %d", context.shard.index)
+        return Outcome(rows_in=0, rows_out=0)
+    _check_health(collected, context, needs)
     rows = Joined(collected)
     rows.bury(needs)
     failing = check(rows.reviews, "scrape")
@@ -85,7 +102,10 @@ def run(config: ScrapeConfig, context: Context, needs: Needs) -> Outcome:
         rows_out=len(reviews),
         records=[*rows.pages, *rows.products, *rows.photos, *reviews],
         rejections=[*rows.rejections, *failing],
-        figures=_figures(collected, rows, reviews),
+        figures={
+            **_figures(collected, rows, reviews),
+            "page_decisions": decision["reasons"],
+        },
         implementation={
             f"{one.name}: {part}" if len(collected) > 1 else part: name
             for one in collected
@@ -94,23 +114,114 @@ def run(config: ScrapeConfig, context: Context, needs: Needs) -> Outcome:
     )
 
 
-def _collect(
-    entry: SourceEntry, number: int, context: Context, needs: Needs
-) -> Collected:
+@dataclass(frozen=True)
+class _Opened:
+    """One entry of the recipe, and the source that it names."""
+
+    number: int
+    entry: SourceEntry
+    source: Source
+    asks_for_pages: bool
+
+
+def _opened(context: Context, needs: Needs) -> list[_Opened]:
+    """Every source of the recipe, those of other shards too: one decision is made for all."""
+    opened = []
+    for number, entry in enumerate(context.recipe.sources):
+        module = extensions.find("source", entry.kind)
+        asks = getattr(module, "ASKS_FOR_PAGES", False)
+        source = _source(entry, context, needs, Night())
+        opened.append(_Opened(number, entry, source, asks))
+    return opened
+
+
+def _source(entry: SourceEntry, context: Context, needs: Needs, night: Night) -> Source:
     tools = SourceTools(
         objects=needs.objects,
         standing=needs.standing,
         seed=context.seed,
         shop_url=needs.shop_url,
         chromium=needs.chromium,
+        night=night,
     )
-    module = extensions.find("source", entry.kind)
     options = extensions.options("source", entry.kind, dict(entry.options))
-    source: Source = module.source(options, tools)
-    log.info("collecting from %s (%s)", source.name, entry.kind)
+    source: Source = extensions.find("source", entry.kind).source(options, tools)
+    return source
+
+
+def _decision(
+    config: ScrapeConfig, opened: Sequence[_Opened], context: Context, needs: Needs
+) -> Mapping[str, Any]:
+    """How many pages each source may ask for tonight, and why."""
+    if not any(one.asks_for_pages for one in opened):
+        return {"pages": None, "reasons": {}}
+    recipe, run_id = context.recipe.name, context.run_id
+    trusted = last_trusted(needs.standing, recipe, run_id)
+    known = {
+        one.source.name: trusted.get(one.source.name, {}).get("known", {})
+        for one in opened
+        if one.asks_for_pages
+    }
+    return decided(needs.standing, config, recipe, run_id, known, needs.adviser)
+
+
+def _collect(
+    opened: _Opened, decision: Mapping[str, Any], context: Context, needs: Needs
+) -> Collected:
+    night = _night(opened, decision, context, needs)
+    source = _source(opened.entry, context, needs, night)
+    log.info("collecting from %s (%s)", source.name, opened.entry.kind)
     # The first source's ids stay as they are, so that one more source moves no golden row.
-    space = entry.namespace or (source.name if number else "")
-    return Collected(source.name, entry.kind, _spaced(source.collect(), space))
+    space = opened.entry.namespace or (source.name if opened.number else "")
+    try:
+        haul = _spaced(source.collect(), space)
+    except DataError as error:
+        if not night.snapshot_uri:
+            raise
+        # Earlier nights had rows of it.
+        raise gave_nothing(source.name, context.recipe.name, str(error)) from error
+    pages = [replace(page, source=source.name) for page in haul.pages]
+    return Collected(source.name, opened.entry.kind, replace(haul, pages=pages))
+
+
+def _night(
+    opened: _Opened, decision: Mapping[str, Any], context: Context, needs: Needs
+) -> Night:
+    """What the source goes on from tonight; of one that asks for no pages, nothing."""
+    if not opened.asks_for_pages:
+        return Night()
+    name, run_id = opened.source.name, context.run_id
+    trusted = last_trusted(needs.standing, context.recipe.name, run_id)
+    uri = trusted.get(name, {}).get("snapshot_uri", "")
+    pages = decision["pages"][name] if decision["pages"] is not None else None
+    # Answers under other terms, or read by other code, are no answers to this crawl.
+    terms = sha256_of(
+        {
+            "options": opened.entry.options,
+            "code": stage_code_sha256("scrape"),
+            "seed": context.seed,
+            "pages": pages,
+            "snapshot": uri,
+        }
+    )
+    crawl = f"{run_id}/{opened.number}/{terms[:16]}"
+    needs.frontier.open(run_id, crawl)
+    return Night(pages, uri, needs.frontier, crawl)
+
+
+def _check_health(
+    collected: Sequence[Collected], context: Context, needs: Needs
+) -> None:
+    """Remember each source's night; SourceAlarm where one gives worse than it gave."""
+    checked = []
+    for one in collected:
+        if (account := one.haul.account) is not None:
+            recipe, run_id = context.recipe.name, context.run_id
+            spent(needs.standing, recipe, run_id, one.name, account)
+            checked.append(
+                check_health(needs.standing, recipe, run_id, one.name, account)
+            )
+    refuse_alarms(checked)
 
 
 def _spaced(haul: Haul, space: str) -> Haul:

@@ -19,6 +19,7 @@ from kindling.records import (
     DedupeDecision,
     Example,
     Label,
+    Page,
     Photo,
     PhotoDecision,
     Product,
@@ -229,6 +230,10 @@ class Unsplit:
     def products(self) -> list[Product]:
         """Scraped products, ordered by id."""
         return self._rows.read(Product, self._run_id)
+
+    def pages(self) -> list[Page]:
+        """Scraped pages, ordered by address."""
+        return self._rows.read(Page, self._run_id)
 
 
 class Searchable:

@@ -54,6 +54,7 @@ class PostgresForgetful:
                 *_texts(connection, subject),
                 *_clusters(connection, subject),
                 *_facts(connection, subject),
+                *_answers(connection, subject),
             ]
         self._rewrite(sorted({table.name for table in tables}))
         return changes
@@ -167,6 +168,18 @@ def _facts(connection: psycopg.Connection[Any], subject: Subject) -> Iterator[Ch
             )
 
 
+def _answers(connection: psycopg.Connection[Any], subject: Subject) -> Iterator[Change]:
+    """What a crawl was answered and has not read yet goes whole: the next asks again."""
+    traces = Traces(subject.needles)
+    query = "SELECT ctid::text, result FROM frontier WHERE result IS NOT NULL"
+    said = [
+        place
+        for place, result in _stream(connection, query)
+        if traces.in_bytes(bytes(result))
+    ]
+    yield from _delete(connection, "frontier", "ctid::text", said)
+
+
 def _update(
     connection: psycopg.Connection[Any],
     table: str,
@@ -230,7 +243,8 @@ def _found(
     wanted = [
         name
         for name, kind in table.columns.items()
-        if kind in ("text", "text[]", "jsonb", "json") or kind.startswith("character")
+        if kind in ("text", "text[]", "jsonb", "json", "bytea")
+        or kind.startswith("character")
     ]
     if not wanted:
         return []
@@ -242,6 +256,12 @@ def _found(
         found |= {
             name
             for name, value in zip(wanted, row, strict=True)
-            if name not in found and value and traces.in_value(value)
+            if name not in found and value and _holds(traces, value)
         }
     return sorted(found)
+
+
+def _holds(traces: Traces, value: Any) -> bool:
+    if isinstance(value, bytes | memoryview):
+        return traces.in_bytes(bytes(value))
+    return traces.in_value(value)

@@ -3,7 +3,16 @@
 import hashlib
 import json
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import time
+from collections.abc import (
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -126,6 +135,86 @@ class MemoryTombstones:
     def among(self, hashes: Sequence[str]) -> frozenset[str]:
         """Those of the hashes that are buried."""
         return self._hashes.intersection(hashes)
+
+
+@dataclass
+class _Key:
+    """A key's lease and result."""
+
+    worker: str = ""
+    until: float = 0.0
+    result: bytes | None = None
+    again: bool = False
+
+
+class MemoryFrontier:
+    """Frontier that forgets. `clock` gives seconds."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._crawls: dict[str, dict[str, _Key]] = {}
+        self._lock = threading.RLock()
+        self._clock = clock
+
+    def open(self, run_id: str, crawl: str) -> None:
+        """Begin or go on with a crawl."""
+        with self._lock:
+            keys = self._crawls.setdefault(crawl, {})
+            if any(self._held(one) for one in keys.values()):
+                return
+            for name, one in keys.items():
+                if one.again:
+                    keys[name] = _Key()
+
+    def add(self, crawl: str, keys: Sequence[str]) -> None:
+        """Keys in the order to lease them; known ones stay as they are."""
+        if crawl not in self._crawls:
+            raise ValueError(f"crawl {crawl!r} was not opened")
+        with self._lock:
+            for key in keys:
+                self._crawls[crawl].setdefault(key, _Key())
+
+    def lease(
+        self, crawl: str, worker: str, keys: Sequence[str], most: int, seconds: float
+    ) -> list[str]:
+        """Those of the keys that are open and nobody holds, in the order they were added."""
+        with self._lock:
+            free = [
+                (name, one)
+                for name, one in self._crawls[crawl].items()
+                if name in keys and one.result is None and not self._held(one)
+            ][:most]
+            for _, one in free:
+                one.worker, one.until = worker, self._clock() + seconds
+        return [name for name, _ in free]
+
+    def renew(self, crawl: str, worker: str, seconds: float) -> None:
+        """Hold what this worker holds for so long from now."""
+        with self._lock:
+            for one in self._crawls[crawl].values():
+                if one.worker == worker and one.result is None:
+                    one.until = self._clock() + seconds
+
+    def settle(
+        self,
+        crawl: str,
+        results: Mapping[str, bytes],
+        again: Collection[str] = (),
+    ) -> None:
+        """Results by key; a key's first result counts."""
+        with self._lock:
+            for name, result in results.items():
+                one = self._crawls[crawl][name]
+                if one.result is None:
+                    one.result, one.again = result, name in again
+
+    def settled(self, crawl: str, keys: Collection[str]) -> dict[str, bytes]:
+        """Results of those of the keys that have one."""
+        known = self._crawls[crawl]
+        found = {name: known[name].result for name in keys if name in known}
+        return {name: one for name, one in found.items() if one is not None}
+
+    def _held(self, one: _Key) -> bool:
+        return one.result is None and one.until > self._clock()
 
 
 class MemoryObjects:

@@ -17,6 +17,7 @@ from kindling.records import Product, Review
 from kindling.scraping.clean import normalise
 from kindling.stages import scrape
 from kindling.stages.contract import Outcome, Shard
+from kindling.stores.memory import MemoryFrontier, MemoryStanding
 from kindling.stores.objects import FsspecObjects
 
 
@@ -93,11 +94,13 @@ def scrape_shop(tmp_path: Path) -> Callable[..., Outcome]:
         deps = SimpleNamespace(
             shop_url=url,
             chromium=chromium,
-            standing=None,
+            standing=MemoryStanding(),
+            frontier=MemoryFrontier(),
+            adviser=None,
             objects=FsspecObjects(f"file://{tmp_path}/objects"),
         )
         entry = SourceEntry(kind="shop", options=config)
-        recipe = SimpleNamespace(sources=(entry,))
+        recipe = SimpleNamespace(name="shop", sources=(entry,))
         context = SimpleNamespace(
             seed=1, run_id="r", niche=(), recipe=recipe, shard=Shard()
         )

@@ -231,3 +231,24 @@ def test_the_folder_of_objects_holds_no_half_written_file(
 ) -> None:
     forget(ONE, installation.journal, installation.stores)
     assert not list(Path(installation.folder / "objects").rglob(".*"))
+
+
+def test_what_a_crawl_was_answered_goes_too(installation: Installation) -> None:
+    import psycopg
+
+    with psycopg.connect(installation.url) as connection:
+        connection.cursor().executemany(
+            "INSERT INTO kindling.frontier (run_id, crawl, digest, key, result)"
+            " VALUES (%s, 'c', %s, %s, %s)",
+            [
+                (NIGHT, "1", "page one", SECRET.encode()),
+                (NIGHT, "2", "page two", b"nothing of hers"),
+                (NIGHT, "3", "page three", None),
+            ],
+        )
+    forget(ONE, installation.journal, installation.stores)
+    with psycopg.connect(installation.url) as connection:
+        left = connection.execute(
+            "SELECT key FROM kindling.frontier ORDER BY key"
+        ).fetchall()
+    assert left == [("page three",), ("page two",)]

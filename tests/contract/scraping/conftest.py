@@ -3,15 +3,18 @@
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+from kindling.ports.llm import Llm
 from kindling.recipe import ScrapeConfig, SourceEntry
 from kindling.stages import scrape
 from kindling.stages.contract import Outcome, Shard
+from kindling.stores.memory import MemoryFrontier, MemoryStanding
 from kindling.stores.objects import FsspecObjects
 
 
@@ -65,25 +68,48 @@ def scripted() -> Iterator[ScriptedShop]:
     shop.server.server_close()
 
 
-@pytest.fixture
-def scrape_from(tmp_path: Path) -> Callable[..., Outcome]:
-    """Runs the stage against an address; keywords are its configuration, and `chromium`."""
+@dataclass
+class Nights:
+    """The stage, night after night against one address, over stores that remember."""
 
-    def run(url: str, chromium: str | None = None, **config: object) -> Outcome:
-        deps = SimpleNamespace(
-            shop_url=url,
-            chromium=chromium,
-            standing=None,
-            objects=FsspecObjects(f"file://{tmp_path}/objects"),
-        )
+    objects: FsspecObjects
+    standing: MemoryStanding = field(default_factory=MemoryStanding)
+    frontier: MemoryFrontier = field(default_factory=MemoryFrontier)
+    llm: Llm | None = None
+
+    def run(
+        self,
+        url: str,
+        chromium: str | None = None,
+        run_id: str = "r",
+        **config: object,
+    ) -> Outcome:
+        """One night; keywords are the stage's configuration and the source's."""
         stage = {
             key: config.pop(key) for key in ScrapeConfig.model_fields if key in config
         }
-        entry = SourceEntry(kind="shop", options={"retries": 0, **config})
-        recipe = SimpleNamespace(sources=(entry,))
-        context = SimpleNamespace(
-            seed=1, run_id="r", niche=(), recipe=recipe, shard=Shard()
+        needs = SimpleNamespace(
+            shop_url=url,
+            chromium=chromium,
+            standing=self.standing,
+            objects=self.objects,
+            frontier=self.frontier,
+            adviser=self.llm,
         )
-        return scrape.run(ScrapeConfig(**stage), context, deps)
+        entry = SourceEntry(kind="shop", options={"retries": 0, **config})
+        recipe = SimpleNamespace(name="shop", sources=(entry,))
+        context = SimpleNamespace(
+            seed=1, run_id=run_id, niche=(), recipe=recipe, shard=Shard()
+        )
+        return scrape.run(ScrapeConfig(**stage), context, needs)
 
-    return run
+
+@pytest.fixture
+def nights(tmp_path: Path) -> Nights:
+    return Nights(FsspecObjects(f"file://{tmp_path}/objects"))
+
+
+@pytest.fixture
+def scrape_from(nights: Nights) -> Callable[..., Outcome]:
+    """Runs the stage against an address; keywords are its configuration, and `chromium`."""
+    return nights.run

@@ -140,3 +140,21 @@ def test_var_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(SupervisorError, match="KINDLING_VAR names another folder"):
         layout.from_environment({"KINDLING_VAR": str(tmp_path / "file" / "var")}).make()
+
+
+def test_where_stages_run_in_pods_the_callers_shop_and_mlflow_are_theirs(
+    layout: Layout, tmp_path: Path
+) -> None:
+    outer = {
+        "PATH": "/usr/bin",
+        "KINDLING_SHOP_URL": "https://shop.example",
+        "KINDLING_MLFLOW_URL": "postgresql+psycopg://db.example/mlflow",
+        "KINDLING_SHARDS": "3",
+    }
+    here = environment.product_environment(layout, tmp_path, "smoke", outer)
+    assert here["KINDLING_SHOP_URL"] == layout.url("shop")
+    assert "KINDLING_SHARDS" not in here, "shards would share this one machine"
+
+    outer["KINDLING_RUNTIME"] = "kubernetes"
+    there = environment.product_environment(layout, tmp_path, "smoke", outer)
+    assert {name: there[name] for name in outer} == outer

@@ -63,6 +63,8 @@ def test_every_setting_exists(runbook: str, sources: str) -> None:
         "browser_needed",
         "nothing to forget: no review of the record fits",
         "texts are too short or are also written by",
+        "source_alarm",
+        "rules_in_quarantine",
     ],
 )
 def test_what_people_are_told_to_look_for_is_really_said(

@@ -11,9 +11,10 @@ import httpx
 import pytest
 
 from kindling.scraping import mapping as mappings
+from kindling.scraping.allowance import Allowance
 from kindling.scraping.crawl import crawl
 from kindling.scraping.extract import extract
-from kindling.scraping.fetch import Policy, open_fetcher
+from kindling.scraping.fetch import Fetched, Policy, open_fetcher
 from kindling.scraping.findings import Extraction
 from kindling.scraping.induction import Verdict
 from kindling.scraping.mapping import Mapping
@@ -55,6 +56,10 @@ class MemoryShop:
     latency: Callable[[str], float] = lambda _: 0.0
     stored: dict[str, bytes] = field(default_factory=dict)
     addresses: dict[str, list[str]] = field(default_factory=dict)
+    allowance: Allowance = field(default_factory=Allowance)
+
+    def __post_init__(self) -> None:
+        self.given = self.mapping
 
     def page(
         self,
@@ -99,6 +104,9 @@ class MemoryShop:
             self.mapping = with_rules(self.mapping, verdict.rules)
         return verdict
 
+    def unlearn(self) -> None:
+        self.mapping = self.given
+
     def crawl(
         self,
         renderer: object = None,
@@ -123,13 +131,15 @@ class MemoryShop:
                         renderer,
                         max_pages,
                         self.stored.__getitem__,
+                        self.allowance,
                     )
                 )
 
         return asyncio.run(go())
 
-    def _store(self, keep: list | None) -> Callable[[bytes], str]:
-        def store(body: bytes) -> str:
+    def _store(self, keep: list | None) -> Callable[[Fetched, bool], str]:
+        def store(fetched: Fetched, drawn: bool) -> str:
+            body = fetched.body
             if keep is not None:
                 keep.append(body)
             uri = f"memory://{hashlib.sha256(body).hexdigest()}"

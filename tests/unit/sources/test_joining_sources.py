@@ -141,3 +141,8 @@ def test_photos_of_a_folder_are_stored_and_others_are_refused(run, tmp_path):
     )
     assert "No such file" in refused["photos/3.png"]
     assert "outside of the folder" in refused["../outside.png"]
+
+
+def test_a_shard_beyond_the_last_source_has_nothing_to_do(run):
+    outcome = run(reviews(*range(20)), shard=Shard(1, 2))
+    assert (outcome.rows_in, outcome.rows_out, list(outcome.records)) == (0, 0, [])
