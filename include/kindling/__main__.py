@@ -12,6 +12,7 @@ from kindling.commands import (
     coldstart,
     data,
     endpoint,
+    forgetting,
     nights,
     sources,
     stages,
@@ -19,7 +20,17 @@ from kindling.commands import (
 )
 from kindling.errors import KindlingError
 
-TOPICS = (stages, data, nights, endpoint, sources, train, coldstart, audit)
+TOPICS = (
+    stages,
+    data,
+    nights,
+    forgetting,
+    endpoint,
+    sources,
+    train,
+    coldstart,
+    audit,
+)
 
 #: Libraries that would call home, draw progress bars into task logs, or look for git and hubs.
 LIBRARY_SETTINGS = {

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from kindling.errors import ConfigurationError
 from kindling.ports.answers import SharedAnswers
+from kindling.ports.forgetting import Forgetful, Journal
 from kindling.ports.frontier import Frontier
 from kindling.ports.index import EmbeddingCache, IndexAlias, KeywordIndex, VectorIndex
 from kindling.ports.llm import Llm
 from kindling.ports.nights import Nights
-from kindling.ports.objects import ObjectStore
+from kindling.ports.objects import ErasableObjects
 from kindling.ports.registry import ModelRegistry
 from kindling.ports.standing import StandingStore
 from kindling.settings import LlmSettings, Settings
@@ -60,7 +61,29 @@ def nights(settings: Settings) -> Nights:
     )
 
 
-def objects(settings: Settings) -> ObjectStore:
+def journal(settings: Settings) -> Journal:
+    """Plans, tombstones and certificates of forgetting."""
+    from kindling.stores.forgetting_journal import PostgresJournal
+
+    return PostgresJournal(settings.required("database_url"))
+
+
+def forgetful(settings: Settings) -> list[Forgetful]:
+    """Every store that holds what customers wrote; a new store is added here or is not searched."""
+    from kindling.forgetting.indexes import ForgetfulIndexes
+    from kindling.forgetting.models import ForgetfulModels
+    from kindling.forgetting.objects import ForgetfulObjects
+    from kindling.stores.forgetting_rows import PostgresForgetful
+
+    return [
+        ForgetfulObjects(objects(settings)),
+        ForgetfulIndexes(keywords(settings), vectors(settings), alias(settings)),
+        ForgetfulModels(registry(settings)),
+        PostgresForgetful(settings.required("database_url")),
+    ]
+
+
+def objects(settings: Settings) -> ErasableObjects:
     """Bytes by address."""
     from kindling.stores.objects import FsspecObjects
 
@@ -143,6 +166,7 @@ _PORTS: dict[str, Callable[[Settings], Any]] = {
     "standing": standing,
     "text_model": text_model,
     "threads": lambda settings: settings.threads,
+    "tombstones": journal,
     "vectors": vectors,
 }
 

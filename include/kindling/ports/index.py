@@ -1,6 +1,6 @@
 """The search indexes: projections of the record, in versions that are swapped whole."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -78,6 +78,10 @@ class VectorIndex(Protocol):
         exact: bool = False,
     ) -> list[Hit]:
         """Best first by cosine similarity; `exact` scans every row (for measuring recall)."""
+        ...
+
+    def rows(self, version: str) -> Iterator[VectorRow]:
+        """Every row of the version, ordered by review id."""
         ...
 
     def versions(self) -> list[str]:

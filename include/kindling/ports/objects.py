@@ -1,5 +1,6 @@
 """Bytes by address: pages, photos, reports."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -29,4 +30,16 @@ class ObjectStore(Protocol):
 
     def remove_named(self, name: str) -> None:
         """Forget what was stored under a name, or under names in it as a folder; nothing there is fine."""
+        ...
+
+
+class ErasableObjects(ObjectStore, Protocol):
+    """An object store that can be searched through and made to forget."""
+
+    def walk(self) -> Iterator[str]:
+        """URI of every object, in order."""
+        ...
+
+    def replace(self, uri: str, data: bytes | None) -> None:
+        """Other bytes at a URI, or none: None removes it. What is not there is fine."""
         ...

@@ -9,9 +9,10 @@ from typing import Any, Protocol
 from kindling import extensions
 from kindling.errors import DataError
 from kindling.observe.lineage import sha256_of, stage_code_sha256
+from kindling.ports.forgetting import Tombstones
 from kindling.ports.frontier import Frontier
 from kindling.ports.llm import Llm
-from kindling.ports.objects import ObjectStore
+from kindling.ports.objects import ErasableObjects
 from kindling.ports.source import (
     UNCATEGORISED,
     Haul,
@@ -24,6 +25,7 @@ from kindling.ports.standing import StandingStore
 from kindling.quality.checks import check
 from kindling.recipe import ScrapeConfig, SourceEntry
 from kindling.records import Page, Photo, Product, Rejection, Review
+from kindling.stages.burial import Found, without_buried
 from kindling.stages.contract import Context, Outcome, Shard
 from kindling.stages.niche import refuse_unknown
 from kindling.stages.source_health import check as check_health
@@ -36,8 +38,9 @@ log = logging.getLogger(__name__)
 class Needs(Protocol):
     """What the stage is handed."""
 
-    objects: ObjectStore
+    objects: ErasableObjects
     standing: StandingStore
+    tombstones: Tombstones
     shop_url: str
     #: Path of a Chromium binary, or None where there is none.
     chromium: str | None
@@ -70,6 +73,7 @@ def run(config: ScrapeConfig, context: Context, needs: Needs) -> Outcome:
         return Outcome(rows_in=0, rows_out=0)
     _check_health(collected, context, needs)
     rows = Joined(collected)
+    rows.bury(needs)
     failing = check(rows.reviews, "scrape")
     quarantined = {one.row_id for one in failing}
     reviews = [one for one in rows.reviews if one.review_id not in quarantined]
@@ -272,6 +276,13 @@ class Joined:
         self.photos = list(photos.values())
         self.reviews = list(reviews.values())
         self.found = sum(one.haul.found for one in collected)
+
+    def bury(self, needs: Needs) -> None:
+        """Leave out what is to stay forgotten."""
+        found = Found(self.pages, self.photos, self.reviews, self.rejections)
+        left = without_buried(found, needs.tombstones, needs.objects)
+        self.pages, self.photos = list(left.pages), list(left.photos)
+        self.reviews, self.rejections = list(left.reviews), list(left.rejections)
 
 
 def _duplicate(review: Review, source: str) -> Rejection:

@@ -33,9 +33,8 @@ from kindling.recipe import TrainConfig
 from kindling.records import CONDITIONS, SENTIMENTS, Estimate, Example
 from kindling.stages.contract import Context, Outcome
 from kindling.stages.golden import training_rows
+from kindling.stages.training_set import training_set
 from kindling.stages.view import RunView
-
-#: Where the baseline lies within a model folder.
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +70,9 @@ def run(config: TrainConfig, context: Context, needs: Needs) -> Outcome:
     rows = training_rows([*accepted, *held_out], context.recipe.dedupe.short_text)
     version, exported = _register(
         config, context, needs, (baseline, trained, rows), figures, held_out
+    )
+    needs.registry.keep_training_set(
+        version.version, training_set(context, data, needs.view)
     )
     shown = categories.shown(accepted, needs.objects.get, context.seed)
     needs.objects.remove_named(tools.work)

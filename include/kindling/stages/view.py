@@ -157,6 +157,7 @@ class RunView:
         """Admitted synthetic reviews with an accepted label: what training could learn from."""
         accepted = self._accepted
         return [one for one in self.admitted() if one.review.review_id in accepted]
+
     def made_photos(self) -> list[Photo]:
         """Photos that synthesis made, ordered by id."""
         return self._rows.read(Photo, self._run_id, origin="synthetic")

@@ -160,6 +160,17 @@ class MemoryStanding:
         return {one.key: one for one in self.read(topic)}
 
 
+class MemoryTombstones:
+    """Tombstones that are handed over."""
+
+    def __init__(self, hashes: Iterable[str] = ()) -> None:
+        self._hashes = frozenset(hashes)
+
+    def among(self, hashes: Sequence[str]) -> frozenset[str]:
+        """Those of the hashes that are buried."""
+        return self._hashes.intersection(hashes)
+
+
 @dataclass
 class _Key:
     """A key's lease and result."""
@@ -286,3 +297,14 @@ class MemoryObjects:
         if uri not in self._objects:
             raise DataError(f"object {uri} is not in the store")
         return self._objects[uri]
+
+    def walk(self) -> Iterator[str]:
+        """URI of every object, in order."""
+        yield from sorted(self._objects)
+
+    def replace(self, uri: str, data: bytes | None) -> None:
+        """Other bytes at a URI, or none: for forgetting alone."""
+        if data is not None:
+            self._objects[uri] = data
+        else:
+            self._objects.pop(uri, None)

@@ -5,6 +5,7 @@ import errno
 import hashlib
 import os
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 import fsspec
@@ -68,6 +69,26 @@ class FsspecObjects:
         except FileNotFoundError:
             raise DataError(f"object {uri} is not in the store") from None
         return data
+
+    def walk(self) -> Iterator[str]:
+        """URI of every object, in order."""
+        try:
+            found = self._filesystem.find(self._root)
+        except FileNotFoundError:
+            return
+        for path in sorted(found):
+            # Half-written files of a killed process are objects to whoever searches for bytes.
+            yield str(self._filesystem.unstrip_protocol(path))
+
+    def replace(self, uri: str, data: bytes | None) -> None:
+        """Other bytes at a URI, or none: for forgetting alone. What is not there is fine."""
+        if not uri.startswith(f"{self._root}/"):
+            raise ValueError(f"{uri} is not in the store {self._root}")
+        if data is not None:
+            self._write(uri, data)
+            return
+        with contextlib.suppress(FileNotFoundError):
+            self._filesystem.rm_file(uri)
 
     def _named(self, name: str) -> str:
         if ".." in name.split("/"):

@@ -1,9 +1,12 @@
 """Runs, models and the alias `champion` in MLflow, by a tracking server or straight to its database."""
 
+import gzip
 import hashlib
+import json
 import logging
+import tempfile
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +15,15 @@ from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion as MlflowVersion
 from mlflow.exceptions import MlflowException
 
-from kindling.ports.registry import ModelVersion
+from kindling.ports.registry import ModelVersion, TrainingRow, TrainingSet
 
 MODEL = "kindling-sentiment"
 EXPERIMENT = "nightly-retraining"
 ALIAS = "champion"
 PROVISIONAL = "provisional"
 FOLDER = "model"
+#: Beside the model's folder, not in it: whoever serves the model has no use for it.
+MANIFEST_FOLDER, MANIFEST = "training_set", "training_set.json.gz"
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +74,7 @@ class MlflowRegistry:
 
     def log_metrics(self, version: str, metrics: Mapping[str, float]) -> None:
         """Add figures to the run behind a version."""
-        run_id = str(self._client.get_model_version(MODEL, version).run_id)
+        run_id = self._mlflow_run(version)
         for key, value in metrics.items():
             self._client.log_metric(run_id, key, float(value))
 
@@ -112,6 +117,46 @@ class MlflowRegistry:
                 artifact_uri=source, dst_path=str(into), tracking_uri=self._uri
             )
         )
+
+    def versions(self) -> list[ModelVersion]:
+        """Every registered version, oldest first."""
+        found = self._client.search_model_versions(
+            f"name = '{MODEL}'", max_results=10_000
+        )
+        return [
+            _version(one) for one in sorted(found, key=lambda one: int(one.version))
+        ]
+
+    def keep_training_set(self, version: str, training_set: TrainingSet) -> None:
+        """Keep the version's manifest beside its model, replacing an earlier one."""
+        content = json.dumps(asdict(training_set), sort_keys=True).encode()
+        with tempfile.TemporaryDirectory(prefix="kindling-manifest-") as folder:
+            path = Path(folder) / MANIFEST
+            path.write_bytes(gzip.compress(content, compresslevel=6, mtime=0))
+            self._client.log_artifact(
+                self._mlflow_run(version), str(path), MANIFEST_FOLDER
+            )
+        # Last: a version that says so has its manifest whole.
+        self._client.set_model_version_tag(MODEL, version, MANIFEST_FOLDER, MANIFEST)
+
+    def training_set(self, version: str) -> TrainingSet | None:
+        """The version's manifest; None for a model registered before there were manifests."""
+        found = self._client.get_model_version(MODEL, version)
+        if found.tags.get(MANIFEST_FOLDER) is None:
+            return None
+        with tempfile.TemporaryDirectory(prefix="kindling-manifest-") as folder:
+            path = self._client.download_artifacts(
+                str(found.run_id), f"{MANIFEST_FOLDER}/{MANIFEST}", folder
+            )
+            content = json.loads(gzip.decompress(Path(path).read_bytes()))
+        rows = tuple(
+            TrainingRow(**{**row, "sources": tuple(row["sources"])})
+            for row in content["rows"]
+        )
+        return TrainingSet(**{**content, "rows": rows})
+
+    def _mlflow_run(self, version: str) -> str:
+        return str(self._client.get_model_version(MODEL, version).run_id)
 
     def _behind(self, alias: str) -> ModelVersion | None:
         try:

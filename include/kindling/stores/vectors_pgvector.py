@@ -38,6 +38,8 @@ RECONNECT_S = 2.0
 LOOKUP_S = 2.0
 #: The same for scans of a whole version, which measure recall.
 SCAN_S = 120.0
+#: Rows fetched at once where a whole version is read.
+READ_ROWS = 2000
 #: Seen by every connection of a pool. Without the iterative scan a filter that keeps 1 % of the rows
 #: leaves nearly nothing of the candidates; its order is loose, so `search` sorts again.
 SESSION = f"-c search_path={SCHEMA},public -c hnsw.ef_search=100 -c hnsw.iterative_scan=relaxed_order"
@@ -203,6 +205,19 @@ class PgVectors(_Pooled):
                 query, (HalfVector(embedding), version, *accepted.values(), limit)
             ).fetchall()
         return [Hit(review_id, float(score)) for review_id, score in found]
+
+    def rows(self, version: str) -> Iterator[VectorRow]:
+        """Every row of the version, ordered by review id."""
+        with self._connection() as connection, connection.cursor("rows") as cursor:
+            cursor.itersize = READ_ROWS
+            cursor.execute(
+                f"SELECT embedding, {', '.join(COLUMNS)} FROM review_vector"
+                " WHERE version = %s ORDER BY review_id",
+                (version,),
+            )
+            for embedding, *fields in cursor:
+                vector = np.asarray(embedding.to_numpy(), dtype=np.float32)
+                yield VectorRow(Document(*fields), vector)
 
     def versions(self) -> list[str]:
         with self._connection() as connection:

@@ -21,7 +21,7 @@ from transformers import BertConfig, BertModel
 
 from kindling.modeling.compact import Options
 from kindling.ports.classifier import TrainingTools
-from kindling.ports.registry import ModelVersion
+from kindling.ports.registry import ModelVersion, TrainingSet
 from kindling.records import (
     CONDITIONS,
     SENTIMENTS,
@@ -221,6 +221,7 @@ class FolderRegistry:
         self._provisional: str | None = None
         self.metrics: dict[str, dict[str, float]] = {}
         self.params: dict[str, Mapping[str, Any]] = {}
+        self.training_sets: dict[str, TrainingSet] = {}
 
     def register(
         self,
@@ -263,6 +264,12 @@ class FolderRegistry:
 
     def download(self, version: str, into: Path) -> Path:
         return Path(shutil.copytree(self._root / version, into / version))
+
+    def keep_training_set(self, version: str, training_set: TrainingSet) -> None:
+        self.training_sets[version] = training_set
+
+    def training_set(self, version: str) -> TrainingSet | None:
+        return self.training_sets.get(version)
 
 
 @pytest.fixture

@@ -9,18 +9,20 @@ from kindling.recipe import ScrapeConfig, SourceEntry
 from kindling.records import Photo, Product, Review
 from kindling.stages import scrape
 from kindling.stages.contract import Shard
-from kindling.stores.memory import MemoryObjects
+from kindling.stores.memory import MemoryObjects, MemoryTombstones
 
 from .conftest import HEADER, line
 
 WHOLE = Shard()
+NOTHING_BURIED = MemoryTombstones()
 
 
 @pytest.fixture
 def run(tmp_path):
     """The stage over files of these contents; each is one source, with these keys beside."""
 
-    def go(*contents, niche=(), shard=WHOLE, keys=({}, {}, {}), **config):
+    def go(*contents, niche=(), shard=WHOLE, keys=({}, {}, {}), tombstones=NOTHING_BURIED,
+           **config):  # fmt: skip
         entries = []
         for number, (content, more) in enumerate(zip(contents, keys, strict=False)):
             path = tmp_path / f"file{number}.csv"
@@ -33,7 +35,11 @@ def run(tmp_path):
             recipe=SimpleNamespace(sources=tuple(entries)),
         )  # fmt: skip
         needs = SimpleNamespace(
-            objects=MemoryObjects(), standing=None, shop_url="", chromium=None
+            objects=MemoryObjects(),
+            standing=None,
+            tombstones=tombstones,
+            shop_url="",
+            chromium=None,
         )
         return scrape.run(ScrapeConfig(**config), context, needs)
 
