@@ -17,6 +17,7 @@ from kindling.scraping import (
     rules,
     schema_org,
     structured,
+    walls,
 )
 from kindling.scraping.document import MAX_DEPTH, decoded, parsable, too_deep
 from kindling.scraping.findings import (
@@ -55,6 +56,8 @@ def extract(
     layout, refusal = layout_of(tree), opt_out.in_page(tree)
     count, mean = rules.stated(tree, mapping)
     product, found = _structured(tree, html, base, problems)
+    if not found and product is None and (wall := walls.in_page(tree)):
+        return Extraction(None, (), Links(), layout=layout, opt_out=refusal, wall=wall)
     visible_product = rules.products(tree, mapping, base)
     signs = signs_of_reviews(
         tree, product or visible_product, _stated(product, count), mapping

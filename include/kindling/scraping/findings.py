@@ -71,6 +71,8 @@ class Extraction:
     layout: str = ""
     #: The page's own words against use for AI training; empty where it has none.
     opt_out: str = ""
+    #: Who asks on this page whether a person reads it; then nothing else of it was read.
+    wall: str = ""
     #: The language tag that the page declares, such as "de" or "en-GB"; empty where it has none.
     language: str = ""
 
