@@ -108,6 +108,13 @@ class Shop:
 
     def collect(self) -> Haul:
         """Everything the shop shows; DataError when it shows no review, TransientError in an outage."""
+        haul = self.haul()
+        if not haul.reviews:
+            raise DataError(self.what_was_there(haul))
+        return haul
+
+    def haul(self) -> Haul:
+        """The same, with or without a review."""
         import httpx
 
         from kindling.scraping import nightly
@@ -122,8 +129,6 @@ class Shop:
         collected = asyncio.run(self._collect(load(self._rules_file())))
         self._check_outage(collected.crawl)
         rows = join(collected.crawl.pages, collected.photos)
-        if not rows.reviews:
-            raise DataError(self._what_was_there(collected.crawl, rows))
         return Haul(
             found=rows.found,
             pages=_pages(collected.crawl),
@@ -165,6 +170,23 @@ class Shop:
             photos=rows.photos,
             reviews=rows.reviews,
             rejections=[*found.rejections, *rows.rejections],
+        )
+
+    def what_was_there(self, haul: Haul) -> str:
+        """Why there is no review, in words for whoever gave the address."""
+        walls = [one for one in haul.rejections if one.reason == "challenge_page"]
+        if walls and len(walls) >= len(haul.pages):
+            return (
+                f"{self.url}: {len(walls)} pages keep readers like this one out "
+                f"({walls[0].detail}); nothing here tries to get past that. Ask the shop's "
+                "owner for an export of the reviews, and give it as DATA="
+            )
+        reasons = Counter(one.reason for one in haul.rejections)
+        counted = [f"{reason} {count}" for reason, count in reasons.most_common(6)]
+        return (
+            f"{self.url}: {haul.found} reviews on {len(haul.pages)} pages, {len(haul.reviews)} "
+            f"of them usable; rejections: {', '.join(counted) or 'none'}. Is this the right "
+            "address, and do the css_rules fit its layouts?"
         )
 
     def _rules_file(self) -> str:
@@ -245,15 +267,6 @@ class Shop:
                 f"server error (max_failed_share of the source is {allowed:g}); try again later"
             )
 
-    def _what_was_there(self, found: "Crawl", rows: "Rows") -> str:
-        reasons = Counter(one.reason for one in (*found.rejections, *rows.rejections))
-        counted = [f"{reason} {count}" for reason, count in reasons.most_common(6)]
-        return (
-            f"{self.url}: {rows.found} reviews on {len(found.pages)} pages, {len(rows.reviews)} "
-            f"of them usable; rejections: {', '.join(counted) or 'none'}. Is this the right "
-            "address, and do the css_rules fit its layouts?"
-        )
-
 
 def _pages(found: "Crawl") -> list[Page]:
     return [
@@ -300,6 +313,7 @@ def _figures(collected: _Collected, rows: "Rows") -> dict[str, Any]:
         "languages": dict(languages(rows.reviews).most_common()),
         "robots_disallowed": reasons["robots_disallowed"],
         "ai_opt_outs": reasons["ai_opt_out"],
+        "challenge_pages": reasons["challenge_page"],
         "products_not_reached": len(collected.crawl.unreached),
         "pages_left_at_max_pages": collected.crawl.left,
         "rules_in_quarantine": collected.crawl.quarantined,

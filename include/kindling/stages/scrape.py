@@ -23,7 +23,15 @@ from kindling.ports.source import (
 from kindling.ports.standing import StandingStore
 from kindling.quality.checks import check
 from kindling.recipe import ScrapeConfig, SourceEntry
-from kindling.records import Page, Photo, Product, Rejection, Review
+from kindling.records import (
+    SENTIMENTS,
+    Page,
+    Photo,
+    Product,
+    Rejection,
+    Review,
+    sentiment_of,
+)
 from kindling.stages.contract import Context, Outcome, Shard
 from kindling.stages.niche import refuse_unknown
 from kindling.stages.source_health import check as check_health
@@ -80,6 +88,8 @@ def run(config: ScrapeConfig, context: Context, needs: Needs) -> Outcome:
             f"{config.min_reviews} (scrape.min_reviews); {rows.found} were found; rejections: "
             f"{_counted_reasons([*rows.rejections, *failing])}"
         )
+    if context.shard == Shard():
+        _require_classes(reviews, config.min_per_class, names)
     if context.shard.of == 1:
         # Another shard may hold the category that this one lacks.
         require_categories(context.niche, (one.category for one in reviews), "niche")
@@ -108,6 +118,21 @@ def run(config: ScrapeConfig, context: Context, needs: Needs) -> Outcome:
             for part, name in one.haul.implementation.items()
         },
     )
+
+
+def _require_classes(reviews: Sequence[Review], least: int, names: str) -> None:
+    """DataError where a class has too few reviews to be learned, with the number that it takes."""
+    counts = Counter(sentiment_of(one.rating) for one in reviews)
+    lacking = [
+        f"label {least - counts[one]} more of class {one} (there are {counts[one]})"
+        for one in SENTIMENTS
+        if counts[one] < least
+    ]
+    if lacking:
+        raise DataError(
+            f"{names}: too few reviews of a class to learn from: {'; '.join(lacking)}; the recipe "
+            f"wants {least} of each (scrape.min_per_class), and can list more sources"
+        )
 
 
 @dataclass(frozen=True)
