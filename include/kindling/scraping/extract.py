@@ -10,6 +10,7 @@ from selectolax.lexbor import LexborHTMLParser
 from w3lib.html import get_base_url
 
 from kindling.scraping import (
+    breadcrumbs,
     discovery,
     embedded,
     items,
@@ -143,7 +144,10 @@ def _complete(
         product = FoundProduct(
             last_segment(url), shown_text(heading) if heading else ""
         )
-    return rules.with_page_fields(product, tree, mapping, base)
+    full = rules.with_page_fields(product, tree, mapping, base)
+    if full.category:
+        return full
+    return replace(full, category=breadcrumbs.category_of(tree, full.name))
 
 
 def _stated(product: FoundProduct | None, visible: int | None) -> int | None:
