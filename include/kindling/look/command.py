@@ -38,6 +38,7 @@ def look(asked: Asked, settings: Settings) -> None:
         seed=0,
         shop_url=settings.shop_url,
         chromium=settings.chromium or None,
+        lightpanda=settings.lightpanda or None,
     )
     options: Any
     data, shop = asked.data, asked.shop

@@ -83,6 +83,8 @@ class SourceTools:
     #: Path of a Chromium binary, or None where there is none.
     chromium: str | None
     night: Night = Night()
+    #: Path of a Lightpanda binary, or None where there is none.
+    lightpanda: str | None = None
 
 
 @dataclass(frozen=True)

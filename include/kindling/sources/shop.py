@@ -16,12 +16,13 @@ from kindling.ports.source import Haul, Source, SourceTools
 from kindling.records import Page, Rejection
 
 if TYPE_CHECKING:
-    from kindling.scraping.browser import Chromium
-    from kindling.scraping.fetch import Fetcher
+    from kindling.scraping.browser import Drawing
+    from kindling.scraping.fetch import Fetched, Fetcher
     from kindling.scraping.mapping import Mapping as CssRules
     from kindling.scraping.photos import StoredPhoto
+    from kindling.scraping.reader import Reader
     from kindling.scraping.rows import Rows
-    from kindling.scraping.site import Crawl
+    from kindling.scraping.site import Crawl, Renderer
 
 log = logging.getLogger(__name__)
 
@@ -212,16 +213,17 @@ class Shop:
             fetcher.pace.delay_s = robots.delay(options.delay_s)
             started = time.monotonic()
             async with AsyncExitStack() as stack:
-                chromium = self._chromium(fetcher, rules)
+                reader = await stack.enter_async_context(Reader(rules))
+                browsers = self._browsers(fetcher, rules)
+                for one in browsers:
+                    await stack.enter_async_context(one)
                 objects, night = self.tools.objects, self.tools.night
                 site = Site(
                     start_url=self.url.rstrip("/") + "/",
                     fetcher=fetcher,
                     robots=robots,
-                    reader=await stack.enter_async_context(Reader(rules)),
-                    renderer=await stack.enter_async_context(chromium)
-                    if chromium
-                    else None,
+                    reader=reader,
+                    renderer=_renderer(browsers, reader),
                     store=nightly.store(objects),
                     load=nightly.load(objects),
                     max_pages=options.max_pages,
@@ -238,26 +240,42 @@ class Shop:
                 crawled - started,
                 time.monotonic() - crawled,
                 fetcher.pace.delay_s,
-                self._browser_name(chromium),
+                self._browser_names(browsers),
             )
 
-    def _chromium(self, fetcher: "Fetcher", rules: "CssRules") -> "Chromium | None":
+    def _browsers(self, fetcher: "Fetcher", rules: "CssRules") -> "list[Drawing]":
+        """Those that there are, the cheapest first."""
         from kindling.scraping.browser import BrowserOptions, Chromium
+        from kindling.scraping.lightpanda import Lightpanda
 
-        options, path = self.options, self.tools.chromium
-        if not options.browser or path is None:
-            return None
-        browser = BrowserOptions(path, options.browser_tabs, options.browser_page_s)
-        return Chromium(self.url, browser, rules.script, fetcher.pace.turn)
+        found: list[Drawing] = []
+        options = self.options
+        if not options.browser:
+            return found
+        turn = fetcher.pace.turn
+        if (path := self.tools.lightpanda) is not None:
+            # One context at a time is all that it has.
+            one_tab = BrowserOptions(path, 1, options.browser_page_s)
+            found.append(Lightpanda(self.url, one_tab, rules.script, turn))
+        if (path := self.tools.chromium) is not None:
+            tabs = BrowserOptions(path, options.browser_tabs, options.browser_page_s)
+            found.append(Chromium(self.url, tabs, rules.script, turn))
+        return found
 
-    def _browser_name(self, chromium: "Chromium | None") -> str:
+    def _browser_names(self, browsers: "list[Drawing]") -> str:
         if not self.options.browser:
             return "none: switched off by the recipe"
-        if chromium is None:
-            return "none: no Chromium is set"
-        if chromium.version:
-            return f"Chromium {chromium.version} through Playwright"
-        return f"{self.tools.chromium}, not started"
+        started = [
+            f"{one.name} {one.version} through Playwright"
+            for one in browsers
+            if one.version
+        ]
+        if started:
+            return ", then ".join(started)
+        paths = [one.executable for one in browsers]
+        return (
+            f"{', '.join(paths)}, not started" if paths else "none: no browser is set"
+        )
 
     def _check_outage(self, found: "Crawl") -> None:
         allowed = self.options.max_failed_share
@@ -266,6 +284,19 @@ class Shop:
                 f"{self.url}: {found.outages} of {found.attempted} pages gave no answer or a "
                 f"server error (max_failed_share of the source is {allowed:g}); try again later"
             )
+
+
+def _renderer(browsers: "list[Drawing]", reader: "Reader") -> "Renderer | None":
+    """One browser, or several of which the next draws what the one before left."""
+    from kindling.scraping.rungs import Ladder
+
+    async def whole(drawn: "Fetched") -> bool:
+        found = await reader.read(drawn.body, drawn.url, drawn.content_type)
+        return not found.lossy
+
+    if len(browsers) < 2:
+        return browsers[0] if browsers else None
+    return Ladder(browsers, whole)
 
 
 def _pages(found: "Crawl") -> list[Page]:

@@ -53,6 +53,7 @@ class Needs(Protocol):
     frontier: Frontier
     #: May propose where the page budget goes; None where the environment names no model's address.
     adviser: Llm | None
+    lightpanda: str | None
 
 
 @dataclass(frozen=True)
@@ -164,6 +165,7 @@ def _source(entry: SourceEntry, context: Context, needs: Needs, night: Night) ->
         shop_url=needs.shop_url,
         chromium=needs.chromium,
         night=night,
+        lightpanda=needs.lightpanda,
     )
     options = extensions.options("source", entry.kind, dict(entry.options))
     source: Source = extensions.find("source", entry.kind).source(options, tools)

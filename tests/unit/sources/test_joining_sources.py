@@ -33,7 +33,11 @@ def run(tmp_path):
             recipe=SimpleNamespace(sources=tuple(entries)),
         )  # fmt: skip
         needs = SimpleNamespace(
-            objects=MemoryObjects(), standing=None, shop_url="", chromium=None
+            objects=MemoryObjects(),
+            standing=None,
+            shop_url="",
+            chromium=None,
+            lightpanda=None,
         )
         return scrape.run(ScrapeConfig(**config), context, needs)
 
