@@ -9,7 +9,7 @@ from kindling import extensions
 from kindling.errors import DataError
 from kindling.look.findings import Findings, Part, Recognised
 from kindling.look.verdict import problems
-from kindling.ports.source import Haul, SourceTools
+from kindling.ports.source import Haul, SourceTools, read_by
 from kindling.records import Product, Review
 from kindling.scraping.language import language_of
 from kindling.sources.shop import Options, Shop
@@ -110,7 +110,7 @@ def _findings(url: str, haul: Haul) -> Findings:
 
 
 def _part(haul: Haul) -> Part:
-    methods = dict.fromkeys(review.extractor for review in haul.reviews)
+    methods = dict.fromkeys(map(read_by, haul.reviews))
     return Part(
         name=f"{len(haul.pages)} pages",
         reading=f"reviews read from {', '.join(methods) or 'none of them'}",
@@ -147,6 +147,7 @@ def _lines(haul: Haul) -> list[str]:
     figures = haul.figures
     left = figures["pages_left_at_max_pages"]
     walls = figures["challenge_pages"]
+    nulls = figures["fields_with_one_witness"]
     return [
         f"robots      {figures['robots_disallowed']} addresses disallowed, "
         f"{figures['delay_seconds']:g} s between requests, {figures['ai_opt_outs']} pages opt out"
@@ -155,5 +156,6 @@ def _lines(haul: Haul) -> list[str]:
         + (f", at least {left} more are known" if left else ""),
         f"products    {len(haul.products)} product pages among them; "
         f"{figures['products_not_reached']} not read",
+        *(f"one witness {count} reviews: {what}" for what, count in nulls.items()),
         f"stated      {figures['reviews_stated_by_pages']:,} reviews by these pages' own count",
     ]

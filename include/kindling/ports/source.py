@@ -42,6 +42,22 @@ def require_categories(
         )
 
 
+#: Parts the rules that read a review from what is null in it, and why (`Review.extractor`).
+NULLS = " | null: "
+
+
+def read_by(review: Review) -> str:
+    """The rules that read the review, without what is null in it."""
+    return review.extractor.partition(NULLS)[0]
+
+
+def nulls_of(review: Review) -> list[str]:
+    """What is null in the review or rests on one witness, each with the reason."""
+    return [
+        one for one in review.extractor.partition(NULLS)[2].split("; ") if one.strip()
+    ]
+
+
 @dataclass(frozen=True)
 class Night:
     """What the stage tells a source of the nights before, and how much it may ask for tonight."""

@@ -19,6 +19,7 @@ from kindling.scraping import (
     schema_org,
     structured,
     walls,
+    witnesses,
 )
 from kindling.scraping.document import MAX_DEPTH, decoded, parsable, too_deep
 from kindling.scraping.findings import (
@@ -70,6 +71,7 @@ def extract(
     )
     checked, conflicts = _cross_check(found, seen, product, count, mean)
     reviews = [_verified(review, seen) for review in reviews]
+    reviews = witnesses.witnessed(reviews, witnesses.Shown(tree, _language(tree)))
     return Extraction(
         product=full,
         reviews=tuple(reviews),
@@ -194,7 +196,11 @@ def _verified(review: FoundReview, seen: dict[str, float]) -> FoundReview:
     if shown is None or review.rating is None:
         return review
     stated = stars(review.rating, review.best, review.worst)
-    return review if stated == shown else replace(review, rating=None)
+    if stated == shown:
+        return review
+    return replace(
+        review, rating=None, doubts=(*review.doubts, "rating, shown otherwise")
+    )
 
 
 def _language(tree: LexborHTMLParser) -> str:

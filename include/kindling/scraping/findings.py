@@ -27,6 +27,8 @@ class FoundReview:
     photo_url: str = ""
     #: Which rules read it, with their version.
     extractor: str = ""
+    #: Fields that one witness alone states, or on which two differ, each with the reason.
+    doubts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from kindling.errors import ConfigurationError, DataError, TransientError
-from kindling.ports.source import Haul, Source, SourceTools
+from kindling.ports.source import Haul, Source, SourceTools, nulls_of
 from kindling.records import Page, Rejection
 
 if TYPE_CHECKING:
@@ -341,6 +341,9 @@ def _figures(collected: _Collected, rows: "Rows") -> dict[str, Any]:
         "personal_data_masked": {
             kind: rows.masked[kind] for kind in ("email", "phone", "card", "iban")
         },
+        "fields_with_one_witness": _counted(
+            why for review in rows.reviews for why in nulls_of(review)
+        ),
         "languages": dict(languages(rows.reviews).most_common()),
         "robots_disallowed": reasons["robots_disallowed"],
         "ai_opt_outs": reasons["ai_opt_out"],

@@ -18,6 +18,7 @@ from kindling.ports.source import (
     Night,
     Source,
     SourceTools,
+    read_by,
     require_categories,
 )
 from kindling.ports.standing import StandingStore
@@ -344,9 +345,7 @@ def _figures(
             sorted(Counter(review.category for review in reviews).items())
         ),
         "reviews_with_photo": sum(one.photo_id is not None for one in reviews),
-        "reviews_by_method": dict(
-            sorted(Counter(review.extractor for review in reviews).items())
-        ),
+        "reviews_by_method": dict(sorted(Counter(map(read_by, reviews)).items())),
         "reviews_found": rows.found,
         "products_not_reached": sum(
             one.haul.figures.get("products_not_reached", 0) for one in collected
