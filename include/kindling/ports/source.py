@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from kindling.errors import ConfigurationError
 from kindling.ports.frontier import Frontier
+from kindling.ports.llm import Llm
 from kindling.ports.objects import ObjectStore
 from kindling.ports.standing import StandingStore
 from kindling.records import Page, Photo, Product, Rejection, Review
@@ -101,6 +102,8 @@ class SourceTools:
     night: Night = Night()
     #: Path of a Lightpanda binary, or None where there is none.
     lightpanda: str | None = None
+    #: A language model, or None where there is none.
+    llm: Llm | None = None
 
 
 @dataclass(frozen=True)

@@ -145,6 +145,7 @@ class Shop:
             implementation={
                 "fetcher": f"httpx {httpx.__version__}",
                 "browser": collected.browser,
+                "rules": _learnt(collected.crawl),
             },
             account=nightly.account(
                 collected.crawl,
@@ -198,6 +199,7 @@ class Shop:
         from kindling.scraping import nightly
         from kindling.scraping.crawl import crawl
         from kindling.scraping.fetch import Policy, open_fetcher
+        from kindling.scraping.proposals import proposer
         from kindling.scraping.reader import Reader
         from kindling.scraping.site import Site
 
@@ -213,7 +215,8 @@ class Shop:
             fetcher.pace.delay_s = robots.delay(options.delay_s)
             started = time.monotonic()
             async with AsyncExitStack() as stack:
-                reader = await stack.enter_async_context(Reader(rules))
+                propose = proposer(llm) if (llm := self.tools.llm) else None
+                reader = await stack.enter_async_context(Reader(rules, propose=propose))
                 browsers = self._browsers(fetcher, rules)
                 for one in browsers:
                     await stack.enter_async_context(one)
@@ -297,6 +300,14 @@ def _renderer(browsers: "list[Drawing]", reader: "Reader") -> "Renderer | None":
     if len(browsers) < 2:
         return browsers[0] if browsers else None
     return Ladder(browsers, whole)
+
+
+def _learnt(found: "Crawl") -> str:
+    """Whether rules were found in the pages' structure, and what was said of them."""
+    if found.learnt is None:
+        return "none were looked for"
+    rules, why = found.learnt.rules, found.learnt.why
+    return f"{rules.item}{f' ({why})' if why else ''}" if rules else f"none: {why}"
 
 
 def _pages(found: "Crawl") -> list[Page]:

@@ -52,7 +52,7 @@ class Needs(Protocol):
     chromium: str | None
     #: What crawls have still to ask for, shared with other workers.
     frontier: Frontier
-    #: May propose where the page budget goes; None where the environment names no model's address.
+    #: May propose where the page budget goes, and rules for a shop; None where the environment names no model's address.
     adviser: Llm | None
     lightpanda: str | None
 
@@ -167,6 +167,7 @@ def _source(entry: SourceEntry, context: Context, needs: Needs, night: Night) ->
         chromium=needs.chromium,
         night=night,
         lightpanda=needs.lightpanda,
+        llm=needs.adviser,
     )
     options = extensions.options("source", entry.kind, dict(entry.options))
     source: Source = extensions.find("source", entry.kind).source(options, tools)

@@ -38,6 +38,7 @@ def run(tmp_path):
             shop_url="",
             chromium=None,
             lightpanda=None,
+            adviser=None,
         )
         return scrape.run(ScrapeConfig(**config), context, needs)
 
