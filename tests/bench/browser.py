@@ -84,8 +84,8 @@ async def no_wait() -> None:
     """The shop is our own."""
 
 
-def addresses(base: str, catalogue: Path) -> list[str]:
-    """Addresses of script pages, each taken as often as it takes to make 200."""
+def addresses(base: str, catalogue: Path, count: int) -> list[str]:
+    """Addresses of script pages, each taken as often as it takes to make so many."""
     lines = (catalogue / "products.jsonl").read_text(encoding="utf-8").splitlines()
     paths = [f"{base}/p/{json.loads(line)['product_id']}" for line in lines]
     script = [
@@ -93,7 +93,7 @@ def addresses(base: str, catalogue: Path) -> list[str]:
         for path in paths
         if "reviews-root" in httpx.get(path, trust_env=False).text
     ]
-    return [f"{script[n % len(script)]}?page=1&n={n}" for n in range(PAGES)]
+    return [f"{script[n % len(script)]}?page=1&n={n}" for n in range(count)]
 
 
 async def drawn_by(
@@ -129,7 +129,9 @@ async def drawn_by(
 
 
 def main() -> None:
-    argparse.ArgumentParser(description=__doc__).parse_args()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pages", type=int, default=PAGES)
+    count = parser.parse_args().pages
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     if chromium is None:
         sys.exit("no Chromium to compare with: sudo apt-get install chromium")
@@ -145,14 +147,14 @@ def main() -> None:
             assert shop.stdout is not None
             line = shop.stdout.readline()
             base = next(word for word in line.split() if word.startswith("http://"))
-            urls = addresses(base, catalogue)
+            urls = addresses(base, catalogue, count)
             light = asyncio.run(drawn_by(Lightpanda, lightpanda(), urls))
             heavy = asyncio.run(drawn_by(Chromium, chromium, urls))
             shop.terminate()
     print(
         json.dumps(
             {
-                "pages": PAGES,
+                "pages": count,
                 "cpu_over_chromium": round(light["cpu"] / heavy["cpu"], 3),
                 "cpu_s": round(light["cpu"], 2),
                 "chromium_cpu_s": round(heavy["cpu"], 2),

@@ -151,12 +151,15 @@ class Drawing:
         if self._playwright is None:
             self._playwright = await async_playwright().start()
         self._browser = await self._launch(self._playwright)
-        self.version, self._drawn = self._browser.version, 0
+        self.version, self._drawn = await self._version_of(self._browser), 0
         return self._browser
 
     async def _launch(self, playwright: Playwright) -> Browser:
         """A new browser that reaches the shop's host alone; Error or OSError where it does not start."""
         raise NotImplementedError
+
+    async def _version_of(self, browser: Browser) -> str:
+        return browser.version
 
     async def _close(self) -> None:
         if self._browser is not None:

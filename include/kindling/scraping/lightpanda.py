@@ -38,6 +38,17 @@ class Lightpanda(Drawing):
             f"ws://{address}", timeout=_START_S * 1000
         )
 
+    async def _version_of(self, browser: Browser) -> str:
+        """Its own: over the connection it gives the Chromium that it speaks like."""
+        asked = await asyncio.create_subprocess_exec(
+            self._options.executable,
+            "version",
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        said, _ = await asked.communicate()
+        return said.decode("utf-8", "replace").strip()[:40] or browser.version
+
     async def _open(self, browser: Browser) -> Page:
         context = await browser.new_context()
         # Before any request: its command line can keep it from private addresses, not to one host.
