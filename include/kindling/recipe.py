@@ -74,6 +74,8 @@ def _source_kinds() -> tuple[str, ...]:
 class ScrapeConfig(_Frozen):
     #: Fail when fewer reviews than this were collected.
     min_reviews: int = Field(1, ge=1)
+    #: Fail when there are fewer reviews than this of a sentiment (1-2, 3, 4-5 stars).
+    min_per_class: int = Field(0, ge=0)
     #: Pages asked for a night, over all sources; where they go is the policy's choice, and what it does
     #: not ask for is read from the last night's copy. None: every page of every source. A page that a
     #: browser draws after it was fetched counts once.

@@ -44,6 +44,8 @@ class Settings:
     shop_url: str
     #: Path of a Chromium binary; empty where there is none.
     chromium: str
+    #: Path of a Lightpanda binary, tried before Chromium; empty where there is none.
+    lightpanda: str
     keywords: str
     #: Folder of the embedded keyword index.
     keywords_dir: str
@@ -116,6 +118,7 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         objects_url=objects_url,
         shop_url=text("SHOP_URL").rstrip("/"),
         chromium=text("CHROMIUM"),
+        lightpanda=text("LIGHTPANDA"),
         keywords=keywords,
         keywords_dir=text("KEYWORDS_DIR"),
         elasticsearch_url=elasticsearch_url,

@@ -152,6 +152,15 @@ def chromium(settings: Settings) -> str | None:
     return settings.chromium or None
 
 
+def lightpanda(settings: Settings) -> str | None:
+    """Path of a Lightpanda binary, or None where there is none."""
+    if settings.lightpanda and not Path(settings.lightpanda).is_file():
+        raise ConfigurationError(
+            f"KINDLING_LIGHTPANDA={settings.lightpanda!r} is not a file"
+        )
+    return settings.lightpanda or None
+
+
 #: What a stage may need of the installation, by the names that the catalog uses.
 _PORTS: dict[str, Callable[[Settings], Any]] = {
     "alias": alias,
@@ -159,6 +168,7 @@ _PORTS: dict[str, Callable[[Settings], Any]] = {
     "embeddings": embeddings,
     "frontier": frontier,
     "keywords": keywords,
+    "lightpanda": lightpanda,
     "objects": objects,
     "registry": registry,
     "nodes": lambda settings: settings.nodes,

@@ -1,6 +1,7 @@
 """The environment of every process that the supervisor starts, and the secrets that they share."""
 
 import base64
+import importlib.util
 import json
 import os
 import secrets as randomness
@@ -111,6 +112,21 @@ def find_chromium(environment: Mapping[str, str] = os.environ) -> str:
     return str(found[-1]) if found else ""
 
 
+def find_lightpanda(environment: Mapping[str, str] = os.environ) -> str:
+    """Path of a Lightpanda: the one named, that of its wheel in this environment, or one on the path.
+
+    Empty if there is none, or with `KINDLING_LIGHTPANDA=none`.
+    """
+    if named := environment.get("KINDLING_LIGHTPANDA"):
+        return "" if named == "none" else str(Path(named).resolve())
+    wheel = importlib.util.find_spec("lightpanda")
+    if wheel is not None and wheel.origin is not None:
+        binary = Path(wheel.origin).parent / "lightpanda"
+        if binary.is_file():
+            return str(binary)
+    return shutil.which("lightpanda", path=environment.get("PATH")) or ""
+
+
 def product_environment(
     layout: Layout, socket_dir: Path, recipe: str, outer: Mapping[str, str] = os.environ
 ) -> dict[str, str]:
@@ -133,6 +149,7 @@ def product_environment(
     }
     fixed = {
         "KINDLING_CHROMIUM": find_chromium(outer),
+        "KINDLING_LIGHTPANDA": find_lightpanda(outer),
         "KINDLING_SHOP_URL": layout.url("shop"),
         "KINDLING_KEYWORDS_DIR": str(layout.keywords),
         "KINDLING_MLFLOW_URL": database_url(socket_dir, "mlflow", "+psycopg"),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from kindling_local.environment import find_chromium
+from kindling_local.environment import find_chromium, find_lightpanda
 from kindling_local.errors import SupervisorError
 from kindling_local.layout import Layout
 from kindling_local.once import Wanted
@@ -95,6 +95,7 @@ def _environment(layout: Layout, outer: Mapping[str, str]) -> dict[str, str]:
         # The data folder is the bundled shop's alone, and may be a path of another place.
         **{name: value for name, value in outer.items() if name != "KINDLING_DATA"},
         "KINDLING_CHROMIUM": find_chromium(outer),
+        "KINDLING_LIGHTPANDA": find_lightpanda(outer),
         "PYTHONPATH": str(layout.root / "include"),
         "PYTHONUNBUFFERED": "1",
     }

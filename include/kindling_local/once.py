@@ -19,8 +19,9 @@ from kindling_local.startup import Installation, Recipe
 from kindling_local.state import process
 from kindling_local.summary import plain
 
-CHROMIUM_HINT = (
-    "sudo apt-get install chromium, or .venv/bin/playwright install chromium"
+BROWSER_HINT = (
+    "sudo apt-get install chromium, or without root .venv/bin/playwright install chromium, or "
+    "Lightpanda (AGPL): .venv/bin/uv pip install --python .venv/bin/python lightpanda"
 )
 
 
@@ -140,13 +141,14 @@ def _note_unreached(
     if kinds and "shop" not in kinds:
         return
     unreached = figures["products_not_reached"]
-    if not installation.product["KINDLING_CHROMIUM"]:
+    found = ("KINDLING_CHROMIUM", "KINDLING_LIGHTPANDA")
+    if not any(installation.product[name] for name in found):
         plain(
             console,
-            f"no Chromium: {unreached} products not reached; install: {CHROMIUM_HINT}",
+            f"no browser: {unreached} products not reached; install: {BROWSER_HINT}",
         )
     elif unreached:
         plain(
             console,
-            f"{unreached} products not reached although there is a Chromium; scrape's rejections say why",
+            f"{unreached} products not reached although there is a browser; scrape's rejections say why",
         )

@@ -69,7 +69,7 @@ def spoken(
     attributes = _attributes(messages)
     if schema is None:
         return _body(attributes, rng)
-    return json.dumps(_instance(schema, "", attributes, rng))
+    return json.dumps(_instance(schema, "", attributes | _selectors(messages), rng))
 
 
 def option_odds(messages: Sequence[Mapping[str, str]], seed: int) -> dict[str, float]:
@@ -104,6 +104,28 @@ def _attributes(messages: Sequence[Mapping[str, str]]) -> dict[str, str]:
     return {name.lower(): value.strip() for name, value in lines}
 
 
+def _selectors(messages: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    """Of a page's skeleton (`selector | 12 on 3 pages | about 80 characters, …`), what may be a review.
+
+    Of the kinds that occur several times a page, the longest is the item and the next one its text.
+    """
+    rows = re.findall(
+        r"^(\S+) \| (\d+) on (\d+) pages \| about (\d+) characters, (.*)$",
+        messages[-1]["content"],
+        re.MULTILINE,
+    )
+    many = sorted(
+        ((int(size), key, said) for key, n, pages, size, said in rows if int(n) > int(pages)),
+        reverse=True,
+    )  # fmt: skip
+    found = dict(zip(("item", "body"), (key for _, key, _ in many), strict=False))
+    for _, key, said in many:
+        for name in ("rating", "date"):
+            if f"a {name}" in said:
+                found[name] = key
+    return {f"selector of {name}": key for name, key in found.items()}
+
+
 def _body(attributes: Mapping[str, str], rng: random.Random) -> str:
     mood = attributes.get("sentiment", "positive").split()[0].lower()
     phrases = list(_PHRASES.get(mood, _PHRASES["neutral"]))
@@ -130,7 +152,7 @@ def _instance(
 ) -> Any:
     """A value that fits the schema, of the kinds that this product asks for."""
     if "enum" in schema:
-        wanted = attributes.get(name)
+        wanted = attributes.get(name) or attributes.get(f"selector of {name}")
         return wanted if wanted in schema["enum"] else rng.choice(schema["enum"])
     kind = schema.get("type")
     if kind == "object":

@@ -38,6 +38,7 @@ def look(asked: Asked, settings: Settings) -> None:
         seed=0,
         shop_url=settings.shop_url,
         chromium=settings.chromium or None,
+        lightpanda=settings.lightpanda or None,
     )
     options: Any
     data, shop = asked.data, asked.shop
@@ -93,4 +94,10 @@ def _said(options: Any) -> dict[str, Any]:
 def _why_niche(findings: Findings) -> str:
     if len(findings.categories) == 1:
         return "the one category there is"
+    largest, here = next(iter(findings.categories.items()))
+    if here < proposal.ENOUGH:
+        return (
+            f"the largest; a figure of it alone takes about {proposal.ENOUGH} reviews, "
+            f"and {largest} has {here}"
+        )
     return "the largest, where a figure can tell whether filling a class helped"

@@ -7,12 +7,15 @@ from typing import Any
 import yaml
 
 from kindling.look.findings import Findings
+from kindling.look.verdict import MIN_PER_CLASS, MIN_REVIEWS
 
 #: Categories that a run fills at most.
 MAX_NICHE = 3
 #: Golden reviews of a category without which the gate cannot tell whether filling it helped.
 JUDGED = 30
 _GOLDEN_SHARE = 0.25
+#: Reviews of a category from which on its golden share is that many.
+ENOUGH = int(JUDGED / _GOLDEN_SHARE)
 
 _HEADER = """\
 # Written by `make look` for {given}: {reviews} reviews of {products}.
@@ -32,6 +35,7 @@ def recipe_for(
         "summary": f"reviews of {findings.given}",
         "sources": [dict(source)],
         "niche": niche_of(findings),
+        **_floor(findings),
         "dedupe": _dedupe(total),
         "synthesize": _synthesize(total, photos, min(findings.classes.values())),
         "train": {"model": "compact", "model_options": _passes(total, photos)},
@@ -46,9 +50,7 @@ def recipe_for(
 def niche_of(findings: Findings) -> list[str]:
     """Categories to fill: the largest, for only of those can a figure tell whether it helped."""
     largest = list(findings.categories)
-    judged = [
-        name for name in largest if findings.categories[name] * _GOLDEN_SHARE >= JUDGED
-    ]
+    judged = [name for name in largest if findings.categories[name] >= ENOUGH]
     return judged[:MAX_NICHE] or largest[:1]
 
 
@@ -70,6 +72,13 @@ def name_of(given: str) -> str:
     )
     plain = re.sub(r"[^a-z0-9]+", "-", stem.casefold()).strip("-")
     return plain[:40].strip("-") or "mine"
+
+
+def _floor(findings: Findings) -> dict[str, Any]:
+    """What a showing of all rows has asked already, the run asks where only a part was looked at."""
+    if not findings.sampled:
+        return {}
+    return {"scrape": {"min_reviews": MIN_REVIEWS, "min_per_class": MIN_PER_CLASS}}
 
 
 def _by_size(total: int, *values: float) -> float:

@@ -8,7 +8,12 @@ from kindling.look.verdict import language_name
 
 _SHOWN_CATEGORIES = 8
 _SHOWN_REASONS = 8
-_HOW = {"name": "by its name", "content": "by what it holds", "recipe": "by the recipe"}
+_HOW = {
+    "name": "by its name",
+    "content": "by what it holds",
+    "recipe": "by the recipe",
+    "page": "on the page",
+}
 _WANTED = {
     "body": "the review's text",
     "stars": "stars",
@@ -42,6 +47,20 @@ REASONS = {
     "no_object": "JSON, but no object",
     "no_product_id": "a product without an id",
     "beyond_max_rows": "beyond max_rows",
+    "challenge_page": "a page that asks whether a person reads it",
+    "ai_opt_out": "a page that refuses use for AI",
+    "robots_disallowed": "robots.txt disallows it",
+    "parse_error": "a page that says it has reviews, none of which could be read",
+    "browser_needed": "a page made by JavaScript, and no browser for it",
+    "browser_failed": "a page that no browser could draw",
+    "blocked": "the shop refused",
+    "not_html": "no page",
+    "http_error:404": "a link that leads nowhere",
+    "network_error": "no answer",
+    "redirect_off_origin": "a link that leads off the shop",
+    "rating_out_of_range": "stars beyond their own scale",
+    "photo_broken": "a photo that does not load",
+    "photo_off_site": "a photo on another site",
 }
 
 

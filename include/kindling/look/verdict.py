@@ -80,15 +80,28 @@ def warnings(findings: Findings) -> list[str]:
     if list(findings.categories) == ["uncategorised"]:
         found.append('no category is named: all reviews are in one, "uncategorised"')
     if findings.sampled:
-        found.append(
-            "whether there is enough of each class is told when all pages are read"
-        )
+        found.append(_of_sample(findings))
     elif len(findings.reviews) < 1_000:
         found.append(
             f"{len(findings.reviews)} reviews make wide intervals: expect the figures to say "
             "little more than that the model has learned something"
         )
     return found
+
+
+def _of_sample(findings: Findings) -> str:
+    """What the pages that were looked at leave open."""
+    lacking = [
+        f"{MIN_PER_CLASS - here} more of class {sentiment}"
+        for sentiment, here in findings.classes.items()
+        if here < MIN_PER_CLASS
+    ]
+    if not lacking:
+        return "only a part of the shop was looked at; the run reads all of it"
+    return (
+        f"the pages looked at lack {' and '.join(lacking)}, of {MIN_PER_CLASS} each: the run "
+        "ends after its first stage where the other pages do not have them"
+    )
 
 
 def languages_to_keep(languages: Mapping[str, int]) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from kindling.errors import ConfigurationError
 from kindling.ports.frontier import Frontier
+from kindling.ports.llm import Llm
 from kindling.ports.objects import ObjectStore
 from kindling.ports.standing import StandingStore
 from kindling.records import Page, Photo, Product, Rejection, Review
@@ -40,6 +41,22 @@ def require_categories(
         raise ConfigurationError(
             f"{key}: no review is of the category {name!r}{meant}. Categories: {shown}"
         )
+
+
+#: Parts the rules that read a review from what is null in it, and why (`Review.extractor`).
+NULLS = " | null: "
+
+
+def read_by(review: Review) -> str:
+    """The rules that read the review, without what is null in it."""
+    return review.extractor.partition(NULLS)[0]
+
+
+def nulls_of(review: Review) -> list[str]:
+    """What is null in the review or rests on one witness, each with the reason."""
+    return [
+        one for one in review.extractor.partition(NULLS)[2].split("; ") if one.strip()
+    ]
 
 
 @dataclass(frozen=True)
@@ -83,6 +100,10 @@ class SourceTools:
     #: Path of a Chromium binary, or None where there is none.
     chromium: str | None
     night: Night = Night()
+    #: Path of a Lightpanda binary, or None where there is none.
+    lightpanda: str | None = None
+    #: A language model, or None where there is none.
+    llm: Llm | None = None
 
 
 @dataclass(frozen=True)

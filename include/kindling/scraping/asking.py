@@ -52,6 +52,8 @@ class Asking:
         refusal = site.robots.ai_opt_out(page.url) or found.opt_out
         if refusal:
             return _refused(page.url, "ai_opt_out", refusal)
+        if found.wall:
+            return _refused(page.url, "challenge_page", _asks(found))
         return _with_problems(
             CrawledPage(
                 page.url,
@@ -144,6 +146,8 @@ class Asking:
         refusal = opt_out.in_headers(fetched.headers) or found.opt_out
         if refusal:
             return _refused(url, "ai_opt_out", refusal)
+        if found.wall:
+            return _refused(url, "challenge_page", _asks(found))
         page = CrawledPage(
             url,
             fetched.status,
@@ -171,6 +175,10 @@ class Asking:
 def reviews_of(found: Extraction) -> tuple[str, ...]:
     """Texts of a page's reviews, titles where there is no body."""
     return tuple(review.body or review.title for review in found.reviews)
+
+
+def _asks(found: Extraction) -> str:
+    return f"{found.wall} asks whether a person reads this page"
 
 
 def _outage(answer: Answer) -> bool:

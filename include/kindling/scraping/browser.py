@@ -1,4 +1,4 @@
-"""Pages drawn by Chromium, for what scripts put there.
+"""Pages drawn by a browser, for what scripts put there.
 
 Only addresses that HTTP may fetch come here; what the page's own scripts then ask for is the page's business,
 and stays on the shop's host.
@@ -49,7 +49,7 @@ _START_S = 30.0
 
 @dataclass(frozen=True)
 class BrowserOptions:
-    """`executable` is Chromium's path; `page_s` is the budget of one page, all waiting included."""
+    """`executable` is the browser's path; `page_s` is the budget of one page, all waiting included."""
 
     executable: str
     tabs: int = 2
@@ -57,8 +57,13 @@ class BrowserOptions:
     max_bytes: int = 5 * 1024 * 1024
 
 
-class Chromium:
-    """Draws pages of one shop; started with the first page, and anew after every 200."""
+class Drawing:
+    """Draws pages of one shop; started with the first page, and anew after every 200.
+
+    Which browser it is, and how that is kept to the shop's host, is its subclasses' business.
+    """
+
+    name = ""
 
     def __init__(
         self,
@@ -78,6 +83,11 @@ class Chromium:
         self._drawn = 0
         self.version = ""
 
+    @property
+    def executable(self) -> str:
+        """Path of the browser."""
+        return self._options.executable
+
     async def __aenter__(self) -> Self:
         return self
 
@@ -87,7 +97,7 @@ class Chromium:
             await self._playwright.stop()
 
     async def render(self, urls: Sequence[str]) -> dict[str, Fetched | FetchError]:
-        """Each address' page as drawn, or why not; kind `browser_needed` where Chromium does not start."""
+        """Each address' page as drawn, or why not; kind `browser_needed` where it does not start."""
         results: dict[str, Fetched | FetchError] = {}
         await self._draw_all(deque(urls), results)
         # A page may fail because another one brought the browser down: once more, in a new one.
@@ -106,7 +116,7 @@ class Chromium:
         while waiting:
             try:
                 browser = await self._ready()
-            except Error as error:
+            except (Error, OSError) as error:
                 why = f"{self._options.executable} does not start: {_first_line(error)}"
                 log.warning("%s", why)
                 results.update(
@@ -118,9 +128,15 @@ class Chromium:
                 for _ in range(min(len(waiting), _RECYCLE_AFTER - self._drawn))
             )
             self._drawn += len(batch)
+            size = len(batch)
             await asyncio.gather(
                 *(self._tab(browser, batch, results) for _ in range(self._options.tabs))
             )
+            if len(batch) == size:
+                # It was gone before one page was begun: `render` tries once more in a new one.
+                return
+            # A page that brought the browser down is no reason to leave out those behind it.
+            waiting.extendleft(reversed(batch))
             log.info("drew %d pages, %d to go", len(results), len(waiting))
 
     async def _ready(self) -> Browser:
@@ -134,17 +150,16 @@ class Chromium:
         await self._close()
         if self._playwright is None:
             self._playwright = await async_playwright().start()
-        self._browser = await self._playwright.chromium.launch(
-            executable_path=self._options.executable,
-            headless=True,
-            timeout=_START_S * 1000,
-            args=[
-                *_FLAGS,
-                f"--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE {urlsplit(self._origin).hostname}",
-            ],
-        )
-        self.version, self._drawn = self._browser.version, 0
+        self._browser = await self._launch(self._playwright)
+        self.version, self._drawn = await self._version_of(self._browser), 0
         return self._browser
+
+    async def _launch(self, playwright: Playwright) -> Browser:
+        """A new browser that reaches the shop's host alone; Error or OSError where it does not start."""
+        raise NotImplementedError
+
+    async def _version_of(self, browser: Browser) -> str:
+        return browser.version
 
     async def _close(self) -> None:
         if self._browser is not None:
@@ -213,7 +228,7 @@ class Chromium:
                 "too_large",
                 f"more than {self._options.max_bytes} bytes when drawn",
             )
-        # Whatever the server sent, this is Chromium's serialisation.
+        # Whatever the server sent, this is the browser's serialisation.
         headers["content-type"] = "text/html; charset=utf-8"
         return Fetched(url, response.status, headers, body, datetime.now(UTC))
 
@@ -228,6 +243,23 @@ class Chromium:
             raise FetchError(
                 url, "browser", "the page's own request for its reviews failed"
             )
+
+
+class Chromium(Drawing):
+    """Chromium, started by Playwright."""
+
+    name = "Chromium"
+
+    async def _launch(self, playwright: Playwright) -> Browser:
+        return await playwright.chromium.launch(
+            executable_path=self._options.executable,
+            headless=True,
+            timeout=_START_S * 1000,
+            args=[
+                *_FLAGS,
+                f"--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE {urlsplit(self._origin).hostname}",
+            ],
+        )
 
 
 def _may_succeed(result: Fetched | FetchError | None) -> bool:

@@ -7,10 +7,17 @@ import html
 import re
 import unicodedata
 
+from ftfy import fix_encoding
+
 from kindling.scraping.personal_data import Masked, luhn, mask_personal_data
 
 __all__ = ["Masked", "luhn", "mask_personal_data", "normalise"]
 
+#: UTF-8 that was read as latin-1 or Windows-1252 has a lead byte's letter with the sign of a later byte behind it.
+_DOUBLE_ENCODED = re.compile(
+    "[\u00c2-\u00f4](?:[\u0080-\u00bf]|[\u0152\u0153\u0160\u0161\u0178\u017d\u017e"
+    "\u0192\u02c6\u02dc\u2013-\u203a\u20ac\u2122])|\u00c3 "
+)
 #: Most texts hold nothing that has to be undone.
 _PLAIN = re.compile(r"[\t\n\r -%'-;=-~]*")
 #: Escaping is undone this often at most: text escaped deeper than that is an attack, not an accident.
@@ -61,6 +68,8 @@ def normalise(text: str) -> str:
         text = _ENTITY.sub(
             lambda match: html.unescape(match[0]), _AMPERSANDS.sub("&", text)
         )
+        # Before control characters go: half of a double-encoded letter may look like one.
+        text = undamaged(text)
         text = _UNSTORABLE.sub("", _INVISIBLE.sub("", text))
         if "<" in text:
             text = _without_tags(text)
@@ -70,6 +79,14 @@ def normalise(text: str) -> str:
         if text == before:
             break
     return " ".join(text.split())
+
+
+def undamaged(text: str) -> str:
+    """The text with UTF-8 that was read as another encoding ("fÃ¼r", "donâ€™t") read as what it is.
+
+    ftfy changes nothing that could have been meant: it looks for letters that no language puts side by side.
+    """
+    return fix_encoding(text) if _DOUBLE_ENCODED.search(text) else text
 
 
 def _without_tags(text: str) -> str:

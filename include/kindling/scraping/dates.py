@@ -2,8 +2,10 @@
 
 import datetime
 import functools
+import itertools
 import re
 import warnings
+from collections.abc import Iterator
 
 _ISO = re.compile(r"(\d{4})-(\d{2})-(\d{2})(?![\d-])")
 _EPOCH = re.compile(r"-?\d{9,10}(?:\.\d+)?|\d{12,13}")
@@ -27,6 +29,8 @@ _MONTH_FIRST = re.compile(
 _HYPHENED = re.compile(rf"(?<!\d)\d{{1,2}}-{_MONTH}-\d{{4}}(?!\d)", re.IGNORECASE)
 _MONTH_DAY_FIRST_LOCALES = {"en-us", "en-ca", "en-ph", "es-us"}
 _FIRST_YEAR = 1990
+#: Of one form and one page; a page with more is no product's.
+_MAX_DATES = 500
 #: The Buddhist era is this many years ahead (Thailand).
 _BUDDHIST = 543
 
@@ -47,6 +51,13 @@ def iso_date(
     if found is None or not datetime.date(_FIRST_YEAR, 1, 1) <= found <= latest:
         return ""
     return found.isoformat()
+
+
+def dates_in(text: str) -> Iterator[str]:
+    """Whatever in a long text may be a date with day, month and year."""
+    for pattern in (_ISO, _YEAR_FIRST, _NUMERIC, _DAY_FIRST, _MONTH_FIRST, _HYPHENED):
+        for match in itertools.islice(pattern.finditer(text), _MAX_DATES):
+            yield match[0]
 
 
 def _read(

@@ -10,6 +10,7 @@ from selectolax.lexbor import LexborHTMLParser
 from w3lib.html import get_base_url
 
 from kindling.scraping import (
+    breadcrumbs,
     discovery,
     embedded,
     items,
@@ -17,6 +18,8 @@ from kindling.scraping import (
     rules,
     schema_org,
     structured,
+    walls,
+    witnesses,
 )
 from kindling.scraping.document import MAX_DEPTH, decoded, parsable, too_deep
 from kindling.scraping.findings import (
@@ -55,6 +58,8 @@ def extract(
     layout, refusal = layout_of(tree), opt_out.in_page(tree)
     count, mean = rules.stated(tree, mapping)
     product, found = _structured(tree, html, base, problems)
+    if not found and product is None and (wall := walls.in_page(tree)):
+        return Extraction(None, (), Links(), layout=layout, opt_out=refusal, wall=wall)
     visible_product = rules.products(tree, mapping, base)
     signs = signs_of_reviews(
         tree, product or visible_product, _stated(product, count), mapping
@@ -66,6 +71,7 @@ def extract(
     )
     checked, conflicts = _cross_check(found, seen, product, count, mean)
     reviews = [_verified(review, seen) for review in reviews]
+    reviews = witnesses.witnessed(reviews, witnesses.Shown(tree, _language(tree)))
     return Extraction(
         product=full,
         reviews=tuple(reviews),
@@ -140,7 +146,10 @@ def _complete(
         product = FoundProduct(
             last_segment(url), shown_text(heading) if heading else ""
         )
-    return rules.with_page_fields(product, tree, mapping, base)
+    full = rules.with_page_fields(product, tree, mapping, base)
+    if full.category:
+        return full
+    return replace(full, category=breadcrumbs.category_of(tree, full.name))
 
 
 def _stated(product: FoundProduct | None, visible: int | None) -> int | None:
@@ -187,7 +196,11 @@ def _verified(review: FoundReview, seen: dict[str, float]) -> FoundReview:
     if shown is None or review.rating is None:
         return review
     stated = stars(review.rating, review.best, review.worst)
-    return review if stated == shown else replace(review, rating=None)
+    if stated == shown:
+        return review
+    return replace(
+        review, rating=None, doubts=(*review.doubts, "rating, shown otherwise")
+    )
 
 
 def _language(tree: LexborHTMLParser) -> str:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from kindling.scraping import walls
 from kindling.scraping.decoding import ACCEPTED, BadEncoding, Body, TooLarge
 from kindling.scraping.fetch_error import KINDS, FetchError, Kind
 from kindling.scraping.pace import Pace, Sleep
@@ -284,7 +285,9 @@ class Fetcher:
     def _refusal(self, url: str, response: httpx.Response) -> Exception:
         status = response.status_code
         kind = "server_error" if status >= 500 else KINDS.get(status, "http_error")
-        error = FetchError(url, kind, f"HTTP {status}", status)
+        wall = walls.in_headers(response.headers)
+        said = f"HTTP {status}, by {wall}, which keeps readers like this one out"
+        error = FetchError(url, kind, said if wall else f"HTTP {status}", status)
         if status not in _RETRIED:
             return error
         return _Again(error, self._retry_after(response.headers.get("retry-after", "")))

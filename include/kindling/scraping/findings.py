@@ -27,6 +27,8 @@ class FoundReview:
     photo_url: str = ""
     #: Which rules read it, with their version.
     extractor: str = ""
+    #: Fields that one witness alone states, or on which two differ, each with the reason.
+    doubts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,8 @@ class Extraction:
     layout: str = ""
     #: The page's own words against use for AI training; empty where it has none.
     opt_out: str = ""
+    #: Who asks on this page whether a person reads it; then nothing else of it was read.
+    wall: str = ""
     #: The language tag that the page declares, such as "de" or "en-GB"; empty where it has none.
     language: str = ""
 

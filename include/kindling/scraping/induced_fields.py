@@ -72,7 +72,7 @@ def fields_of(items: Sequence[LexborNode], languages: Sequence[str]) -> Fields |
     language = Counter(languages).most_common(1)[0][0] if languages else ""
     date, attr = _date_key(by_key, len(items), language)
     title = _title_key(by_key, items, {*rating, *body, date}, body)
-    return Fields(body, rating, date, attr, title, _id_attribute(items))
+    return Fields(body, rating, date, attr, title, id_attribute(items))
 
 
 def _by_key(items: Sequence[LexborNode]) -> dict[str, dict[int, LexborNode]]:
@@ -225,7 +225,7 @@ def _title_key(
     return ""
 
 
-def _id_attribute(items: Sequence[LexborNode]) -> str:
+def id_attribute(items: Sequence[LexborNode]) -> str:
     """The attribute whose value no two items share."""
     counts: Counter[str] = Counter()
     values: dict[str, set[str]] = defaultdict(set)

@@ -10,7 +10,7 @@ records in Web pages", KDD 2003.
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
@@ -185,8 +185,19 @@ def _verified(best: _Candidate, samples: Sequence[Sample], runner_up: float) -> 
     fields = fields_of(best.all, [sample.language for sample in samples])
     if fields is None:
         return Verdict(None, f"{best.key}: no text that differs from item to item")
-    rules = fields.rules(best.key)
-    evidence = _evidence(best, fields, samples) | {"runner_up": runner_up}
+    return judged(best.key, best.items, fields, samples, runner_up)
+
+
+def judged(
+    item: str,
+    items: Mapping[int, Sequence[LexborNode]],
+    fields: Fields,
+    samples: Sequence[Sample],
+    runner_up: float = 0.0,
+) -> Verdict:
+    """Rules of these fields for the elements `item`, by page, if they pass every check."""
+    rules = fields.rules(item)
+    evidence = _evidence(items, fields, samples) | {"runner_up": runner_up}
     for name, bound in (
         ("items", _MIN_ITEMS),
         ("pages", _MIN_PAGES),
@@ -196,21 +207,23 @@ def _verified(best: _Candidate, samples: Sequence[Sample], runner_up: float) -> 
         ("agreeing", _MIN_AGREEING),
     ):
         if evidence[name] < bound:
-            why = f"{best.key}: {name} {evidence[name]:g}, at least {bound:g} is wanted"
+            why = f"{item}: {name} {evidence[name]:g}, at least {bound:g} is wanted"
             return Verdict(None, why, evidence)
     if runner_up > _MAX_RUNNER_UP:
-        why = f"{best.key}: another rule is as good ({runner_up:.2f} of its score)"
+        why = f"{item}: another rule is as good ({runner_up:.2f} of its score)"
         return Verdict(None, why, evidence)
     return Verdict(rules, "", evidence)
 
 
 def _evidence(
-    best: _Candidate, fields: Fields, samples: Sequence[Sample]
+    items_by_page: Mapping[int, Sequence[LexborNode]],
+    fields: Fields,
+    samples: Sequence[Sample],
 ) -> dict[str, float]:
     bodies: list[str] = []
     typed = with_body = 0
     agreeing = compared = 0
-    for number, items in best.items.items():
+    for number, items in items_by_page.items():
         structured = {
             _fold(review.body)
             for review in samples[number].extraction.reviews
@@ -228,8 +241,8 @@ def _evidence(
                 agreeing += _fold(body) in structured
     return {
         "items": float(with_body),
-        "pages": float(sum(bool(items) for items in best.items.values())),
-        "on_one_page": float(max(len(items) for items in best.items.values())),
+        "pages": float(sum(bool(items) for items in items_by_page.values())),
+        "on_one_page": float(max(len(items) for items in items_by_page.values())),
         "unique": len(set(bodies)) / max(len(bodies), 1),
         "typed": typed / max(with_body, 1),
         "agreeing": agreeing / compared if compared else 1.0,

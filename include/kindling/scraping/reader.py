@@ -8,7 +8,8 @@ CPU seconds, for on a busy machine a page is no worse for having waited.
 import asyncio
 import multiprocessing
 import signal
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Self
@@ -19,8 +20,10 @@ from kindling.errors import KindlingError
 from kindling.scraping.extract import extract
 from kindling.scraping.findings import Extraction, Links
 from kindling.scraping.induction import Verdict
-from kindling.scraping.mapping import Mapping, ReviewRules
-from kindling.scraping.reading import SavedPage, learn_from, with_rules
+from kindling.scraping.mapping import Mapping as CssRules
+from kindling.scraping.mapping import ReviewRules
+from kindling.scraping.proposals import Outline, Propose, judge, outline
+from kindling.scraping.reading import SavedPage, learn_from, samples_of, with_rules
 
 # Not fork: the process that starts this one has threads.
 _SPAWN = multiprocessing.get_context("spawn")
@@ -30,14 +33,42 @@ _IDLE_S = 600.0
 # What the process that parses hostile pages sends is decoded as findings and nothing else; no pickle.
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(Extraction)
+_OUTLINE_DECODER = msgspec.msgpack.Decoder(Outline)
+
+
+@dataclass(frozen=True)
+class _Outlined:
+    """Pages whose skeleton is asked for."""
+
+    pages: tuple[SavedPage, ...]
+
+
+@dataclass(frozen=True)
+class _Proposed:
+    """Selectors by field that are to be judged on pages with this skeleton."""
+
+    pages: tuple[SavedPage, ...]
+    shown: Outline
+    selectors: Mapping[str, str]
+
+
+_Question = SavedPage | tuple[SavedPage, ...] | _Outlined | _Proposed
 
 
 class Reader:
-    """`extract` behind a pipe; one page at a time, `budget_s` CPU seconds each."""
+    """`extract` behind a pipe; one page at a time, `budget_s` CPU seconds each.
 
-    def __init__(self, mapping: Mapping, budget_s: float = 20.0) -> None:
+    `propose` is asked for rules where the pages' structure gives none.
+    """
+
+    def __init__(
+        self,
+        mapping: CssRules,
+        budget_s: float = 20.0,
+        propose: Propose | None = None,
+    ) -> None:
         self._given = self._mapping = mapping
-        self._budget_s = budget_s
+        self._budget_s, self._propose = budget_s, propose
         self._process: BaseProcess | None = None
         self._pipe: Connection | None = None
         self._turn = asyncio.Lock()
@@ -62,6 +93,12 @@ class Reader:
         """Rules that the pages' structure gives, used from now on where there are some."""
         async with self._turn:
             verdict = await asyncio.to_thread(self._ask_to_learn, tuple(pages))
+            if verdict.rules is None and self._propose is not None:
+                proposed = await asyncio.to_thread(self._ask_model, tuple(pages))
+                why = (
+                    f"{verdict.why}; a language model: {proposed.why or 'rules found'}"
+                )
+                verdict = replace(proposed, why=why)
             if verdict.rules is not None:
                 self._mapping = with_rules(self._mapping, verdict.rules)
                 # The next page starts a process that knows them.
@@ -74,7 +111,23 @@ class Reader:
         self._stop()
 
     def _ask_to_learn(self, pages: tuple[SavedPage, ...]) -> Verdict:
-        answer = self._exchange((pages, len(pages) * self._budget_s))
+        return self._verdict(pages, len(pages))
+
+    def _ask_model(self, pages: tuple[SavedPage, ...]) -> Verdict:
+        """The model's choice among what repeats on the pages, judged where pages are parsed."""
+        assert self._propose is not None
+        budget_s = len(pages) * self._budget_s
+        answer = self._exchange((_Outlined(pages), budget_s))
+        if isinstance(answer, str):
+            return Verdict(None, answer)
+        shown = _OUTLINE_DECODER.decode(answer)
+        selectors = self._propose(shown)
+        if isinstance(selectors, str):
+            return Verdict(None, selectors)
+        return self._verdict(_Proposed(pages, shown, selectors), len(pages))
+
+    def _verdict(self, question: _Question, pages: int) -> Verdict:
+        answer = self._exchange((question, pages * self._budget_s))
         if isinstance(answer, str):
             return Verdict(None, answer)
         learnt = _LEARNT_DECODER.decode(answer)
@@ -88,9 +141,7 @@ class Reader:
             return Extraction(None, (), Links(), problems=(answer,))
         return _DECODER.decode(answer)
 
-    def _exchange(
-        self, question: tuple[SavedPage | tuple[SavedPage, ...], float]
-    ) -> bytes | str:
+    def _exchange(self, question: tuple[_Question, float]) -> bytes | str:
         """The process's answer, or in words why there is none."""
         pipe = self._pipe or self._start()
         try:
@@ -152,27 +203,34 @@ class _Learnt(msgspec.Struct):
 _LEARNT_DECODER = msgspec.msgpack.Decoder(_Learnt)
 
 
-def _serve(pipe: Connection, mapping: Mapping) -> None:
+def _serve(pipe: Connection, mapping: CssRules) -> None:
     """Answer until the other side is gone."""
     # Ctrl-C goes to the whole group; the parent decides what becomes of this process.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     pipe.send_bytes(_READY)
     while True:
         try:
-            pages, budget_s = pipe.recv()
+            question, budget_s = pipe.recv()
         except EOFError:
             return
         # The kernel ends the process when its CPU time is used up, inside native code too.
         signal.setitimer(signal.ITIMER_PROF, budget_s)
-        answer = _answer(pages, mapping)
+        answer = _answer(question, mapping)
         signal.setitimer(signal.ITIMER_PROF, 0)
         pipe.send_bytes(answer)
 
 
-def _answer(pages: SavedPage | tuple[SavedPage, ...], mapping: Mapping) -> bytes:
-    if isinstance(pages, SavedPage):
-        found = extract(pages.body, pages.url, mapping, pages.content_type)
+def _answer(question: _Question, mapping: CssRules) -> bytes:
+    if isinstance(question, SavedPage):
+        page = question
+        found = extract(page.body, page.url, mapping, page.content_type)
         return _ENCODER.encode(found)
-    verdict = learn_from(pages, mapping)
+    if isinstance(question, _Outlined):
+        return _ENCODER.encode(outline(samples_of(question.pages, mapping)))
+    if isinstance(question, _Proposed):
+        samples = samples_of(question.pages, mapping)
+        verdict = judge(question.selectors, question.shown, samples)
+    else:
+        verdict = learn_from(question, mapping)
     rules = verdict.rules.model_dump_json() if verdict.rules else ""
     return _ENCODER.encode(_Learnt(rules, verdict.why, verdict.evidence))

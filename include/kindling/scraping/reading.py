@@ -51,13 +51,23 @@ def with_rules(mapping: Mapping, rules: ReviewRules) -> Mapping:
 
 def learn(read: list[tuple[SavedPage, Extraction]]) -> Verdict:
     """Rules for the pages on which structured data and the mapping found nothing, or why there are none."""
+    samples = _samples(read)
+    return induce(samples) if samples else Verdict(None, "every page was read without")
+
+
+def samples_of(pages: Iterable[SavedPage], mapping: Mapping) -> list[Sample]:
+    """The pages as a rule is looked for in them; empty where none lacks one."""
+    return _samples([(page, _read(page, mapping)) for page in pages])
+
+
+def _samples(read: list[tuple[SavedPage, Extraction]]) -> list[Sample]:
     bare = [one for one in read if not one[1].reviews and not one[1].opt_out]
     others = [one for one in read if one[1].reviews and not one[1].opt_out]
     if not bare:
-        return Verdict(None, "every page was read without")
+        return []
     # Those with reviews come along, for a rule has to agree with them.
     chosen = [*bare[:MAX_SAMPLES], *others[: MAX_SAMPLES // 2]]
-    return induce([one for page in chosen if (one := _sample(*page)) is not None])
+    return [one for page in chosen if (one := _sample(*page)) is not None]
 
 
 def _sample(page: SavedPage, found: Extraction) -> Sample | None:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from kindling.ports.source import UNCATEGORISED
+from kindling.ports.source import NULLS, UNCATEGORISED
 from kindling.records import Photo, Product, Rejection, Review
 from kindling.scraping.clean import mask_personal_data, normalise
 from kindling.scraping.dates import iso_date
@@ -16,6 +16,7 @@ from kindling.scraping.language import language_of
 from kindling.scraping.photos import StoredPhoto
 from kindling.scraping.rating import stars
 from kindling.scraping.site import CrawledPage
+from kindling.scraping.witnesses import doubted
 
 _WORD = re.compile(r"\w")
 #: Characters; nobody writes a longer review, and cleaning one costs.
@@ -109,12 +110,14 @@ def review_of(
     if len(stated.title) + len(stated.body) > _MAX_TEXT:
         detail = f"{len(stated.body)} characters, at most {_MAX_TEXT} are taken"
         return Rejection(place.row_id, "text_too_long", detail)
-    title, body = normalise(stated.title), normalise(stated.body)
+    stated_title = "" if doubted(stated, "title") else stated.title
+    title, body = normalise(stated_title), normalise(stated.body)
     review_id = normalise(stated.review_id)[:_MAX_ID]
     if not _WORD.search(title + body):
         return Rejection(place.row_id, "empty_text", f"review {review_id}")
     if stated.rating is None:
-        return Rejection(place.row_id, "no_rating", f"review {review_id}")
+        why = f" ({'; '.join(stated.doubts)})" if stated.doubts else ""
+        return Rejection(place.row_id, "no_rating", f"review {review_id}{why}")
     rating = stars(stated.rating, stated.best, stated.worst)
     if rating is None:
         scale = f"{stated.worst or 1:g} to {stated.best or 5:g}"
@@ -135,9 +138,18 @@ def review_of(
         photo_id=place.photo_id,
         source_url=place.source_url,
         page_sha256=place.page_sha256,
-        extractor=stated.extractor,
-        published=iso_date(stated.published, place.language, place.seen),
+        extractor=_extractor(stated),
+        published=""
+        if doubted(stated, "published")
+        else iso_date(stated.published, place.language, place.seen),
     )
+
+
+def _extractor(stated: FoundReview) -> str:
+    """Which rules read it, and which of its fields are null or on one witness, with the reason."""
+    if not stated.doubts:
+        return stated.extractor
+    return f"{stated.extractor}{NULLS}{'; '.join(stated.doubts)}"
 
 
 def _placed(

@@ -14,17 +14,18 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from kindling.errors import ConfigurationError, DataError, TransientError
 from kindling.observe.lineage import sha256_of, stage_code_sha256
-from kindling.ports.source import Haul, Source, SourceTools
+from kindling.ports.source import Haul, Source, SourceTools, nulls_of
 from kindling.records import Page, Rejection
 
 if TYPE_CHECKING:
-    from kindling.scraping.browser import Chromium
-    from kindling.scraping.fetch import Fetcher
+    from kindling.scraping.browser import Drawing
+    from kindling.scraping.fetch import Fetched, Fetcher
     from kindling.scraping.mapping import Mapping as CssRules
     from kindling.scraping.memory import Memory
     from kindling.scraping.photos import StoredPhoto
+    from kindling.scraping.reader import Reader
     from kindling.scraping.rows import Rows
-    from kindling.scraping.site import Crawl
+    from kindling.scraping.site import Crawl, Renderer
 
 log = logging.getLogger(__name__)
 
@@ -120,6 +121,13 @@ class Shop:
 
     def collect(self) -> Haul:
         """Everything the shop shows; DataError when it shows no review, TransientError in an outage."""
+        haul = self.haul()
+        if not haul.reviews:
+            raise DataError(self.what_was_there(haul))
+        return haul
+
+    def haul(self) -> Haul:
+        """The same, with or without a review."""
         import httpx
 
         from kindling.scraping import nightly
@@ -134,8 +142,6 @@ class Shop:
         collected = asyncio.run(self._collect(load(self._rules_file())))
         self._check_outage(collected.crawl)
         rows = join(collected.crawl.pages, collected.photos)
-        if not rows.reviews:
-            raise DataError(self._what_was_there(collected.crawl, rows))
         return Haul(
             found=rows.found,
             pages=_pages(collected.crawl),
@@ -151,6 +157,7 @@ class Shop:
             implementation={
                 "fetcher": f"httpx {httpx.__version__}",
                 "browser": collected.browser,
+                "rules": _learnt(collected.crawl),
             },
             account=nightly.account(
                 collected.crawl,
@@ -179,6 +186,23 @@ class Shop:
             rejections=[*found.rejections, *rows.rejections],
         )
 
+    def what_was_there(self, haul: Haul) -> str:
+        """Why there is no review, in words for whoever gave the address."""
+        walls = [one for one in haul.rejections if one.reason == "challenge_page"]
+        if walls and len(walls) >= len(haul.pages):
+            return (
+                f"{self.url}: {len(walls)} pages keep readers like this one out "
+                f"({walls[0].detail}); nothing here tries to get past that. Ask the shop's "
+                "owner for an export of the reviews, and give it as DATA="
+            )
+        reasons = Counter(one.reason for one in haul.rejections)
+        counted = [f"{reason} {count}" for reason, count in reasons.most_common(6)]
+        return (
+            f"{self.url}: {haul.found} reviews on {len(haul.pages)} pages, {len(haul.reviews)} "
+            f"of them usable; rejections: {', '.join(counted) or 'none'}. Is this the right "
+            "address, and do the css_rules fit its layouts?"
+        )
+
     def _rules_file(self) -> str:
         shared = "public_shops.yaml" if self.options.url else "bundled_shop.yaml"
         return self.options.css_rules or shared
@@ -188,6 +212,7 @@ class Shop:
         from kindling.scraping.crawl import crawl
         from kindling.scraping.fetch import Policy, open_fetcher
         from kindling.scraping.memory import packed
+        from kindling.scraping.proposals import proposer
         from kindling.scraping.reader import Reader
         from kindling.scraping.site import Site
 
@@ -204,16 +229,18 @@ class Shop:
             fetcher.pace.delay_s = robots.delay(options.delay_s)
             started = time.monotonic()
             async with AsyncExitStack() as stack:
-                chromium = self._chromium(fetcher, rules)
+                propose = proposer(llm) if (llm := self.tools.llm) else None
+                reader = await stack.enter_async_context(Reader(rules, propose=propose))
+                browsers = self._browsers(fetcher, rules)
+                for one in browsers:
+                    await stack.enter_async_context(one)
                 objects, night = self.tools.objects, self.tools.night
                 site = Site(
                     start_url=self.url.rstrip("/") + "/",
                     fetcher=fetcher,
                     robots=robots,
-                    reader=await stack.enter_async_context(Reader(rules)),
-                    renderer=await stack.enter_async_context(chromium)
-                    if chromium
-                    else None,
+                    reader=reader,
+                    renderer=_renderer(browsers, reader),
                     store=nightly.store(objects),
                     load=nightly.load(objects),
                     max_pages=options.max_pages,
@@ -234,7 +261,7 @@ class Shop:
                 crawled - started,
                 time.monotonic() - crawled,
                 fetcher.pace.delay_s,
-                self._browser_name(chromium),
+                self._browser_names(browsers),
                 memory,
             )
 
@@ -252,23 +279,39 @@ class Shop:
         before = unpacked(self.tools.objects.find_named(self._memory_name))
         return Memory(before, reader, datetime.now(UTC), self.options.recheck_days)
 
-    def _chromium(self, fetcher: "Fetcher", rules: "CssRules") -> "Chromium | None":
+    def _browsers(self, fetcher: "Fetcher", rules: "CssRules") -> "list[Drawing]":
+        """Those that there are, the cheapest first."""
         from kindling.scraping.browser import BrowserOptions, Chromium
+        from kindling.scraping.lightpanda import Lightpanda
 
-        options, path = self.options, self.tools.chromium
-        if not options.browser or path is None:
-            return None
-        browser = BrowserOptions(path, options.browser_tabs, options.browser_page_s)
-        return Chromium(self.url, browser, rules.script, fetcher.pace.turn)
+        found: list[Drawing] = []
+        options = self.options
+        if not options.browser:
+            return found
+        turn = fetcher.pace.turn
+        if (path := self.tools.lightpanda) is not None:
+            # One context at a time is all that it has.
+            one_tab = BrowserOptions(path, 1, options.browser_page_s)
+            found.append(Lightpanda(self.url, one_tab, rules.script, turn))
+        if (path := self.tools.chromium) is not None:
+            tabs = BrowserOptions(path, options.browser_tabs, options.browser_page_s)
+            found.append(Chromium(self.url, tabs, rules.script, turn))
+        return found
 
-    def _browser_name(self, chromium: "Chromium | None") -> str:
+    def _browser_names(self, browsers: "list[Drawing]") -> str:
         if not self.options.browser:
             return "none: switched off by the recipe"
-        if chromium is None:
-            return "none: no Chromium is set"
-        if chromium.version:
-            return f"Chromium {chromium.version} through Playwright"
-        return f"{self.tools.chromium}, not started"
+        started = [
+            f"{one.name} {one.version} through Playwright"
+            for one in browsers
+            if one.version
+        ]
+        if started:
+            return ", then ".join(started)
+        paths = [one.executable for one in browsers]
+        return (
+            f"{', '.join(paths)}, not started" if paths else "none: no browser is set"
+        )
 
     def _check_outage(self, found: "Crawl") -> None:
         allowed = self.options.max_failed_share
@@ -278,14 +321,26 @@ class Shop:
                 f"server error (max_failed_share of the source is {allowed:g}); try again later"
             )
 
-    def _what_was_there(self, found: "Crawl", rows: "Rows") -> str:
-        reasons = Counter(one.reason for one in (*found.rejections, *rows.rejections))
-        counted = [f"{reason} {count}" for reason, count in reasons.most_common(6)]
-        return (
-            f"{self.url}: {rows.found} reviews on {len(found.pages)} pages, {len(rows.reviews)} "
-            f"of them usable; rejections: {', '.join(counted) or 'none'}. Is this the right "
-            "address, and do the css_rules fit its layouts?"
-        )
+
+def _renderer(browsers: "list[Drawing]", reader: "Reader") -> "Renderer | None":
+    """One browser, or several of which the next draws what the one before left."""
+    from kindling.scraping.rungs import Ladder
+
+    async def whole(drawn: "Fetched") -> bool:
+        found = await reader.read(drawn.body, drawn.url, drawn.content_type)
+        return not found.lossy
+
+    if len(browsers) < 2:
+        return browsers[0] if browsers else None
+    return Ladder(browsers, whole)
+
+
+def _learnt(found: "Crawl") -> str:
+    """Whether rules were found in the pages' structure, and what was said of them."""
+    if found.learnt is None:
+        return "none were looked for"
+    rules, why = found.learnt.rules, found.learnt.why
+    return f"{rules.item}{f' ({why})' if why else ''}" if rules else f"none: {why}"
 
 
 def _pages(found: "Crawl") -> list[Page]:
@@ -332,9 +387,13 @@ def _figures(collected: _Collected, rows: "Rows") -> dict[str, Any]:
         "personal_data_masked": {
             kind: rows.masked[kind] for kind in ("email", "phone", "card", "iban")
         },
+        "fields_with_one_witness": _counted(
+            why for review in rows.reviews for why in nulls_of(review)
+        ),
         "languages": dict(languages(rows.reviews).most_common()),
         "robots_disallowed": reasons["robots_disallowed"],
         "ai_opt_outs": reasons["ai_opt_out"],
+        "challenge_pages": reasons["challenge_page"],
         "products_not_reached": len(collected.crawl.unreached),
         "pages_left_at_max_pages": collected.crawl.left,
         "rules_in_quarantine": collected.crawl.quarantined,

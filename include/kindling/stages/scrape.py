@@ -19,12 +19,21 @@ from kindling.ports.source import (
     Night,
     Source,
     SourceTools,
+    read_by,
     require_categories,
 )
 from kindling.ports.standing import StandingStore
 from kindling.quality.checks import check
 from kindling.recipe import ScrapeConfig, SourceEntry
-from kindling.records import Page, Photo, Product, Rejection, Review
+from kindling.records import (
+    SENTIMENTS,
+    Page,
+    Photo,
+    Product,
+    Rejection,
+    Review,
+    sentiment_of,
+)
 from kindling.stages.burial import Found, without_buried
 from kindling.stages.contract import Context, Outcome, Shard
 from kindling.stages.niche import refuse_unknown
@@ -46,8 +55,9 @@ class Needs(Protocol):
     chromium: str | None
     #: What crawls have still to ask for, shared with other workers.
     frontier: Frontier
-    #: May propose where the page budget goes; None where the environment names no model's address.
+    #: May propose where the page budget goes, and rules for a shop; None where the environment names no model's address.
     adviser: Llm | None
+    lightpanda: str | None
 
 
 @dataclass(frozen=True)
@@ -84,6 +94,8 @@ def run(config: ScrapeConfig, context: Context, needs: Needs) -> Outcome:
             f"{config.min_reviews} (scrape.min_reviews); {rows.found} were found; rejections: "
             f"{_counted_reasons([*rows.rejections, *failing])}"
         )
+    if context.shard == Shard():
+        _require_classes(reviews, config.min_per_class, names)
     if context.shard.of == 1:
         # Another shard may hold the category that this one lacks.
         require_categories(context.niche, (one.category for one in reviews), "niche")
@@ -112,6 +124,21 @@ def run(config: ScrapeConfig, context: Context, needs: Needs) -> Outcome:
             for part, name in one.haul.implementation.items()
         },
     )
+
+
+def _require_classes(reviews: Sequence[Review], least: int, names: str) -> None:
+    """DataError where a class has too few reviews to be learned, with the number that it takes."""
+    counts = Counter(sentiment_of(one.rating) for one in reviews)
+    lacking = [
+        f"label {least - counts[one]} more of class {one} (there are {counts[one]})"
+        for one in SENTIMENTS
+        if counts[one] < least
+    ]
+    if lacking:
+        raise DataError(
+            f"{names}: too few reviews of a class to learn from: {'; '.join(lacking)}; the recipe "
+            f"wants {least} of each (scrape.min_per_class), and can list more sources"
+        )
 
 
 @dataclass(frozen=True)
@@ -143,6 +170,8 @@ def _source(entry: SourceEntry, context: Context, needs: Needs, night: Night) ->
         shop_url=needs.shop_url,
         chromium=needs.chromium,
         night=night,
+        lightpanda=needs.lightpanda,
+        llm=needs.adviser,
     )
     options = extensions.options("source", entry.kind, dict(entry.options))
     source: Source = extensions.find("source", entry.kind).source(options, tools)
@@ -328,9 +357,7 @@ def _figures(
             sorted(Counter(review.category for review in reviews).items())
         ),
         "reviews_with_photo": sum(one.photo_id is not None for one in reviews),
-        "reviews_by_method": dict(
-            sorted(Counter(review.extractor for review in reviews).items())
-        ),
+        "reviews_by_method": dict(sorted(Counter(map(read_by, reviews)).items())),
         "reviews_found": rows.found,
         "products_not_reached": sum(
             one.haul.figures.get("products_not_reached", 0) for one in collected

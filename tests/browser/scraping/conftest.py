@@ -48,6 +48,15 @@ class RunningShop:
 
 
 @pytest.fixture(scope="session")
+def lightpanda(repository: Path) -> str:
+    """A Lightpanda binary, installed into var/bench where none is named."""
+    sys.path.insert(0, str(repository / "tests" / "bench"))
+    from browser_peer.binary import lightpanda as binary
+
+    return binary()
+
+
+@pytest.fixture(scope="session")
 def catalogue(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("catalogue") / "smoke"
     subprocess.run(
@@ -90,13 +99,19 @@ def running_shop(repository: Path, catalogue: Path) -> Iterator[RunningShop]:
 
 @pytest.fixture
 def scrape_shop(tmp_path: Path) -> Callable[..., Outcome]:
-    def run(url: str, chromium: str | None, **config: object) -> Outcome:
+    def run(
+        url: str,
+        chromium: str | None,
+        lightpanda: str | None = None,
+        **config: object,
+    ) -> Outcome:
         deps = SimpleNamespace(
             shop_url=url,
             chromium=chromium,
             standing=MemoryStanding(),
             frontier=MemoryFrontier(),
             adviser=None,
+            lightpanda=lightpanda,
             objects=FsspecObjects(f"file://{tmp_path}/objects"),
         )
         entry = SourceEntry(kind="shop", options=config)

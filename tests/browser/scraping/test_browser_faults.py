@@ -1,4 +1,4 @@
-"""Chromium among pages that stall, crash, wander off or fail: each costs its budget, none the run."""
+"""Each browser among pages that stall, crash, wander off or fail: each costs its budget, none the run."""
 
 import asyncio
 import threading
@@ -12,6 +12,7 @@ import pytest
 from kindling.scraping import browser
 from kindling.scraping.browser import BrowserOptions, Chromium
 from kindling.scraping.fetch import Fetched
+from kindling.scraping.lightpanda import Lightpanda
 from kindling.scraping.mapping import load
 
 FILLED = (
@@ -65,15 +66,27 @@ def site() -> Iterator[tuple[str, Counter]]:
     server.server_close()
 
 
+@pytest.fixture(params=[Chromium, Lightpanda], ids=["chromium", "lightpanda"])
+def program(request: pytest.FixtureRequest) -> tuple[type, str]:
+    """A browser and its path."""
+    return request.param, request.getfixturevalue(request.param.name.lower())
+
+
 def draw(
-    chromium: str, url: str, paths: list[str], page_s: float = 8.0, **options: object
+    program: tuple[type, str],
+    url: str,
+    paths: list[str],
+    page_s: float = 8.0,
+    **options: object,
 ):
     async def turn() -> None:
         """No delay."""
 
     async def go():
-        settings = BrowserOptions(chromium, page_s=page_s, **options)
-        async with Chromium(
+        kind, executable = program
+        tabs = 1 if kind is Lightpanda else 2
+        settings = BrowserOptions(executable, tabs, page_s=page_s, **options)
+        async with kind(
             url, settings, load("bundled_shop.yaml").script, turn
         ) as drawing:
             results = await drawing.render([f"{url}{path}" for path in paths])
@@ -84,23 +97,21 @@ def draw(
     return asyncio.run(go())
 
 
-def chromiums() -> int:
-    found = 0
-    for process in psutil.Process().children(recursive=True):
-        found += "chrom" in process.name()
-    return found
+def browsers_left() -> list[str]:
+    names = [one.name() for one in psutil.Process().children(recursive=True)]
+    return [one for one in names if "chrom" in one or "lightpanda" in one]
 
 
-def test_waits_for_what_scripts_fill(chromium, site):
-    drawn = draw(chromium, site[0], ["/fine", "/other"])
+def test_waits_for_what_scripts_fill(program, site):
+    drawn = draw(program, site[0], ["/fine", "/other"])
     assert b"drawn" in drawn["/fine"].body
     assert b"drawn" in drawn["/other"].body
 
 
-def test_faulty_pages_cost_only_themselves_and_nothing_is_left_running(chromium, site):
+def test_faulty_pages_cost_only_themselves_and_nothing_is_left_running(program, site):
     url, _ = site
     drawn = draw(
-        chromium,
+        program,
         url,
         ["/stalls", "/waits", "/fails", "/missing", "/large", "/fine", "/wanders"],
         5.0,
@@ -120,33 +131,53 @@ def test_faulty_pages_cost_only_themselves_and_nothing_is_left_running(chromium,
         "/wanders": drawn["/wanders"].reason,
     }
     assert drawn["/wanders"].reason in {"browser_failed", "redirect_off_origin"}
-    assert chromiums() == 0
+    assert browsers_left() == []
 
 
-def test_scripts_reach_no_other_host(chromium, site):
+def test_scripts_reach_no_other_host(program, site):
     url, hits = site
-    assert b"drawn" in draw(chromium, url, ["/spies"])["/spies"].body
+    assert b"drawn" in draw(program, url, ["/spies"])["/spies"].body
     assert hits["/spies"] >= 1 and hits["/spied"] == 0
 
 
-def test_the_browser_is_renewed(chromium, site, monkeypatch):
+def test_the_browser_is_renewed(program, site, monkeypatch):
     monkeypatch.setattr(browser, "_RECYCLE_AFTER", 2)
     starts = []
-    original = Chromium._close
+    original = program[0]._close
 
     async def counting(self) -> None:
         starts.append(self._browser)
         await original(self)
 
-    monkeypatch.setattr(Chromium, "_close", counting)
+    monkeypatch.setattr(program[0], "_close", counting)
     url, _ = site
     PAGES.update({f"/n{number}": FILLED for number in range(5)})
-    drawn = draw(chromium, url, [f"/n{number}" for number in range(5)])
+    drawn = draw(program, url, [f"/n{number}" for number in range(5)])
     assert all(isinstance(result, Fetched) for result in drawn.values())
     assert len({id(one) for one in starts if one is not None}) == 3
 
 
-@pytest.mark.parametrize("executable", ["/nonexistent/chromium", "/bin/true"])
-def test_a_chromium_that_does_not_start_is_reported(site, executable):
-    drawn = draw(executable, site[0], ["/fine"])
+@pytest.mark.parametrize("kind", [Chromium, Lightpanda])
+@pytest.mark.parametrize("executable", ["/nonexistent/browser", "/bin/true"])
+def test_a_browser_that_does_not_start_is_reported(site, kind, executable):
+    drawn = draw((kind, executable), site[0], ["/fine"])
     assert drawn["/fine"].reason == "browser_needed"
+
+
+def test_a_browser_that_crashes_is_started_anew(program, site, monkeypatch):
+    url, _ = site
+    kind, _ = program
+    original, killed = kind._draw, []
+
+    async def crashing(self, page, address):
+        if not killed:
+            killed.append(address)
+            for one in psutil.Process().children(recursive=True):
+                if "chrom" in one.name() or "lightpanda" in one.name():
+                    one.kill()
+        return await original(self, page, address)
+
+    monkeypatch.setattr(kind, "_draw", crashing)
+    drawn = draw(program, url, ["/fine", "/other"])
+    assert killed and all(isinstance(one, Fetched) for one in drawn.values())
+    assert browsers_left() == []

@@ -2,13 +2,17 @@
 
 from collections import Counter
 
+import pytest
+
 from kindling.records import Page, Photo, Product
 
 
+@pytest.mark.parametrize("browsers", [("chromium",), ("lightpanda",)])
 def test_every_review_of_every_layout_is_found_exactly(
-    running_shop, truth, scrape_shop, compare, chromium
+    running_shop, truth, scrape_shop, compare, browsers, request
 ):
-    outcome = scrape_shop(running_shop.url, chromium)
+    paths = {name: request.getfixturevalue(name) for name in browsers}
+    outcome = scrape_shop(running_shop.url, **{"chromium": None} | paths)
     found = compare(outcome)
     assert found == truth  # precision and recall 1.0 in every field
     layouts = {
@@ -74,3 +78,15 @@ def test_without_chromium_script_layouts_are_reported_and_the_rest_is_whole(
     }
     assert needed == hidden
     assert outcome.implementation["browser"].startswith("none")
+
+
+def test_the_cheaper_browser_goes_first_and_chromium_has_what_it_left(
+    running_shop, truth, scrape_shop, compare, chromium, lightpanda
+):
+    both = scrape_shop(running_shop.url, chromium, lightpanda)
+    assert compare(both) == truth
+    assert both.implementation["browser"].startswith("Lightpanda")
+    assert "Chromium" not in both.implementation["browser"], "nothing was left to it"
+    broken = scrape_shop(running_shop.url, chromium, "/bin/true")
+    assert compare(broken) == truth
+    assert broken.implementation["browser"].startswith("Chromium")

@@ -91,6 +91,7 @@ class Nights:
         needs = SimpleNamespace(
             shop_url=url,
             chromium=chromium,
+            lightpanda=None,
             standing=self.standing,
             objects=self.objects,
             frontier=self.frontier,

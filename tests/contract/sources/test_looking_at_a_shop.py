@@ -11,7 +11,7 @@ from kindling import recipe as recipes
 from kindling.__main__ import main
 
 
-def product(number: int) -> str:
+def product(number: int, count: int = 30) -> str:
     reviews = [
         {
             "@type": "Review",
@@ -20,7 +20,7 @@ def product(number: int) -> str:
             "reviewRating": {"@type": "Rating", "ratingValue": n % 5 + 1},
             "datePublished": "2024-05-06",
         }
-        for n in range(6)
+        for n in range(count)
     ]
     thing = {
         "@context": "https://schema.org",
@@ -78,11 +78,61 @@ def test_a_shop_is_shown_and_its_recipe_can_be_loaded(shop, tmp_path, capsys):
     answers |= {f"/p/{number}": product(number) for number in range(5)}
     assert main(["look", "--shop", url, "--out", str(tmp_path)]) == 0
     out = capsys.readouterr().out
-    assert "30 found, 30 usable" in out
-    assert "Things 30" in out and "e.g. Thing 0" in out
+    assert "150 found, 150 usable" in out
+    assert "Things 150" in out and "e.g. Thing 0" in out
     assert "robots      " in out and "5 product pages among them" in out
     made = recipes.load(out.splitlines()[-1].removeprefix("recipe      "))
     assert made.sources[0].kind == "shop" and made.sources[0].options["url"] == url
+
+
+def stocked(url: str, answers: dict[str, str], pages: int, count: int) -> None:
+    """A shop with so many products, each with so many reviews."""
+    answers["/"] = "".join(f"<a href='/p/{n}'>thing</a>" for n in range(pages))
+    answers |= {f"/p/{n}": product(n, count) for n in range(pages)}
+
+
+def test_a_small_shop_is_told_what_it_would_take_before_anything_runs(
+    shop, tmp_path, capsys
+):
+    url, answers = shop
+    stocked(url, answers, pages=3, count=6)
+    assert main(["look", "--shop", url, "--out", str(tmp_path)]) == 3
+    error = capsys.readouterr().err
+    assert "9 reviews are negative (1 or 2 stars): label 11 more" in error
+    assert "18 usable reviews are too few: 102 more are needed" in error
+    assert not list(tmp_path.iterdir())
+
+
+def test_more_pages_are_looked_at_where_the_first_hold_too_little(
+    shop, tmp_path, capsys
+):
+    url, answers = shop
+    # 30 pages hold 29 products with 4 reviews each, 116; 120 are the least.
+    stocked(url, answers, pages=60, count=4)
+    assert main(["look", "--shop", url, "--out", str(tmp_path)]) == 0
+    out = capsys.readouterr().out
+    assert "61 looked at" in out and "240 found, 240 usable" in out
+    made = recipes.load(out.splitlines()[-1].removeprefix("recipe      "))
+    assert made.scrape.min_per_class == 0, "all of it was looked at"
+
+
+def test_a_large_shop_is_sampled_and_its_run_asks_for_enough(shop, tmp_path, capsys):
+    url, answers = shop
+    stocked(url, answers, pages=60, count=30)
+    assert main(["look", "--shop", url, "--out", str(tmp_path)]) == 0
+    out = capsys.readouterr().out
+    assert "30 looked at" in out and "only a part of the shop was looked at" in out
+    made = recipes.load(out.splitlines()[-1].removeprefix("recipe      "))
+    assert (made.scrape.min_reviews, made.scrape.min_per_class) == (120, 20)
+
+
+def test_a_shop_that_keeps_readers_out_is_named(shop, tmp_path, capsys):
+    url, answers = shop
+    answers["/"] = "<title>Just a moment...</title><body><p>One moment, please</p>"
+    assert main(["look", "--shop", url, "--out", str(tmp_path)]) == 3
+    error = capsys.readouterr().err
+    assert "1 pages keep readers like this one out (Cloudflare asks" in error
+    assert "give it as DATA=" in error
 
 
 def test_a_shop_without_reviews_is_refused_in_words(shop, tmp_path, capsys):

@@ -110,6 +110,16 @@ def test_chromium_named_found_or_absent(tmp_path: Path) -> None:
     assert environment.find_chromium(empty) == str(system)
 
 
+def test_lightpanda_named_found_or_absent(tmp_path: Path) -> None:
+    named = {"KINDLING_LIGHTPANDA": "/opt/x", "PATH": ""}
+    assert environment.find_lightpanda(named) == "/opt/x"
+    path = {"PATH": str(tmp_path)}
+    assert environment.find_lightpanda(path | {"KINDLING_LIGHTPANDA": "none"}) == ""
+    own = tmp_path / "lightpanda"
+    own.touch(mode=0o755)
+    assert environment.find_lightpanda(path).endswith("lightpanda")
+
+
 @pytest.mark.parametrize("value", ["0", "65536", "http", "-1"])
 def test_port_that_is_none(value: str) -> None:
     with pytest.raises(

@@ -236,7 +236,7 @@ def test_a_refused_model_is_an_error_and_time_and_memory_are_told_all_the_same(
         say=lambda line: None,
         client=lambda: nullcontext(airflow),
         champion=lambda: None,
-        product={"KINDLING_CHROMIUM": ""},
+        product={"KINDLING_CHROMIUM": "", "KINDLING_LIGHTPANDA": ""},
     )
     console, output = text_console()
     memory = SimpleNamespace(peak=Peak(3 * 2**30, {"stage train": 2**31}))

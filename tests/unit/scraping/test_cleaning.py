@@ -141,3 +141,43 @@ def test_hostile_length_is_read_in_time():
         "\u0301\u0316" * 200_000,
     ):
         mask_personal_data(normalise(text))
+
+
+@pytest.mark.parametrize(
+    ("raw", "read"),
+    [
+        ("C\u2019est tr\u00c3\u00a8s bon", "C\u2019est tr\u00e8s bon"),
+        ("don\u00e2\u20ac\u2122t buy", "don\u2019t buy"),
+        ("F\u00c3\u00bcr mich \u00e2\u20ac\u201c super", "F\u00fcr mich \u2013 super"),
+        ("&Atilde;&copy;t&Atilde;&copy;", "\u00e9t\u00e9"),
+        ("\u00c3\u0192\u00c2\u00a9 twice", "\u00e9 twice"),
+        ("5\u00e2\u0080\u0099s", "5\u2019s"),
+    ],
+)
+def test_double_encoded_text_is_undone(raw, read):
+    assert normalise(raw) == read
+
+
+WORDS = "caf\u00e9 f\u00fcr gr\u00f6\u00dfer se\u00f1ora tr\u00e8s na\u00efve \u00fcber Stra\u00dfe po\u010d\u00edta\u010d \u0434\u043e\u043c plain \u2014".split()
+
+
+@given(st.lists(st.sampled_from(WORDS), min_size=1, max_size=8))
+def test_a_sentence_comes_back_from_its_double_encoding(words):
+    text = " ".join(words)
+    assert normalise(text) == text
+    assert normalise(text.encode().decode("latin-1")) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "na\u00efve caf\u00e9",
+        "S\u00e3o Paulo",
+        "\u041f\u0440\u0438\u0432\u0435\u0442",
+        "C\u0153ur \u00a1ol\u00e9!",
+        "10\u00ba \u2013 \u00f3timo",
+        "\u00c9\u00a2",
+    ],
+)
+def test_what_could_have_been_meant_stays(text):
+    assert normalise(text) == text

@@ -98,6 +98,35 @@ def test_each_bad_line_is_refused_with_its_number(survey, reasons):
     ]
 
 
+def test_rows_that_leave_their_last_cells_out_are_read(survey, reasons):
+    short = [line(n).rpartition(",")[0] for n in range(1, 9)]
+    found = survey(csv(*short, "9,too,short"))
+    assert [one.rating for one in found.reviews] == [4] * 8
+    assert {one.published for one in found.reviews} == {""}
+    assert reasons(found) == {"reviews.csv:10": "ragged_row"}
+
+
+@pytest.mark.parametrize("place", ["before", "behind"])
+def test_cells_that_the_header_does_not_name_move_no_other(survey, reasons, place):
+    added = {
+        "before": lambda n: f"{n + 100},{line(n)}",
+        "behind": lambda n: f"{line(n)},yes",
+    }[place]
+    found = survey(csv(*map(added, range(1, 9)), HEADER, "9,too,short"))
+    assert [one.title for one in found.reviews] == [f"Title {n}" for n in range(1, 9)]
+    assert {one.category for one in found.reviews} == {"Teapots"}
+    assert reasons(found) == {
+        "reviews.csv:10": "header_again",
+        "reviews.csv:11": "ragged_row",
+    }
+
+
+def test_double_encoded_cells_are_read_as_what_they_were(survey):
+    rows = [line(n, body=f"Größer als gedacht – {n}") for n in range(1, 9)]
+    found = survey(csv(*rows).encode().decode("cp1252").encode())
+    assert "Größer als gedacht – 3" in [one.body for one in found.reviews]
+
+
 def test_a_quote_that_never_closes_costs_its_own_line(survey, reasons):
     broken = '3,Title,"It never ends,4,p1,Teapots,2024-01-01'
     found = survey(csv(line(1), line(2), broken, line(4), line(5)))

@@ -40,6 +40,8 @@ def run(tmp_path):
             tombstones=tombstones,
             shop_url="",
             chromium=None,
+            lightpanda=None,
+            adviser=None,
         )
         return scrape.run(ScrapeConfig(**config), context, needs)
 
@@ -48,6 +50,16 @@ def run(tmp_path):
 
 def reviews(*numbers: int, stars: tuple[int, int] = (1, 5)) -> str:
     return "\n".join([HEADER, *(line(n, stars=stars[n % 2]) for n in numbers)]) + "\n"
+
+
+def test_a_class_with_too_few_reviews_is_named_with_what_it_takes(run):
+    with pytest.raises(DataError, match="label 3 more of class neutral") as raised:
+        run(reviews(*range(20)), min_per_class=3)
+    assert "class negative" not in str(raised.value)
+    part = Shard(0, 2)
+    assert run(reviews(*range(20)), min_per_class=3, shard=part), (
+        "another shard may have them"
+    )
 
 
 def of(outcome, kind):

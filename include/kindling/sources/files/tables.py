@@ -22,11 +22,14 @@ from kindling.sources.files.lines import (
     open_bytes,
     sample_of,
 )
-from kindling.sources.files.names import known
+from kindling.sources.files.names import NAMES, folded, known
+from kindling.sources.files.ragged import UNNAMED, may_be_shorter, names_for
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".json", ".parquet")
 #: A JSON document is read whole; lines (JSONL) are not.
 _MAX_DOCUMENT = 512 * 1024 * 1024
+#: Records that the format is told from.
+_PROBED = 200
 _DAMAGE = (EOFError, OSError, zlib.error)
 
 
@@ -51,6 +54,8 @@ class Table:
     dialect: delimited.Dialect | None = None
     #: Line of the header; 0 where the file has none.
     header: int = 0
+    #: Cells that a row has at least; fewer than there are names where rows leave their last cells out.
+    at_least: int = 0
 
     def rows(self) -> Iterator[Row | Refused]:
         """Every row, or the number and reason of one that is not read."""
@@ -63,7 +68,7 @@ class Table:
         if self.kind == "jsonl":
             return _json_lines(found)
         assert self.dialect is not None
-        return _delimited_rows(found, self.dialect, self.names, self.header)
+        return _delimited_rows(found, self)
 
     def sample(self, size: int) -> list[Row]:
         """The first rows that can be read."""
@@ -125,7 +130,7 @@ def _delimited_table(path: Path, told: Encoding, text: str, delimiter: str) -> T
     numbered = (Line(number, one) for number, one in enumerate(text.split("\n"), 1))
     probe = [
         one
-        for one in islice(delimited.records(numbered, dialect), 20)
+        for one in islice(delimited.records(numbered, dialect), _PROBED)
         if isinstance(one, delimited.Record)
     ]
     if not probe:
@@ -138,9 +143,18 @@ def _delimited_table(path: Path, told: Encoding, text: str, delimiter: str) -> T
         return Table(
             path, "csv", reading + ", no header", names, told, dialect, header=0
         )
-    return Table(
-        path, "csv", reading, _unique(header.cells), told, dialect, header.number
-    )
+    rows = [one for one in probe if one.number > header.number]
+    names = names_for(_unique(header.cells), rows, _starry(header.cells))
+    least = may_be_shorter(names, rows)
+    if least < len(names):
+        reading += f", rows of {least} cells"
+    return Table(path, "csv", reading, names, told, dialect, header.number, least)
+
+
+def _starry(cells: Sequence[str]) -> list[int]:
+    """Positions of the names that may be ratings."""
+    known_names = NAMES["stars"]
+    return [place for place, cell in enumerate(cells) if folded(cell) in known_names]
 
 
 def _is_data(cells: Sequence[str]) -> bool:
@@ -160,35 +174,37 @@ def _unique(cells: Sequence[str]) -> tuple[str, ...]:
 
 
 def _delimited_rows(
-    found: Iterator[Line | Refused],
-    dialect: delimited.Dialect,
-    names: Sequence[str],
-    header: int,
+    found: Iterator[Line | Refused], table: Table
 ) -> Iterator[Row | Refused]:
-    for record in delimited.records(found, dialect):
+    assert table.dialect is not None
+    names, header = table.names, table.header
+    named = tuple(name for name in names if not name.startswith(UNNAMED))
+    for record in delimited.records(found, table.dialect):
         if isinstance(record, Refused):
             yield record
         elif record.number < header:
             yield Refused(record.number, "before_header", "stands before the header")
         elif record.number == header:
             continue
-        elif header and _unique(record.cells) == tuple(names):
+        elif header and _unique(record.cells) == named:
             yield Refused(record.number, "header_again", "the header once more")
         elif not any(cell.strip() for cell in record.cells):
             continue
         else:
-            yield _fitted(record, names)
+            yield _fitted(record, names, table.at_least or len(names))
 
 
-def _fitted(record: delimited.Record, names: Sequence[str]) -> Row | Refused:
+def _fitted(
+    record: delimited.Record, names: Sequence[str], at_least: int
+) -> Row | Refused:
     cells, wanted = record.cells, len(names)
     while len(cells) > wanted and not cells[-1].strip():
         cells = cells[:-1]
-    if len(cells) != wanted:
+    if not at_least <= len(cells) <= wanted:
         return Refused(
             record.number, "ragged_row", f"{len(cells)} cells, the header has {wanted}"
         )
-    return Row(record.number, dict(zip(names, cells, strict=True)))
+    return Row(record.number, dict(zip(names, cells, strict=False)))
 
 
 def _json_lines(found: Iterator[Line | Refused]) -> Iterator[Row | Refused]:

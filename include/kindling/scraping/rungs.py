@@ -1,0 +1,71 @@
+"""Browsers tried in turn, the cheapest first: a page goes to the next one where it is not whole yet."""
+
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
+
+from kindling.scraping.fetch import Fetched, FetchError
+
+log = logging.getLogger(__name__)
+
+#: Pages that a browser may fail in a row before it is asked no more.
+_MAX_FAILED = 6
+#: Failures that may be the browser's, not the page's.
+_OF_BROWSER = frozenset({"browser", "browser_needed"})
+
+Drawn = Fetched | FetchError
+#: Whether all that a page says it has can be read from it as it was drawn.
+Whole = Callable[[Fetched], Awaitable[bool]]
+
+
+class Rung(Protocol):
+    """One browser."""
+
+    name: str
+    version: str
+
+    async def render(self, urls: Sequence[str]) -> dict[str, Drawn]: ...
+
+
+class Ladder:
+    """A renderer of several browsers; `whole` judges a drawn page."""
+
+    def __init__(self, rungs: Sequence[Rung], whole: Whole) -> None:
+        self._rungs, self._whole = tuple(rungs), whole
+        self._failed = dict.fromkeys((rung.name for rung in rungs), 0)
+        #: Browser -> pages whose result was its own.
+        self.drawn = dict.fromkeys((rung.name for rung in rungs), 0)
+
+    async def render(self, urls: Sequence[str]) -> dict[str, Drawn]:
+        """Each address' page by the first browser that drew it whole, or the best that there is."""
+        best: dict[str, Drawn] = {}
+        left = list(urls)
+        for rung in self._usable():
+            if not left:
+                break
+            for url, drawn in (await rung.render(left)).items():
+                if isinstance(drawn, Fetched) or url not in best:
+                    best[url] = drawn
+            left = [url for url in left if not await self._settled(best[url], rung)]
+        return best
+
+    def _usable(self) -> list[Rung]:
+        """All but the first ones that failed too often; the last one is always asked."""
+        *cheaper, last = self._rungs
+        return [
+            *(one for one in cheaper if self._failed[one.name] < _MAX_FAILED),
+            last,
+        ]
+
+    async def _settled(self, drawn: Drawn, rung: Rung) -> bool:
+        """Whether no other browser would do better."""
+        if isinstance(drawn, FetchError):
+            of_browser = drawn.kind in _OF_BROWSER
+            self._failed[rung.name] += of_browser
+            return not of_browser
+        if await self._whole(drawn):
+            self._failed[rung.name] = 0
+            self.drawn[rung.name] += 1
+            return True
+        self._failed[rung.name] += 1
+        return False
