@@ -4,7 +4,10 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
+from kindling.scraping.browser import Drawing
 from kindling.scraping.fetch import Fetched, FetchError
+from kindling.scraping.reader import Reader
+from kindling.scraping.site import Renderer
 
 log = logging.getLogger(__name__)
 
@@ -69,3 +72,28 @@ class Ladder:
             return True
         self._failed[rung.name] += 1
         return False
+
+
+def renderer(browsers: Sequence[Drawing], reader: Reader) -> Renderer | None:
+    """One browser, or several of which the next draws what the one before left."""
+
+    async def whole(drawn: Fetched) -> bool:
+        found = await reader.read(drawn.body, drawn.url, drawn.content_type)
+        return not found.lossy
+
+    if len(browsers) < 2:
+        return browsers[0] if browsers else None
+    return Ladder(browsers, whole)
+
+
+def names(browsers: Sequence[Drawing]) -> str:
+    """What drew the pages, as a person would name it."""
+    started = [
+        f"{one.name} {one.version} through Playwright"
+        for one in browsers
+        if one.version
+    ]
+    if started:
+        return ", then ".join(started)
+    paths = ", ".join(one.executable for one in browsers)
+    return f"{paths}, not started" if paths else "none: no browser is set"

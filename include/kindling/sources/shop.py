@@ -19,13 +19,12 @@ from kindling.records import Page, Rejection
 
 if TYPE_CHECKING:
     from kindling.scraping.browser import Drawing
-    from kindling.scraping.fetch import Fetched, Fetcher
+    from kindling.scraping.fetch import Fetcher
     from kindling.scraping.mapping import Mapping as CssRules
     from kindling.scraping.memory import Memory
     from kindling.scraping.photos import StoredPhoto
-    from kindling.scraping.reader import Reader
     from kindling.scraping.rows import Rows
-    from kindling.scraping.site import Crawl, Renderer
+    from kindling.scraping.site import Crawl
 
 log = logging.getLogger(__name__)
 
@@ -214,6 +213,7 @@ class Shop:
         from kindling.scraping.memory import packed
         from kindling.scraping.proposals import proposer
         from kindling.scraping.reader import Reader
+        from kindling.scraping.rungs import names, renderer
         from kindling.scraping.site import Site
 
         options = self.options
@@ -240,7 +240,7 @@ class Shop:
                     fetcher=fetcher,
                     robots=robots,
                     reader=reader,
-                    renderer=_renderer(browsers, reader),
+                    renderer=renderer(browsers, reader),
                     store=nightly.store(objects),
                     load=nightly.load(objects),
                     max_pages=options.max_pages,
@@ -261,7 +261,9 @@ class Shop:
                 crawled - started,
                 time.monotonic() - crawled,
                 fetcher.pace.delay_s,
-                self._browser_names(browsers),
+                names(browsers)
+                if options.browser
+                else "none: switched off by the recipe",
                 memory,
             )
 
@@ -298,21 +300,6 @@ class Shop:
             found.append(Chromium(self.url, tabs, rules.script, turn))
         return found
 
-    def _browser_names(self, browsers: "list[Drawing]") -> str:
-        if not self.options.browser:
-            return "none: switched off by the recipe"
-        started = [
-            f"{one.name} {one.version} through Playwright"
-            for one in browsers
-            if one.version
-        ]
-        if started:
-            return ", then ".join(started)
-        paths = [one.executable for one in browsers]
-        return (
-            f"{', '.join(paths)}, not started" if paths else "none: no browser is set"
-        )
-
     def _check_outage(self, found: "Crawl") -> None:
         allowed = self.options.max_failed_share
         if found.outages > allowed * found.attempted:
@@ -320,19 +307,6 @@ class Shop:
                 f"{self.url}: {found.outages} of {found.attempted} pages gave no answer or a "
                 f"server error (max_failed_share of the source is {allowed:g}); try again later"
             )
-
-
-def _renderer(browsers: "list[Drawing]", reader: "Reader") -> "Renderer | None":
-    """One browser, or several of which the next draws what the one before left."""
-    from kindling.scraping.rungs import Ladder
-
-    async def whole(drawn: "Fetched") -> bool:
-        found = await reader.read(drawn.body, drawn.url, drawn.content_type)
-        return not found.lossy
-
-    if len(browsers) < 2:
-        return browsers[0] if browsers else None
-    return Ladder(browsers, whole)
 
 
 def _learnt(found: "Crawl") -> str:

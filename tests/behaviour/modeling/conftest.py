@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -21,16 +22,27 @@ from transformers import BertConfig, BertModel
 
 from kindling.modeling.compact import Options
 from kindling.ports.classifier import TrainingTools
+from kindling.ports.nodes import Nodes
 from kindling.ports.registry import ModelVersion, TrainingSet
 from kindling.records import (
     CONDITIONS,
     SENTIMENTS,
+    ChallengeVerdict,
     Condition,
+    DedupeDecision,
     Example,
+    Label,
+    Photo,
+    Review,
     Sentiment,
+    StageReport,
     Study,
+    Synthesis,
 )
-from kindling.stores.memory import MemoryObjects
+from kindling.stages.view import Holdout, RunView
+from kindling.stores.memory import MemoryObjects, MemoryRows, MemoryStanding
+
+from .one_night import CONTEXT
 
 WORDS: Mapping[Sentiment, Sequence[str]] = {
     "negative": ("broke", "awful", "returned", "faded"),
@@ -318,3 +330,71 @@ def llava(
 ) -> Path:
     """A tiny LLaVA whose answers are one token each."""
     return save_llava(tmp_path_factory.mktemp("llava"), [*llava_words, *SENTIMENTS])
+
+
+@pytest.fixture
+def needs(drawn, studies, text_model, registry) -> Any:
+    rows, objects, photos = MemoryRows(), MemoryObjects(), {}
+    made = [
+        one
+        for n, split, seed in (
+            (180, "train", 1),
+            (90, "validation", 2),
+            (150, "golden", 3),
+        )
+        for one in drawn[0](n, split, seed, photos)
+    ]
+    shown = studies(60, 4, photos)
+    for uri, data in photos.items():
+        objects.put_named(uri.removeprefix("memory://"), data)
+    records = [*shown]
+    for one in made:
+        records += [
+            Review(
+                one.review_id,
+                one.product_id,
+                one.category,
+                "",
+                one.text,
+                one.rating,
+                one.origin,
+                one.photo_id,
+            ),
+            Label(one.review_id, one.sentiment, 1.0, "accept", {"stars": 1.0}),
+        ]
+        if one.origin == "synthetic":
+            records += [
+                Synthesis(one.review_id, one.sentiment, "test", (), one.condition),
+                ChallengeVerdict(one.review_id, 0.5, True, ""),
+            ]
+        else:
+            records.append(
+                DedupeDecision(
+                    one.review_id, one.review_id, True, "unique", 1.0, one.split
+                )
+            )
+        if one.photo_uri:
+            records.append(
+                Photo(
+                    one.photo_id,
+                    one.product_id,
+                    "review",
+                    one.origin,
+                    one.photo_uri,
+                    48,
+                    48,
+                    condition=one.condition,
+                )
+            )
+    rows.commit(StageReport("label", CONTEXT.run_id, len(made), len(made)), records, [])
+    return SimpleNamespace(
+        rows=rows,
+        view=RunView(rows, CONTEXT.run_id),
+        holdout=Holdout(rows, CONTEXT.run_id),
+        objects=objects,
+        registry=registry,
+        text_model=text_model,
+        standing=MemoryStanding(),
+        threads=1,
+        nodes=Nodes(),
+    )

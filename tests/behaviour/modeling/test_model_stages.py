@@ -3,7 +3,6 @@
 import json
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,149 +11,16 @@ import pytest
 from kindling.errors import ConfigurationError, DataError
 from kindling.evaluation.figures import EvaluationFigures
 from kindling.evaluation.looks import Ledger
-from kindling.ports.nodes import Nodes
-from kindling.recipe import EvaluateConfig, PromoteConfig, Recipe, TrainConfig
+from kindling.recipe import TrainConfig
 from kindling.records import (
-    ChallengeVerdict,
-    DedupeDecision,
     Estimate,
-    Label,
     Photo,
-    Review,
-    StageReport,
-    Synthesis,
 )
 from kindling.stages import evaluate, promote, runner, train
-from kindling.stages.contract import Context, Outcome
-from kindling.stages.view import Holdout, RunView
-from kindling.stores.memory import MemoryObjects, MemoryRows, MemoryStanding
+from kindling.stages.view import Holdout
+from kindling.stores.memory import MemoryObjects
 
-TRAIN = TrainConfig(
-    model="compact",
-    model_options={
-        "epochs": 6,
-        "batch_size": 16,
-        "max_tokens": 32,
-        "learning_rate": 3e-3,
-        "head_learning_rate": 3e-3,
-        "image_epochs": 4,
-        "image_size": 32,
-    },
-)
-EVALUATE = EvaluateConfig(photo_note="Photos are drawn.")
-# 150 golden rows cannot rule out less than a tenth: the gate would say that it cannot tell.
-PROMOTE = PromoteConfig(bar=0.5, tolerance=0.1, min_photos=30)
-CONTEXT = Context(
-    "night-1",
-    Recipe(
-        name="tiny",
-        summary="",
-        sources=({"kind": "shop", "catalogue": "bundled-smoke"},),
-    ),
-    ("Vases",),
-    20,
-    seed=5,
-)
-
-
-@pytest.fixture
-def needs(drawn, studies, text_model, registry) -> Any:
-    rows, objects, photos = MemoryRows(), MemoryObjects(), {}
-    made = [
-        one
-        for n, split, seed in (
-            (180, "train", 1),
-            (90, "validation", 2),
-            (150, "golden", 3),
-        )
-        for one in drawn[0](n, split, seed, photos)
-    ]
-    shown = studies(60, 4, photos)
-    for uri, data in photos.items():
-        objects.put_named(uri.removeprefix("memory://"), data)
-    records = [*shown]
-    for one in made:
-        records += [
-            Review(
-                one.review_id,
-                one.product_id,
-                one.category,
-                "",
-                one.text,
-                one.rating,
-                one.origin,
-                one.photo_id,
-            ),
-            Label(one.review_id, one.sentiment, 1.0, "accept", {"stars": 1.0}),
-        ]
-        if one.origin == "synthetic":
-            records += [
-                Synthesis(one.review_id, one.sentiment, "test", (), one.condition),
-                ChallengeVerdict(one.review_id, 0.5, True, ""),
-            ]
-        else:
-            records.append(
-                DedupeDecision(
-                    one.review_id, one.review_id, True, "unique", 1.0, one.split
-                )
-            )
-        if one.photo_uri:
-            records.append(
-                Photo(
-                    one.photo_id,
-                    one.product_id,
-                    "review",
-                    one.origin,
-                    one.photo_uri,
-                    48,
-                    48,
-                    condition=one.condition,
-                )
-            )
-    rows.commit(StageReport("label", CONTEXT.run_id, len(made), len(made)), records, [])
-    return SimpleNamespace(
-        rows=rows,
-        view=RunView(rows, CONTEXT.run_id),
-        holdout=Holdout(rows, CONTEXT.run_id),
-        objects=objects,
-        registry=registry,
-        text_model=text_model,
-        standing=MemoryStanding(),
-        threads=1,
-        nodes=Nodes(),
-    )
-
-
-def elsewhere(needs: Any, run_id: str) -> Any:
-    """The same stores, opened for another run."""
-    doors = {
-        "view": RunView(needs.rows, run_id),
-        "holdout": Holdout(needs.rows, run_id),
-    }
-    return SimpleNamespace(**{**vars(needs), **doors})
-
-
-def commit(stage: str, outcome: Outcome, needs: Any) -> Outcome:
-    """What the runner does with an outcome, figures as JSON gives them back."""
-    figures = json.loads(json.dumps(runner._plain(outcome.figures), default=vars))
-    needs.rows.commit(
-        StageReport(
-            stage, CONTEXT.run_id, outcome.rows_in, outcome.rows_out, figures=figures
-        ),
-        [],
-        [],
-    )
-    return outcome
-
-
-def night(
-    needs: Any, rules: PromoteConfig = PROMOTE
-) -> tuple[Outcome, Outcome, Outcome]:
-    return (
-        commit("train", train.run(TRAIN, CONTEXT, needs), needs),
-        commit("evaluate", evaluate.run(EVALUATE, CONTEXT, needs), needs),
-        commit("promote", promote.run(rules, CONTEXT, needs), needs),
-    )
+from .one_night import CONTEXT, EVALUATE, PROMOTE, TRAIN, commit, elsewhere, night
 
 
 def test_a_night_from_rows_to_champion(needs: Any) -> None:

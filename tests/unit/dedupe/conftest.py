@@ -16,7 +16,7 @@ from kindling.recipe import DedupeConfig, Recipe
 from kindling.records import Photo, Review, StageReport
 from kindling.stages.contract import Context
 from kindling.stages.view import Unsplit
-from kindling.stores.memory import MemoryRows, MemoryStanding
+from kindling.stores.memory import MemoryObjects, MemoryRows, MemoryStanding
 
 NOUNS = [
     "kettle",
@@ -156,7 +156,10 @@ def run_dedupe() -> Callable[..., object]:
             return dedupe.decide(scraped, config, niche, known)
         needs = SimpleNamespace(
             unsplit=unsplit,
-            objects=SimpleNamespace(get=lambda uri: Path(uri).read_bytes()),
+            objects=SimpleNamespace(
+                get=lambda uri: Path(uri).read_bytes(),
+                put_named=MemoryObjects().put_named,
+            ),
             standing=MemoryStanding() if standing is None else standing,
         )
         recipe = Recipe(

@@ -160,7 +160,7 @@ def page(evaluation: Evaluation, examples: list[Example]) -> str:
                 .with_row(True, "torn")
                 .with_row(False, None)
             ],
-            ledger.entries(),
+            looks=ledger.entries(),
         ),
     )
 

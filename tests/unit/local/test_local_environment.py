@@ -25,6 +25,7 @@ def test_every_stage_variable_has_a_value_but_the_optional(layout: Layout) -> No
         "KINDLING_ELASTICSEARCH_URL",
         "KINDLING_TEXT_MODEL",
         "KINDLING_CHROMIUM",
+        "KINDLING_LIGHTPANDA",
         # No language model is a choice too.
         *(name for name in STAGE_ENVIRONMENT if name.startswith("KINDLING_LLM_")),
     }
