@@ -176,6 +176,7 @@ STAGES: tuple[Stage, ...] = (
         cpu=2,
         memory_gib=4,
         pool="heavy",
+        settled=True,
     ),
     Stage(
         "train",
