@@ -17,7 +17,7 @@ from kindling.records import Product, Review
 from kindling.scraping.clean import normalise
 from kindling.stages import scrape
 from kindling.stages.contract import Outcome, Shard
-from kindling.stores.memory import MemoryFrontier, MemoryStanding
+from kindling.stores.memory import MemoryFrontier, MemoryStanding, MemoryTombstones
 from kindling.stores.objects import FsspecObjects
 
 
@@ -109,6 +109,7 @@ def scrape_shop(tmp_path: Path) -> Callable[..., Outcome]:
             shop_url=url,
             chromium=chromium,
             standing=MemoryStanding(),
+            tombstones=MemoryTombstones(),
             frontier=MemoryFrontier(),
             adviser=None,
             lightpanda=lightpanda,

@@ -14,7 +14,7 @@ from kindling.ports.llm import Llm
 from kindling.recipe import ScrapeConfig, SourceEntry
 from kindling.stages import scrape
 from kindling.stages.contract import Outcome, Shard
-from kindling.stores.memory import MemoryFrontier, MemoryStanding
+from kindling.stores.memory import MemoryFrontier, MemoryStanding, MemoryTombstones
 from kindling.stores.objects import FsspecObjects
 
 
@@ -93,6 +93,7 @@ class Nights:
             chromium=chromium,
             lightpanda=None,
             standing=self.standing,
+            tombstones=MemoryTombstones(),
             objects=self.objects,
             frontier=self.frontier,
             adviser=self.llm,

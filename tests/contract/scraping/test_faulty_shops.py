@@ -1,12 +1,12 @@
 """The stage against shops with nothing to give: the right error, and never a success on an empty page."""
 
-import gzip
 import socket
 
 import pytest
 
 from kindling.errors import ConfigurationError, DataError, TransientError
 from kindling.records import Page, Product, Review
+from kindling.scraping.warc import read_one
 
 
 def product(number: int, rating: int = 4) -> str:
@@ -42,9 +42,8 @@ def test_a_stocked_shop_becomes_rows(scripted, scrape_from, tmp_path):
     assert len(by_type[Product]) == 4
     pages = {page.url: page for page in by_type[Page]}
     kept = pages[f"{scripted.url}/p/0"]
-    assert gzip.decompress(
-        (tmp_path / kept.uri.split(f"{tmp_path}/")[1]).read_bytes()
-    ).decode() == product(0, 1)
+    file = tmp_path / kept.uri.split(f"{tmp_path}/")[1]
+    assert read_one(file.read_bytes(), kept.uri).body.decode() == product(0, 1)
     review_page = next(one for one in by_type[Review] if one.review_id == "r0")
     assert (review_page.source_url, review_page.page_sha256) == (kept.url, kept.sha256)
 
