@@ -22,7 +22,7 @@ venv: .venv/.complete  ## .venv from requirements.txt
 .venv/.complete: requirements.txt include/pyproject.toml .ci/venv
 	@.ci/venv
 
-run: venv  ## the whole loop: shop, Airflow, eight stages, gate, one answer; then all is stopped
+run: venv  ## the whole loop: shop, Airflow, ten stages, gate, one answer; then all is stopped
 	@exec $(PYTHON) -m kindling_local run $(options)
 
 up: venv  ## Airflow UI, inference endpoint, MLflow UI, shop; left running
