@@ -18,7 +18,12 @@ from kindling.records import DedupeDecision, Review, StageReport
 from kindling.stages.contract import Context
 from kindling.stages.runner import run_stage
 from kindling.stages.view import Unsplit
-from kindling.stores.memory import MemoryObjects, MemoryStanding
+from kindling.stores.memory import (
+    MemoryFrontier,
+    MemoryObjects,
+    MemoryStanding,
+    MemoryTombstones,
+)
 from kindling.stores.postgres import PostgresRows
 
 #: A day on which most of the reviews have come, the next days of change, and a day like the one before.
@@ -73,6 +78,10 @@ class Laptop:
                 standing=self.standing,
                 shop_url=self.shop.url,
                 chromium=None,
+                lightpanda=None,
+                tombstones=MemoryTombstones(),
+                frontier=MemoryFrontier(),
+                adviser=None,
                 unsplit=Unsplit(self.rows, run),
             )
 

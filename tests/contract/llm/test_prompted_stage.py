@@ -18,7 +18,7 @@ from kindling.records import (
 )
 from kindling.stages import synthesize
 from kindling.stages.contract import Context, Outcome
-from kindling.stages.view import RunView
+from kindling.stages.view import Earlier, RunView
 from kindling.stores.memory import MemoryObjects, MemoryRows, MemoryStanding
 from kindling.synthesis.marks import generated, review_marked
 from kindling.synthesis.prompts import load
@@ -66,6 +66,7 @@ def run(server: PracticeServer, budget: float) -> tuple[Outcome, MemoryRows]:
     chat = AddressChat(server.url, "practice")
     needs = SimpleNamespace(
         view=RunView(store, "run"),
+        earlier=Earlier(store, "run"),
         objects=MemoryObjects(),
         threads=2,
         llm=MeteredLlm(chat, MemoryStanding(), "run", Budget(tokens=budget)),

@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from kindling.catalog import STAGE_NAMES
 from kindling.errors import DataError, KindlingError, TransientError
 from kindling.stores.nights_airflow import DAG, AirflowNights
 
@@ -113,7 +114,7 @@ def succeed(nights: AirflowNights, run_id: str) -> None:
 def test_a_run_is_begun_once_and_ended(nights: AirflowNights) -> None:
     night = nights.start("api__one", {"recipe": "smoke"})
     assert (night.run_id, night.state, night.done) == ("api__one", "queued", 0)
-    assert night.stages == 9
+    assert night.stages == len(STAGE_NAMES)
     assert nights.start("api__one", {"recipe": "smoke"}) == night
     ended = nights.cancel("api__one")
     assert (ended.state, ended.left_s) == ("failed", 0.0)

@@ -13,8 +13,10 @@ from schemathesis.specs.openapi import checks
 from kindling.client.schemas import (
     AnalyzeAnswer,
     BatchRow,
+    Explanation,
     FeedbackAnswer,
     SearchAnswer,
+    Training,
 )
 from kindling.serving.documentation import openapi
 from kindling.serving.keys import make_key
@@ -29,6 +31,8 @@ ANSWERS = {
     "/analyze": AnalyzeAnswer,
     "/search_similar": SearchAnswer,
     "/feedback": FeedbackAnswer,
+    "/explain": Explanation,
+    "/train": Training,
 }
 DOCUMENT = openapi()
 
