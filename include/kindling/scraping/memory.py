@@ -85,7 +85,8 @@ class Memory:
         for url, one in sorted(before.pages.items()):
             self._chains[one.first].append(url)
         self._now = now
-        self.taken = self.confirmed = 0
+        #: Pages and photos taken without a request, and pages that a 304 confirmed.
+        self.taken = self.photos_taken = self.confirmed = 0
 
     def same_reader(self) -> bool:
         """Whether the remembered findings are what tonight's reader would find."""
@@ -192,7 +193,9 @@ class Memory:
 
     def photo(self, url: str) -> StoredPhoto | None:
         """A photo that was stored for this address."""
-        return self._before.photos.get(url)
+        found = self._before.photos.get(url)
+        self.photos_taken += found is not None
+        return found
 
     def remembered(
         self, pages: Iterable[CrawledPage], photos: Mapping[str, StoredPhoto]

@@ -382,7 +382,9 @@ def _requests(collected: _Collected) -> int:
     """Pages, drawn pages and photos that were asked for."""
     drawn = sum(one.drawn for one in collected.crawl.layouts)
     photos = len(collected.photos) + len(collected.photo_rejections)
-    return collected.crawl.attempted + drawn + photos
+    memory = collected.memory
+    kept = memory.taken + memory.photos_taken if memory else 0
+    return collected.crawl.attempted + drawn + photos - kept
 
 
 def _counted(values: Any) -> dict[str, int]:

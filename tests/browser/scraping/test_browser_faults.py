@@ -1,6 +1,7 @@
 """Each browser among pages that stall, crash, wander off or fail: each costs its budget, none the run."""
 
 import asyncio
+import contextlib
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -173,8 +174,10 @@ def test_a_browser_that_crashes_is_started_anew(program, site, monkeypatch):
         if not killed:
             killed.append(address)
             for one in psutil.Process().children(recursive=True):
-                if "chrom" in one.name() or "lightpanda" in one.name():
-                    one.kill()
+                # A browser's processes come and go by themselves.
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    if "chrom" in one.name() or "lightpanda" in one.name():
+                        one.kill()
         return await original(self, page, address)
 
     monkeypatch.setattr(kind, "_draw", crashing)
