@@ -211,8 +211,10 @@ def _rows(connection: psycopg.Connection, table: str, run: str, var: Path) -> li
     found = connection.execute(
         f"SELECT to_jsonb(t) FROM {table} t WHERE run_id = %s", (run,)
     ).fetchall()
+    # A kept page is a WARC record, which says when it was fetched: its address is another's each time.
+    left_out = VOLATILE | ({"uri"} if table == "page" else set())
     kept = [
-        {key: value for key, value in row.items() if key not in VOLATILE}
+        {key: value for key, value in row.items() if key not in left_out}
         for (row,) in found
     ]
     rows = [json.dumps(row, sort_keys=True) for row in kept]

@@ -29,6 +29,8 @@ TABLES = (
     "stage_commit",
     "review_vector",
 )
+#: A kept page is a WARC record, which says when it was fetched: its address is another's each time.
+VOLATILE_IN = {"page": {"uri"}}
 #: Figures of a report that are clocks, not results.
 CLOCKS = ("second", "elapsed", "_s", "latenc", "per_s", "_ms")
 
@@ -82,9 +84,10 @@ def contents(environment: dict[str, str], run: str) -> dict[str, list[str]]:
                 f"SELECT to_jsonb(t) FROM {table} t {filters}",
                 (run,) if filters else (),
             ).fetchall()
+            left_out = VOLATILE | VOLATILE_IN.get(table, set())
             result[table] = sorted(
                 json.dumps(
-                    {k: v for k, v in row.items() if k not in VOLATILE}, sort_keys=True
+                    {k: v for k, v in row.items() if k not in left_out}, sort_keys=True
                 ).replace(root, "")
                 for (row,) in rows
             )
