@@ -21,6 +21,14 @@ UPDATE frontier SET worker = %(worker)s, leases = leases + 1,
  WHERE frontier.crawl = free.crawl AND frontier.digest = free.digest
 RETURNING frontier.number, frontier.key
 """
+# What is being settled needs no lease any more; waiting for it could be a deadlock.
+_RENEW = """
+UPDATE frontier SET leased_until = now() + make_interval(secs => %(seconds)s)
+  FROM (SELECT crawl, digest FROM frontier
+         WHERE crawl = %(crawl)s AND worker = %(worker)s AND result IS NULL
+           FOR UPDATE SKIP LOCKED) AS held
+ WHERE frontier.crawl = held.crawl AND frontier.digest = held.digest
+"""
 _REOPEN = """
 UPDATE frontier SET result = NULL, again = false, worker = NULL, leased_until = NULL
  WHERE crawl = %(crawl)s AND again AND NOT EXISTS (
@@ -74,11 +82,8 @@ class PostgresFrontier:
     def renew(self, crawl: str, worker: str, seconds: float) -> None:
         """Hold what this worker holds for so long from now."""
         with connect(self._url) as connection:
-            connection.execute(
-                "UPDATE frontier SET leased_until = now() + make_interval(secs => %s)"
-                " WHERE crawl = %s AND worker = %s AND result IS NULL",
-                (seconds, crawl, worker),
-            )
+            asked = {"crawl": crawl, "worker": worker, "seconds": seconds}
+            connection.execute(_RENEW, asked)
 
     def settle(
         self,

@@ -83,6 +83,34 @@ def test_a_renewed_lease_does_not_run_out(opened):
     assert second.lease(CRAWL, "two", ["a"], 1, 60) == []
 
 
+def test_renewing_while_results_come_in_is_no_deadlock(opened):
+    keys = [str(number) for number in range(400)]
+    frontier, failed, done = opened(), [], threading.Event()
+    frontier.add(CRAWL, keys)
+    assert len(frontier.lease(CRAWL, "one", keys, len(keys), 60)) == len(keys)
+
+    def renew() -> None:
+        try:
+            while not done.is_set():
+                frontier.renew(CRAWL, "one", 60)
+        except Exception as error:  # noqa: BLE001
+            failed.append(error)
+
+    threads = [threading.Thread(target=renew) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    try:
+        for start in range(0, len(keys), 100):
+            part = keys[start : start + 100]
+            frontier.settle(CRAWL, dict.fromkeys(part, b"read"))
+    finally:
+        done.set()
+        for thread in threads:
+            thread.join()
+    assert not failed
+    assert len(frontier.settled(CRAWL, keys)) == len(keys)
+
+
 def test_the_first_result_of_a_key_counts(opened):
     late, early = opened(), opened()
     late.add(CRAWL, ["a"])
