@@ -191,15 +191,7 @@ def _group(
         + (f", all answered {one.blind}" if one.blind else "")
         for one in shown
     )
-    needed = (
-        "more golden rows of "
-        + ", ".join(
-            f"{one.name} (about {more(one.n, one.difference, one.low, -rules.niche_tolerance)})"
-            for one in unclear
-        )
-        if verdict == "cannot tell"
-        else ""
-    )
+    needed = _taken(unclear, line) if verdict == "cannot tell" else ""
     return Check(
         code,
         name,
@@ -207,6 +199,22 @@ def _group(
         f"balanced accuracy minus the {other}'s, drawn together: {found}",
         needed,
     )
+
+
+def _taken(unclear: Sequence[GroupFinding], line: float) -> str:
+    """What it would take to tell of each group, were its difference the true one."""
+    rows = [
+        f"{one.name} (about {more(one.n, one.difference, one.low, line)})"
+        for one in unclear
+        if one.difference > line
+    ]
+    better = [one.name for one in unclear if one.difference <= line]
+    said = [f"more golden rows of {', '.join(rows)}"] if rows else []
+    if better:
+        said.append(
+            f"a better model of {', '.join(better)}: more rows would only show it"
+        )
+    return "; ".join(said)
 
 
 def _log_loss(rules: Rules, evidence: Evidence) -> Check:

@@ -126,6 +126,17 @@ def group(name: str, difference: float, half: float, blind: str = "") -> GroupFi
 HEALTHY = (group("all niche categories", 0.02, 0.05), group("Skirts", 0.02, 0.08))
 
 
+def test_more_rows_are_asked_for_only_where_they_could_tell() -> None:
+    line = -RULES.niche_tolerance
+    far, near = group("Mugs", line - 0.1, 0.3), group("Skirts", line * 0.6, 0.3)
+    evidence = replace(GOOD, niche_asked=True, niche=(HEALTHY[0], far, near))
+    checks = judge(RULES, evidence).checks
+    (check,) = [one for one in checks if one.code == "niche-category"]
+    assert check.verdict == "cannot tell"
+    assert "more golden rows of Skirts (about " in check.needed
+    assert "a better model of Mugs: more rows would only show it" in check.needed
+
+
 @pytest.mark.parametrize(
     ("changes", "code", "verdict"),
     [
