@@ -103,11 +103,9 @@ class _Fold:
     def cross_fit(self, sample: Sample, seed: int) -> tuple[Array, Array, Array]:
         """Out-of-fold P(sentiment) [n, 3] without the rows, with them, and with real ones again."""
         folds = min(_FOLDS, len(np.unique(sample.products)))
-        rng = np.random.default_rng(seed)
         # A run's seed has 64 bits, scikit-learn's has 32.
-        splitter = GroupKFold(
-            folds, shuffle=True, random_state=int(rng.integers(2**31))
-        )
+        splitter = GroupKFold(folds, shuffle=True, random_state=seed % 2**32)
+        rng = np.random.default_rng(seed)
         answers = np.zeros((3, len(self.own), CLASSES))
         for train, test in splitter.split(sample.truth, sample.truth, sample.products):
             answers[:, test] = self._answers(train, test, rng)
