@@ -6,7 +6,7 @@ same answers dealt to other rows of the same group.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.stats import binomtest
@@ -14,11 +14,15 @@ from scipy.stats import binomtest
 from kindling.evaluation.audit_signs import Suspicion, not_shown, suspicions
 from kindling.evaluation.audit_table import AuditTable
 from kindling.measure.estimates import difference, estimate
-from kindling.measure.intervals import Scale
 from kindling.measure.metrics import (
-    EPSILON,
+    ACCURACY,
+    BRIER,
+    LOG_LOSS,
     Metric,
+    bin_sums,
     calibration_edges,
+    calibration_error,
+    class_metrics,
     macro_f1,
 )
 from kindling.measure.sample import Sample
@@ -132,44 +136,25 @@ def _macro_f1(k: int) -> Metric:
 
 
 def _accuracy(k: int) -> Metric:
-    def value(sums: np.ndarray) -> np.ndarray:
-        cells = sums.reshape(*sums.shape[:-1], k, k)
-        return _ratio(cells.trace(axis1=-2, axis2=-1), sums.sum(-1))
-
-    return Metric("accuracy", "Accuracy", "share right", _cells(k), value)
+    return replace(ACCURACY, statistics=_cells(k))
 
 
 def _by_class(
     table: AuditTable, sample: Sample, said: np.ndarray
 ) -> dict[str, dict[str, Estimate]]:
-    k = len(table.classes)
-
-    def part(at: int, axis: int) -> Metric:
-        def value(sums: np.ndarray) -> np.ndarray:
-            cells = sums.reshape(*sums.shape[:-1], k, k)
-            there = np.take(cells, at, axis=-1 if axis == 0 else -2).sum(-1)
-            return _ratio(cells[..., at, at], there)
-
-        return Metric("", "", "", _cells(k), value)
-
-    #: The axis of a class's cells that is summed: over truths, over answers.
-    axes = {"precision": 0, "recall": 1}
-    answered = np.bincount(table.predicted, minlength=k)
-    there = np.bincount(table.truth, minlength=k)
-    counted = {"precision": answered, "recall": there}
-    return {
-        label: {
-            name: estimate(part(at, axis), sample, said)
-            for name, axis in axes.items()
-            if counted[name][at]
+    cells = _cells(len(table.classes))
+    found: dict[str, dict[str, Estimate]] = {}
+    for at, label in enumerate(table.classes):
+        precision, recall, _ = class_metrics(label, at)
+        found[label] = {
+            name: estimate(replace(metric, statistics=cells), sample, said)
+            for name, metric, rows in (
+                ("precision", precision, table.predicted),
+                ("recall", recall, table.truth),
+            )
+            if (rows == at).any()
         }
-        for at, label in enumerate(table.classes)
-    }
-
-
-def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
-    out = np.full(np.shape(numerator), np.nan)
-    return np.asarray(np.divide(numerator, denominator, out=out, where=denominator > 0))
+    return found
 
 
 def _score(truth: np.ndarray, predicted: np.ndarray, k: int) -> float:
@@ -245,10 +230,14 @@ def _calibration(table: AuditTable, sample: Sample) -> Calibration | None:
         return None
     right = table.predicted == table.truth
     edges = calibration_edges(sure[:, None])
+    gap = replace(
+        calibration_error(edges),
+        statistics=lambda truth, given: bin_sums(given[:, 0], given[:, 1], edges),
+    )
     given = np.column_stack([sure, right])
-    figures = {"calibration_error": estimate(_gap(edges), sample, given)}
+    figures = {gap.name: estimate(gap, sample, given)}
     if table.probabilities is not None:
-        for metric in (_log_loss(), _brier(len(table.classes))):
+        for metric in (LOG_LOSS, BRIER):
             figures[metric.name] = estimate(metric, sample, table.probabilities)
     place = np.searchsorted(edges, sure, side="right")
     bins = tuple(
@@ -257,65 +246,3 @@ def _calibration(table: AuditTable, sample: Sample) -> Calibration | None:
         if rows.any()
     )
     return Calibration(figures, bins)
-
-
-def _gap(edges: np.ndarray) -> Metric:
-    """As `measure.metrics.calibration_error`, of [n, 2]: confidence, and 1 where it was right."""
-    bins = len(edges) + 1
-
-    def statistics(truth: np.ndarray, given: np.ndarray) -> np.ndarray:
-        found = np.zeros((len(given), bins, 3))
-        place = np.searchsorted(edges, given[:, 0], side="right")
-        found[np.arange(len(given)), place, :2] = given
-        found[np.arange(len(given)), place, 2] = 1
-        return found.reshape(len(given), -1)
-
-    def value(sums: np.ndarray) -> np.ndarray:
-        parts = sums.reshape(*sums.shape[:-1], bins, 3)
-        confidence, right, n = parts[..., 0], parts[..., 1], parts[..., 2]
-        rows = np.maximum(n, 1)
-        accuracy = right / rows
-        chance = accuracy * (1 - accuracy) / np.maximum(n - 1, 1)
-        squared = (confidence / rows - accuracy) ** 2 - chance
-        return _ratio((n * squared).sum(-1), n.sum(-1))
-
-    return Metric(
-        "calibration_error",
-        "Calibration error",
-        "root mean square gap between confidence and accuracy, debiased",
-        statistics,
-        value,
-        scale=Scale("difference"),
-        higher_is_better=False,
-        shown=lambda squared: max(squared, 0.0) ** 0.5,
-    )
-
-
-def _mean(sums: np.ndarray) -> np.ndarray:
-    return _ratio(sums[..., 0], sums[..., 1])
-
-
-def _log_loss() -> Metric:
-    def statistics(truth: np.ndarray, said: np.ndarray) -> np.ndarray:
-        loss = -np.log(np.maximum(said[np.arange(len(truth)), truth], EPSILON))
-        return np.column_stack([loss, np.ones(len(truth))])
-
-    top = float(-np.log(EPSILON))
-    return Metric(
-        "log_loss", "Log-loss", "nats", statistics, _mean, scale=Scale("positive", top)
-    )
-
-
-def _brier(k: int) -> Metric:
-    def statistics(truth: np.ndarray, said: np.ndarray) -> np.ndarray:
-        apart = ((said - np.eye(k)[truth]) ** 2).sum(1)
-        return np.column_stack([apart, np.ones(len(truth))])
-
-    return Metric(
-        "brier",
-        "Brier score",
-        "0 best, 2 worst",
-        statistics,
-        _mean,
-        scale=Scale("share", 2),
-    )

@@ -79,6 +79,7 @@ def _matrix(sums: np.ndarray) -> np.ndarray:
 
 
 def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
+    """Element by element; NaN where the denominator is not above 0."""
     out = np.full(np.shape(numerator), np.nan)
     return np.asarray(np.divide(numerator, denominator, out=out, where=denominator > 0))
 
@@ -181,7 +182,8 @@ def _surprise(truth: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
 
 
 def _squared_distance(truth: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    return np.asarray(((probabilities - np.eye(3)[truth]) ** 2).sum(1))
+    classes = np.eye(probabilities.shape[1])
+    return np.asarray(((probabilities - classes[truth]) ** 2).sum(1))
 
 
 LOG_LOSS = Metric(
@@ -247,16 +249,19 @@ def calibration_error(edges: np.ndarray) -> Metric:
 def _bin_sums(
     truth: np.ndarray, probabilities: np.ndarray, edges: np.ndarray
 ) -> np.ndarray:
-    confidence = probabilities.max(1)
-    of_row = np.stack(
-        [confidence, three_way_decision(probabilities) == truth, np.ones(len(truth))],
-        axis=1,
-    )
-    result = np.zeros((len(truth), len(edges) + 1, 3))
-    result[np.arange(len(truth)), np.searchsorted(edges, confidence, side="right")] = (
-        of_row
-    )
-    return result.reshape(len(truth), -1)
+    right = three_way_decision(probabilities) == truth
+    return bin_sums(probabilities.max(1), right, edges)
+
+
+def bin_sums(
+    confidence: np.ndarray, right: np.ndarray, edges: np.ndarray
+) -> np.ndarray:
+    """By row [n, bins * 3], in the row's bin: its confidence [n], whether it was right [n], and 1."""
+    of_row = np.stack([confidence, right, np.ones(len(right))], axis=1)
+    result = np.zeros((len(right), len(edges) + 1, 3))
+    place = np.searchsorted(edges, confidence, side="right")
+    result[np.arange(len(right)), place] = of_row
+    return result.reshape(len(right), -1)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kindling.errors import DataError
+from kindling.records import SENTIMENTS
 
 if (
     TYPE_CHECKING
@@ -57,6 +58,17 @@ def write_json(path: Path, value: Any) -> None:
     """The same value always gives the same bytes."""
     text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False)
     path.write_text(text, encoding="utf-8")
+
+
+def read_config(folder: Path, what: str, readable: int) -> dict[str, Any]:
+    """A model's configuration; DataError where it is of another format or of other classes."""
+    config: dict[str, Any] = read_json(folder / CONFIG)
+    if config["format"] != readable or tuple(config["labels"]) != SENTIMENTS:
+        raise DataError(
+            f"{folder}: {what} format {config['format']} with labels {config['labels']}; "
+            f"this code reads format {readable} with {list(SENTIMENTS)}"
+        )
+    return config
 
 
 def fill(module: "torch.nn.Module", path: Path, strict: bool = True) -> None:

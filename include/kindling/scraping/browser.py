@@ -6,6 +6,7 @@ and stays on the shop's host.
 
 import asyncio
 import logging
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -57,7 +58,7 @@ class BrowserOptions:
     max_bytes: int = 5 * 1024 * 1024
 
 
-class Drawing:
+class Drawing(ABC):
     """Draws pages of one shop; started with the first page, and anew after every 200.
 
     Which browser it is, and how that is kept to the shop's host, is its subclasses' business.
@@ -154,9 +155,9 @@ class Drawing:
         self.version, self._drawn = await self._version_of(self._browser), 0
         return self._browser
 
+    @abstractmethod
     async def _launch(self, playwright: Playwright) -> Browser:
         """A new browser that reaches the shop's host alone; Error or OSError where it does not start."""
-        raise NotImplementedError
 
     async def _version_of(self, browser: Browser) -> str:
         return browser.version

@@ -137,12 +137,7 @@ class TfidfModel:
     def load(cls, folder: Path) -> "TfidfModel":
         """The model in a folder; DataError when a file is missing or is not the one that was written."""
         files.verify(folder, WANTED)
-        config = files.read_json(folder / files.CONFIG)
-        if config["format"] != FORMAT or tuple(config["labels"]) != SENTIMENTS:
-            raise DataError(
-                f"{folder}: TF-IDF format {config['format']} with labels {config['labels']}; "
-                f"this code reads format {FORMAT} with {list(SENTIMENTS)}"
-            )
+        config = files.read_config(folder, "TF-IDF", FORMAT)
         numbers = load_file(folder / WEIGHTS)
         vocabulary = files.read_json(folder / VOCABULARY)
         vectorizer = word_features(vocabulary)

@@ -111,12 +111,7 @@ class VlmModel:
     def load(cls, folder: Path) -> "VlmModel":
         """The model in a folder; DataError when a file is missing, changed, or of another prompt."""
         files.verify(folder, WANTED)
-        config = files.read_json(folder / files.CONFIG)
-        if config["format"] != FORMAT or tuple(config["labels"]) != SENTIMENTS:
-            raise DataError(
-                f"{folder}: vision-language format {config['format']} with labels"
-                f" {config['labels']}; this code reads format {FORMAT} with {list(SENTIMENTS)}"
-            )
+        config = files.read_config(folder, "vision-language", FORMAT)
         model, processor = weights.load(folder / INNER)
         found = cls(
             model,
