@@ -51,8 +51,7 @@ def section(curve: Curve) -> str:
         (
             _STYLE,
             '<div class="cold">',
-            svg(curve),
-            _key(),
+            *([svg(curve), _key()] if _drawn(curve) else []),
             f"<p>{escape(said(curve))}</p>",
             _table(curve),
             _verdicts(curve),
@@ -84,16 +83,27 @@ def said(curve: Curve) -> str:
         f"{curve.draws} draws; full data is {curve.all_rows:.0f} niche rows with the others. "
         "Intervals of 95 % over products and draws. No golden row was looked at."
         + (f" Too few real rows for the points {missing}." if missing else "")
+        + ("" if _drawn(curve) else " Nothing is drawn: no figure has an interval.")
     )
+
+
+def _drawn(curve: Curve) -> list[Point]:
+    """Points of the picture: those with an interval, since a figure without one says nothing."""
+    places = _points_of(curve)
+    return [
+        one
+        for one in curve.points
+        if one.line in _COLOURS
+        and one.real_rows in places
+        and not one.figures[curve.metric].refused
+    ]
 
 
 def svg(curve: Curve) -> str:
     """The lines over the numbers of real rows, whiskers for intervals, full data as a dashed line."""
     points = _points_of(curve)
     places = [one for one in points if one != ALL]
-    figures = [
-        one for one in curve.points if one.line in _COLOURS and one.real_rows in points
-    ]
+    figures = _drawn(curve)
     low, high = _range([one.figures[curve.metric] for one in figures])
     across = _LEFT + 30
     step = (_WIDTH - _RIGHT - 30 - across) / max(1, len(places) - 1)

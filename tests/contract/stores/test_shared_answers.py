@@ -19,10 +19,6 @@ from kindling.stores import answers_redis
 from kindling.stores.answers_redis import PREFIX, RedisAnswers
 
 SERVER = shutil.which("redis-server")
-pytestmark = pytest.mark.skipif(
-    SERVER is None,
-    reason="redis-server is not installed (apt-get install redis-server)",
-)
 ANSWER = {"sentiment": "positive", "probabilities": {"positive": 0.9}}
 
 
@@ -30,6 +26,7 @@ class Redis:
     """A server of the test's own, on a socket in its folder."""
 
     def __init__(self, folder: Path) -> None:
+        assert SERVER, "redis-server is missing; run: apt-get install redis-server"
         self.path = folder / "redis.sock"
         self.url = f"unix://{self.path}"
         self.process = subprocess.Popen(

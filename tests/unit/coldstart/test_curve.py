@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -152,6 +153,22 @@ def test_the_page_names_its_rows_loads_nothing_and_escapes(wrong: Curve) -> None
     ).figures[wrong.metric]
     assert f"{figure.value:.3f}<small>[{figure.low:.3f}" in shown
     assert section(wrong).count("<b class=") == len(wrong.comparisons)
+
+
+def test_a_figure_without_an_interval_is_not_drawn(good: Curve) -> None:
+    assert "<svg" in section(good) and "Nothing is drawn" not in section(good)
+    refused = [
+        replace(
+            one,
+            figures={
+                name: replace(figure, refused="too few products (2)")
+                for name, figure in one.figures.items()
+            },
+        )
+        for one in good.points
+    ]
+    bare = section(replace(good, points=tuple(refused)))
+    assert "<svg" not in bare and "Nothing is drawn: no figure has an interval" in bare
 
 
 def test_real_rows_again_are_of_the_generated_rows_kinds(world: Any) -> None:
