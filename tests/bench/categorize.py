@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from inputs.datasets import dataset
 
 from kindling.modeling.category import UNKNOWN, CategoryModel, fit_category
 from kindling.modeling.checkpoint import Checkpoint
@@ -90,7 +91,7 @@ def main() -> None:
     given = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     set_threads(given.threads)
-    folder = given.data / "fashion_mnist"
+    folder = dataset(given.data, "fashion_mnist")
     seen = pictures(folder / "train-images-idx3-ubyte.gz")
     truth = labels(folder / "train-labels-idx1-ubyte.gz")
     given.work.mkdir(parents=True, exist_ok=True)

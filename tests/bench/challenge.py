@@ -30,6 +30,7 @@ from types import SimpleNamespace
 
 import numpy as np
 from challenge_planted.planted import BATCH, Batch, World, generators, variants
+from inputs.datasets import dataset
 from scipy.stats import binomtest
 
 from kindling import recipe
@@ -60,7 +61,7 @@ CONTEXT = Context("r", recipe.load("clothing"), ("Outerwear", "Shorts"), 150, 7)
 
 def read(data: Path) -> list[Review]:
     """Distinct real reviews."""
-    path = data / "clothing" / "reviews.csv.gz"
+    path = dataset(data, "clothing") / "reviews.csv.gz"
     with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
         lines = [line for line in csv.DictReader(file) if len(line["Review Text"]) > 2]
     return [

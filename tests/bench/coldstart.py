@@ -22,6 +22,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from inputs.datasets import dataset
 
 from kindling.coldstart.curve import Curve, joined
 from kindling.coldstart.drawing import text_lines
@@ -115,8 +116,7 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=5)
     parser.add_argument("--neighbours", type=int, default=1500)
     given = parser.parse_args()
-    folder = given.data / "clothing"
-    rows = read((folder if folder.is_dir() else given.data) / "reviews.csv.gz")
+    rows = read(dataset(given.data, "clothing") / "reviews.csv.gz")
     embedder = Embedder()
     began = time.monotonic()
     trials = Trials(

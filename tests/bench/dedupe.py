@@ -32,6 +32,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from inputs.datasets import dataset
 
 from kindling.dedupe.clusters import Clustering, Rules, cluster, sign
 from kindling.dedupe.leaders import LeaderIndex
@@ -60,7 +61,7 @@ class Corpus:
 def sentences(data: Path) -> list[str]:
     """Sentences of real reviews, in order of appearance."""
     found = []
-    path = data / "clothing" / "reviews.csv.gz"
+    path = dataset(data, "clothing") / "reviews.csv.gz"
     with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
             for part in row["Review Text"].replace("!", ".").split("."):

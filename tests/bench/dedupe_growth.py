@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 import psycopg
 from dedupe import mutated, sentences
+from inputs.datasets import dataset
 from night import ROOT, postgres
 
 from kindling.dedupe.clusters import Leader, Rules, cluster, sign
@@ -52,7 +53,7 @@ def reviews(texts: list[str]) -> list[Review]:
 def plain(data: Path, rng: np.random.Generator) -> list[str]:
     """Texts of about the template's length from sentences of real reviews."""
     pool = []
-    path = data / "clothing" / "reviews.csv.gz"
+    path = dataset(data, "clothing") / "reviews.csv.gz"
     with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
             pool += [part.strip() for part in row["Review Text"].split(".") if part]

@@ -21,6 +21,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from inputs.datasets import dataset
+
 os.environ["OMP_NUM_THREADS"] = "1"
 
 import numpy as np
@@ -49,7 +51,7 @@ def sentiment(stars: int) -> str:
 
 def reviews(data: Path) -> list[tuple[str, str]]:
     """Texts and labels by stars, in an order that a hash draws."""
-    path = data / "clothing" / "reviews.csv.gz"
+    path = dataset(data, "clothing") / "reviews.csv.gz"
     with gzip.open(path, "rt", encoding="utf-8", newline="") as lines:
         found = {
             (row["Review Text"], sentiment(int(row["Rating"])))

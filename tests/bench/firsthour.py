@@ -20,6 +20,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from inputs.datasets import dataset
+
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "include")]
 
@@ -100,7 +102,7 @@ SHAPES: dict[str, dict[str, Callable[[Row, int], Any]]] = {
 
 def clothing(data: Path) -> list[Row]:
     """500 of the clothing reviews that have a text, the same ones every time."""
-    file = data / "clothing" / "reviews.csv.gz"
+    file = dataset(data, "clothing") / "reviews.csv.gz"
     with gzip.open(file, "rt", encoding="utf-8", newline="") as lines:
         rows = [row for row in csv.DictReader(lines) if row["Review Text"].strip()]
     return random.Random(20261125).sample(rows, REVIEWS)

@@ -15,6 +15,8 @@ from collections import Counter, defaultdict
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from inputs.datasets import dataset
+
 from kindling.scraping.findings import FoundReview
 from kindling.scraping.mapping import Mapping
 from kindling.scraping.reading import SavedPage, read_together
@@ -70,7 +72,7 @@ def shop_of(url: str) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
-    folder = parser.parse_args().data / "shop_pages"
+    folder = dataset(parser.parse_args().data, "shop_pages")
     truth = json.loads((folder / "reviews.json").read_text(encoding="utf-8"))
     found = read(folder, truth)
     right = wanted = given = rated = matched = 0

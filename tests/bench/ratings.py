@@ -12,6 +12,7 @@ import argparse
 import json
 from pathlib import Path
 
+from inputs.datasets import dataset
 from selectolax.lexbor import LexborHTMLParser
 
 from kindling.scraping.rating import Rating
@@ -31,7 +32,7 @@ def read(snippet: dict[str, str]) -> Rating | None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
-    path = parser.parse_args().data / "shop_pages" / "rating_snippets.json"
+    path = dataset(parser.parse_args().data, "shop_pages") / "rating_snippets.json"
     snippets = json.loads(path.read_text(encoding="utf-8"))
     exact = best_exact = wrong = 0
     for number, snippet in enumerate(snippets):

@@ -18,6 +18,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
+from inputs.datasets import dataset
 
 from kindling.modeling.embedder import Embedder
 from kindling.ports.index import Document
@@ -83,7 +84,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     judgements, documents, sha256 = load(
-        arguments.data / "search_relevance", arguments.others, arguments.seed
+        dataset(arguments.data, "search_relevance"), arguments.others, arguments.seed
     )
     embedder = Embedder()
     dense = ExactDense(list(documents), embedder.encode(list(documents.values())))

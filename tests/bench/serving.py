@@ -29,6 +29,7 @@ from typing import Any
 
 import httpx
 import psutil
+from inputs.datasets import dataset
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -96,7 +97,7 @@ tiny_server.FolderRegistry(folder / "registry").promote("today")
 def texts(data: Path | None) -> list[str]:
     """Reviews: of the data set where there is one, else sentences of the bench's own."""
     if data is not None:
-        path = data / "clothing" / "reviews.csv.gz"
+        path = dataset(data, "clothing") / "reviews.csv.gz"
         with gzip.open(path, "rt", encoding="utf-8", newline="") as lines:
             found = [row["Review Text"] for row in csv.DictReader(lines)]
         return [one for one in found if one][:3000]

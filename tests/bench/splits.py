@@ -19,6 +19,7 @@ from collections import Counter, defaultdict
 from pathlib import Path
 
 import numpy as np
+from inputs.datasets import dataset
 
 from kindling.dedupe.placement import Membership
 from kindling.recipe import DedupeConfig
@@ -36,7 +37,7 @@ def products(data: Path) -> list[Product]:
     """(class, stars) of every product."""
     stars: dict[str, list[int]] = defaultdict(list)
     classes: dict[str, Counter[str]] = defaultdict(Counter)
-    path = data / "clothing" / "reviews.csv.gz"
+    path = dataset(data, "clothing") / "reviews.csv.gz"
     with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
             product = row["Clothing ID"]

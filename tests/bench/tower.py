@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from inputs.datasets import dataset
 from PIL import Image
 from scipy.stats import rankdata
 from torch import nn
@@ -136,11 +137,14 @@ def draw(data: Path, train: int, judged: int, threads: int) -> Bank:
 
 def _bases(data: Path, count: int) -> list[tuple[str, bytes]]:
     """Kind of garment and bytes of `count` photos, always the same."""
-    with (data / "clothing" / "photos.csv").open(newline="") as table:
+    with (dataset(data, "clothing") / "photos.csv").open(newline="") as table:
         rows = list(csv.DictReader(table))
     order = np.random.default_rng(0).permutation(len(rows))[:count]
     return [
-        (rows[at]["category"], (data / "clothing" / rows[at]["file"]).read_bytes())
+        (
+            rows[at]["category"],
+            (dataset(data, "clothing") / rows[at]["file"]).read_bytes(),
+        )
         for at in order
     ]
 

@@ -24,6 +24,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from inputs.datasets import dataset
 from sklearn.model_selection import GroupKFold
 from transformers import (
     AutoModelForSequenceClassification,
@@ -264,7 +265,7 @@ def main() -> None:
         parser.error(f"--seeds {given.seeds}; 1 to {FOLDS // GOLDEN_FOLDS}")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     given.work.mkdir(parents=True, exist_ok=True)
-    rows = read(given.data / "clothing" / "reviews.csv.gz")
+    rows = read(dataset(given.data, "clothing") / "reviews.csv.gz")
     set_threads(1)
     speed = over_trainer(rows, given.work)
     set_threads(given.threads)

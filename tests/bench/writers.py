@@ -31,6 +31,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from inputs.datasets import dataset
 from scipy import stats
 from sklearn.metrics import f1_score, roc_auc_score
 from sklearn.model_selection import cross_val_predict
@@ -86,7 +87,7 @@ def main() -> None:
         "--llm", action="store_true", help="ask the model of the environment"
     )
     given = parser.parse_args()
-    rows = read(given.data / "clothing" / "reviews.csv.gz")
+    rows = read(dataset(given.data, "clothing") / "reviews.csv.gz")
     server = None if given.llm else PracticeServer()
     if server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
