@@ -190,11 +190,16 @@ class LabelConfig(_Frozen):
     star_reliability: float = Field(0.99, gt=0.34, lt=1)
     #: The same of a synthetic row's intended sentiment.
     intent_reliability: float = Field(0.9, gt=0.34, lt=1)
+    #: Rows that a language model is asked about: half at random, to learn how far to believe it, half
+    #: of those that the other voters leave in doubt. 0: none.
+    llm_rows: int = Field(0, ge=0)
 
     @model_validator(mode="after")
     def _ordered(self) -> "LabelConfig":
         if self.discard >= self.accept:
             raise ValueError("discard must be below accept")
+        if 0 < self.llm_rows < 100:
+            raise ValueError(f"llm_rows: {self.llm_rows}; 0, or 100 at least")
         return self
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from kindling.errors import DataError
+from kindling.errors import BudgetSpent, DataError
 from kindling.ports.llm import Llm, Message
 from kindling.records import SENTIMENTS
 
@@ -56,6 +56,18 @@ class Voter:
         """float64 [n, 3]. BudgetSpent where the budget does not cover them."""
         found = np.array([self._vote(text, seed) for text in texts])
         return found if self._drawn or not texts else _batch_calibrated(found)
+
+    def affordable(self, texts: Sequence[str], seed: int) -> NDArray[np.float64]:
+        """float64 [m, 3], as answered: of the first m texts, as many as the budget covers."""
+        found: list[NDArray[np.float64]] = []
+        try:
+            for text in texts:
+                found.append(self._vote(text, seed))
+        except BudgetSpent as error:
+            log.warning(
+                "%d of %d reviews were asked about: %s", len(found), len(texts), error
+            )
+        return np.array(found).reshape(-1, len(SENTIMENTS))
 
     def _vote(self, text: str, seed: int) -> NDArray[np.float64]:
         if not self._drawn:

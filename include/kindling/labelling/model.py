@@ -62,9 +62,9 @@ def out_of_fold(
         )
     for train, held_out in splits:
         votes[held_out] = _probabilities(
-            _calibrator(raw[train], truth[train]), np.log(raw[held_out])
+            calibrator_of(raw[train], truth[train]), np.log(raw[held_out])
         )
-    return OutOfFold(votes, raw, _calibrator(raw, truth), folds)
+    return OutOfFold(votes, raw, calibrator_of(raw, truth), folds)
 
 
 def vote(
@@ -97,6 +97,16 @@ def from_plain(numbers: Mapping[str, Any]) -> LogisticRegression:
     return calibrator
 
 
+def calibrated(calibrator: LogisticRegression, raw: np.ndarray) -> np.ndarray:
+    """[N, 3] probabilities for raw ones."""
+    return _probabilities(calibrator, np.log(np.maximum(raw, _FLOOR)))
+
+
+def calibrator_of(raw: np.ndarray, truth: np.ndarray) -> LogisticRegression:
+    """What maps raw probabilities [N, 3] to calibrated ones; `truth` are codes [N] of two sentiments at least."""
+    return LogisticRegression(max_iter=500).fit(np.log(np.maximum(raw, _FLOOR)), truth)
+
+
 def _fit(texts: Sequence[str], truth: np.ndarray, seed: int) -> Pipeline:
     if len(np.unique(truth)) < 2:
         raise DataError(
@@ -105,10 +115,6 @@ def _fit(texts: Sequence[str], truth: np.ndarray, seed: int) -> Pipeline:
         )
     # No class weights: the pooling rule wants probabilities under the training prior.
     return plain_model(seed, balanced=False).fit(texts, truth)
-
-
-def _calibrator(raw: np.ndarray, truth: np.ndarray) -> LogisticRegression:
-    return LogisticRegression(max_iter=500).fit(np.log(raw), truth)
 
 
 def _probabilities(

@@ -10,6 +10,7 @@ import numpy as np
 
 from kindling.errors import DataError
 from kindling.labelling import model, votes
+from kindling.labelling.doubt import Opinion
 from kindling.measure.estimates import estimate
 from kindling.measure.metrics import (
     ACCURACY,
@@ -18,6 +19,7 @@ from kindling.measure.metrics import (
     calibration_error,
 )
 from kindling.measure.sample import Sample
+from kindling.ports.llm import Llm
 from kindling.quality.checks import check
 from kindling.recipe import LabelConfig
 from kindling.records import (
@@ -28,6 +30,7 @@ from kindling.records import (
     Sentiment,
     sentiment_of,
 )
+from kindling.stages.balloting import Ballot, SecondVote
 from kindling.stages.carry import Basis, Carried, carried, settings_of, states
 from kindling.stages.contract import Context, Outcome
 from kindling.stages.view import Earlier, RunView, Stars
@@ -41,6 +44,8 @@ class Needs(Protocol):
     view: RunView
     #: Labels of the nights before stay, while the model behind them still holds.
     earlier: Earlier
+    #: Votes on rows in doubt; None where the environment names no model.
+    llm: Llm | None
 
 
 @dataclass(frozen=True)
@@ -71,9 +76,10 @@ def run(config: LabelConfig, context: Context, needs: Needs) -> Outcome:
     settings = settings_of("label", config, context)
     before = carried(needs.earlier, "label", rows.train, config.refresh_share, settings)
     if before:
-        labels, figures = _continued(rows, before, config, context, needs.earlier)
+        labels, figures = _continued(rows, before, context, config, needs)
     else:
-        labels, figures = _anew(rows, config, context)
+        second = SecondVote.of(needs.llm, config, context.seed)
+        labels, figures = _anew(rows, config, context, second)
     labels += [_undisputed(row) for row in rows.held_out]
     figures = {"settings": settings, **figures}
 
@@ -92,14 +98,20 @@ def run(config: LabelConfig, context: Context, needs: Needs) -> Outcome:
         rejections=[*failed, *_waiting(labels)],
         figures=figures | {"bands": bands},
         implementation={
-            "voters": "stars; out-of-fold TF-IDF + logistic regression, Dirichlet-calibrated",
+            "voters": "; ".join(
+                [
+                    "stars",
+                    "out-of-fold TF-IDF + logistic regression, Dirichlet-calibrated",
+                    *([figures["llm"]["name"]] if "llm" in figures else []),
+                ]
+            ),
             "pooling": "product rule",
         },
     )
 
 
 def _anew(
-    rows: _Rows, config: LabelConfig, context: Context
+    rows: _Rows, config: LabelConfig, context: Context, second: SecondVote | None
 ) -> tuple[list[Label], dict[str, Any]]:
     """Labels of all train and synthetic rows, and the figures of the model's vote."""
     train = rows.train
@@ -108,26 +120,52 @@ def _anew(
     log.info("label: cross-fitting the model's vote on %d train reviews", len(train))
     found = model.out_of_fold(texts, stars, products, config.folds, context.seed)
     prior = votes.prior(stars)
-    voter = "stars", config.star_reliability
-    labels = _labels(train, stars, voter, found.votes, prior, config)
+    real = _stars(train, found.votes, config)
+    known = second.learn(real) if second else None
+    said = second.decide(real, prior, known) if second else None
+    labels = real.labels(prior, config, said)
     if rows.synthetic:
         unseen = [row.text for row in rows.synthetic]
         voted = model.vote(texts, stars, unseen, found.calibrator, context.seed)
-        intent = "intended", config.intent_reliability
-        labels += _labels(rows.synthetic, rows.intended, intent, voted, prior, config)
+        made = _intent(rows.synthetic, rows.intended, voted, config)
+        labels += made.labels(prior, config, _asked(second, made, prior))
     return labels, {
         **_figures(config, train, found),
+        **({"llm": second.figures} if second else {}),
         "basis": Basis.of(context.run_id, train).to_dict(),
         "calibrator": model.plain(found.calibrator),
     }
 
 
+def _asked(
+    second: SecondVote | None, ballot: Ballot, prior: np.ndarray
+) -> Opinion | None:
+    """What the language model says of the ballot's rows in doubt, from what is left of its share."""
+    if second is None:
+        return None
+    return second.decide(ballot, prior, spent=second.figures.get("in_doubt", 0))
+
+
+def _stars(rows: Sequence[Review], voted: np.ndarray, config: LabelConfig) -> Ballot:
+    stated = [sentiment_of(row.rating) for row in rows]
+    return Ballot(rows, stated, "stars", config.star_reliability, voted)
+
+
+def _intent(
+    rows: Sequence[Review],
+    intended: Sequence[Sentiment],
+    voted: np.ndarray,
+    config: LabelConfig,
+) -> Ballot:
+    return Ballot(rows, intended, "intended", config.intent_reliability, voted)
+
+
 def _continued(
     rows: _Rows,
     before: Carried,
-    config: LabelConfig,
     context: Context,
-    earlier: Earlier,
+    config: LabelConfig,
+    needs: Needs,
 ) -> tuple[list[Label], dict[str, Any]]:
     """Labels as they were; what is new or changed is voted on by a model of the basis."""
     made = [one.review for one in before.view.synthetic()]
@@ -143,8 +181,9 @@ def _continued(
         for row, sentiment in zip(rows.synthetic, rows.intended, strict=True)
         if row.review_id not in kept
     ]
+    figures = {**before.report.figures, **before.figures}
     if new or made_now:
-        basis = earlier.named(before.basis.run_id).real("train")
+        basis = needs.earlier.named(before.basis.run_id).real("train")
         stars = [sentiment_of(row.rating) for row in basis]
         calibrator = model.from_plain(before.report.figures["calibrator"])
         unseen = [row.text for row in (*new, *(row for row, _ in made_now))]
@@ -152,18 +191,28 @@ def _continued(
             [row.text for row in basis], stars, unseen, calibrator, context.seed
         )
         prior = votes.prior(stars)
-        stated = [sentiment_of(row.rating) for row in new]
-        voter = "stars", config.star_reliability
-        labels += _labels(new, stated, voter, voted[: len(new)], prior, config)
-        intent = "intended", config.intent_reliability
+        second = _as_before(figures, needs.llm, config, context)
         synthetic = [row for row, _ in made_now]
         intended = [one for _, one in made_now]
-        labels += _labels(synthetic, intended, intent, voted[len(new) :], prior, config)
-    return labels, {
-        **before.report.figures,
-        **before.figures,
-        "labels_new": len(new) + len(made_now),
-    }
+        for ballot in (
+            _stars(new, voted[: len(new)], config),
+            _intent(synthetic, intended, voted[len(new) :], config),
+        ):
+            labels += ballot.labels(prior, config, _asked(second, ballot, prior))
+        if second:
+            figures["llm"] = figures["llm"] | second.figures
+    return labels, {**figures, "labels_new": len(new) + len(made_now)}
+
+
+def _as_before(
+    figures: Mapping[str, Any], llm: Llm | None, config: LabelConfig, context: Context
+) -> SecondVote | None:
+    """The language model's vote, believed as far as the basis found; None where it was not believed."""
+    numbers = figures.get("llm", {}).get("calibrator")
+    second = SecondVote.of(llm, config, context.seed) if numbers else None
+    if second:
+        second.calibrator = model.from_plain(numbers)
+    return second
 
 
 def _read(view: RunView) -> _Rows:
@@ -174,32 +223,6 @@ def _read(view: RunView) -> _Rows:
         [one.review for one in admitted],
         [one.synthesis.sentiment for one in admitted],
     )
-
-
-def _labels(
-    rows: Sequence[Review],
-    stated: Sequence[Sentiment],
-    voter: tuple[str, float],
-    voted: np.ndarray,
-    prior: np.ndarray,
-    config: LabelConfig,
-) -> list[Label]:
-    """Each row's stated sentiment, as sure as the pooled votes are of it; `voter` is (name, reliability)."""
-    name, reliability = voter
-    own = np.arange(len(rows)), votes.codes(stated)
-    pooled = votes.pool([votes.stated_vote(stated, reliability), voted], prior)[own]
-    return [
-        Label(
-            row.review_id,
-            sentiment,
-            float(sure),
-            votes.band(sure, config.accept, config.discard),
-            {name: reliability, "model": float(probability)},
-        )
-        for row, sentiment, sure, probability in zip(
-            rows, stated, pooled, voted[own], strict=True
-        )
-    ]
 
 
 def _undisputed(row: Stars) -> Label:

@@ -37,7 +37,9 @@ def test_texts_are_one_only_where_they_are_equal(
     opposite = case == "x05"
     texts = CASES[case]["value"]
     rows = [
-        review(text, rating=1 if opposite and n else 5, product="p001", review_id=f"x{n}")
+        review(
+            text, rating=1 if opposite and n else 5, product="p001", review_id=f"x{n}"
+        )
         for n, text in enumerate(texts)
     ]
     outcome = run_dedupe([*catalogue, *rows])
@@ -77,9 +79,7 @@ def test_one_text_on_two_products_is_kept_once_and_on_one_side_of_the_golden_bor
             review(one, product="p001", review_id="x0"),
             review(other, product=f"p{partner:03d}", review_id="x1"),
         ]
-        found = {
-            row.review_id: row for row in run_dedupe([*catalogue, *rows]).records
-        }
+        found = {row.review_id: row for row in run_dedupe([*catalogue, *rows]).records}
         assert found["x0"].cluster_id == found["x1"].cluster_id
         assert [found["x0"].kept, found["x1"].kept].count(True) == 1
         assert {found["x0"].split, found["x1"].split} != {"train", "golden"}

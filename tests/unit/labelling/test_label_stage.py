@@ -54,7 +54,7 @@ def world():
     return real, synthetic
 
 
-def run(real, synthetic=(), admitted=(), meant="positive", config=None):
+def run(real, synthetic=(), admitted=(), meant="positive", config=None, llm=None):
     rows = MemoryRows()
     rows.commit(
         StageReport("before", "r", 0, 0),
@@ -84,7 +84,9 @@ def run(real, synthetic=(), admitted=(), meant="positive", config=None):
         config or LabelConfig(star_reliability=0.9),
         CONTEXT,
         SimpleNamespace(
-            view=RunView(rows, CONTEXT.run_id), earlier=Earlier(rows, CONTEXT.run_id)
+            view=RunView(rows, CONTEXT.run_id),
+            earlier=Earlier(rows, CONTEXT.run_id),
+            llm=llm,
         ),
     )
 
@@ -214,6 +216,8 @@ def test_a_synthetic_row_without_its_making_is_said():
     store.commit(StageReport("before", "r", 0, 0), rows, [])
     with pytest.raises(DataError, match="syn-0"):
         needs = SimpleNamespace(
-            view=RunView(store, CONTEXT.run_id), earlier=Earlier(store, CONTEXT.run_id)
+            view=RunView(store, CONTEXT.run_id),
+            earlier=Earlier(store, CONTEXT.run_id),
+            llm=None,
         )
         label.run(LabelConfig(), CONTEXT, needs)

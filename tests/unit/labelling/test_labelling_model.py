@@ -65,7 +65,7 @@ def test_calibration_undoes_bluster_and_bias():
     distorted = honest**2.5 * [0.3, 1, 2]
     distorted = np.maximum(distorted / distorted.sum(axis=1, keepdims=True), 1e-6)
     mended = model._probabilities(
-        model._calibrator(distorted, truth), np.log(distorted)
+        model.calibrator_of(distorted, truth), np.log(distorted)
     )
     assert np.abs(distorted - honest).mean() > 0.1
     assert np.abs(mended - honest).mean() < 0.03

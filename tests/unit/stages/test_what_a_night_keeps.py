@@ -1,7 +1,7 @@
 """Labels, verdicts and synthetic rows stay while what they were made from does."""
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from kindling import recipe as recipes
+from kindling.ports.llm import Llm, Message
 from kindling.recipe import LabelConfig
 from kindling.records import (
     ChallengeVerdict,
@@ -64,10 +65,17 @@ def commit(
     store.commit(StageReport(stage, run, 0, 0, figures=figures), rows, rejections)
 
 
-def labelled(store: MemoryRows, run: str, config: LabelConfig | None = None) -> Outcome:
+def labelled(
+    store: MemoryRows,
+    run: str,
+    config: LabelConfig | None = None,
+    llm: Llm | None = None,
+) -> Outcome:
     """The stage's outcome, committed as the runner would."""
     context = Context(run, RECIPE, (), 20, 7)
-    needs = SimpleNamespace(view=RunView(store, run), earlier=Earlier(store, run))
+    needs = SimpleNamespace(
+        view=RunView(store, run), earlier=Earlier(store, run), llm=llm
+    )
     outcome = label.run(config or LabelConfig(), context, needs)
     commit(store, run, outcome.records, "label", **outcome.figures)
     return outcome
@@ -115,6 +123,37 @@ def test_a_third_night_counts_from_the_night_that_learned(store: MemoryRows) -> 
         found = second_night(store, some, f"n{night}")
         assert ("carried" in found.figures) == (night < 3), "12.5 % are too many"
     assert found.figures["basis"]["run_id"] == "n3"
+
+
+class Reader:
+    """A language model that is always right by the opinion's words."""
+
+    name = "reader"
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def choose(
+        self, messages: Sequence[Message], options: Sequence[str], *, seed: int = 0
+    ) -> Mapping[str, float]:
+        text = messages[-1].content
+        self.asked.append(text)
+        rating = next(stars for stars, words in OPINION.items() if words in text)
+        return {one: 0.9 if one == sentiment_of(rating) else 0.05 for one in options}
+
+
+def test_a_language_model_is_asked_only_about_what_is_new() -> None:
+    config = LabelConfig(llm_rows=120, accept=1, star_reliability=0.5)
+    store, some, first = MemoryRows(), [review(n) for n in range(120)], Reader()
+    commit(store, "n0", [*some, *decided(some)])
+    figures = labelled(store, "n0", config, first).figures["llm"]
+    assert figures["sample"] == 60
+    second, more = Reader(), [review(number) for number in range(125)]
+    commit(store, "n1", [*more, *decided(more)])
+    found = labelled(store, "n1", config, second)
+    assert len(second.asked) == found.figures["labels_new"] == 5
+    assert found.figures["llm"]["calibrator"] == figures["calibrator"]
+    assert all("llm" in by_id(found)[f"r{number}"].votes for number in range(120, 125))
 
 
 def test_other_settings_learn_anew(store: MemoryRows) -> None:
