@@ -130,6 +130,7 @@ async def drawn_by(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", help="not used")
     parser.add_argument("--pages", type=int, default=PAGES)
     count = parser.parse_args().pages
     chromium = shutil.which("chromium") or shutil.which("google-chrome")

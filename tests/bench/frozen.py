@@ -162,6 +162,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("--data", help="not used")
     parser.add_argument("--histories", type=int, default=300)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()

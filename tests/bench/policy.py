@@ -180,6 +180,7 @@ def choose() -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
+    parser.add_argument("--data", help="not used")
     parser.add_argument("--choose", action="store_true")
     if parser.parse_args().choose:
         choose()
