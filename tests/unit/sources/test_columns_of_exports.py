@@ -206,3 +206,24 @@ def test_a_wrong_option_is_named_with_what_is_allowed(options, said):
 def test_a_folder_without_files_is_a_configuration_error(tmp_path, tools):
     with pytest.raises(ConfigurationError, match="no file in this folder ends in"):
         Files(Options(path=str(tmp_path)), tools).survey()
+
+
+def test_without_a_product_column_a_review_is_a_product_of_its_own_category(survey):
+    rows = "".join(f"{('Lamps', 'Rugs')[n % 2]},5,{BODY} {n}\n" for n in range(20))
+    found = survey(f"category,stars,review\n{rows}")
+    assert found.products == "review"
+    assert found.named_products == 0
+    of_products = {one.category for one in found.rows.products.values()}
+    assert of_products == {"Lamps", "Rugs"}
+    for review in found.reviews:
+        assert found.rows.products[review.product_id].category == review.category
+
+
+def test_a_product_and_its_reviews_are_of_the_category_that_most_rows_name(survey):
+    rows = "".join(
+        f"p{n % 2},{'Rugs' if n < 5 else 'Lamps'},5,{BODY} {n}\n" for n in range(20)
+    )
+    found = survey(f"product id,category,stars,review\n{rows}", products="column")
+    assert {one.category for one in found.rows.products.values()} == {"Lamps"}
+    assert {one.category for one in found.reviews} == {"Lamps"}
+    assert len(found.reviews) == 20

@@ -23,6 +23,7 @@ from kindling.sources.files.rows import (
     Rows,
     by_file,
     by_review,
+    of_one_category,
     products_of,
     read,
     settle_ids,
@@ -220,7 +221,8 @@ class Files:
         found.products = {
             key: one for key, one in found.products.items() if key in used
         }
-        survey.named_products = len(used)
+        # A row without a product is filed under its file, which names none.
+        survey.named_products = len(used - {one.file for one in survey.files})
         wanted = self.options.products
         if wanted == "auto":
             wanted = "column" if len(used) >= MIN_PRODUCTS else "review"
@@ -229,6 +231,7 @@ class Files:
             by_review(found)
         elif wanted == "file":
             by_file(found)
+        of_one_category(found)
 
     def _with_photo(
         self, review: Review, survey: Survey, stored: Mapping[str, Any]

@@ -1,6 +1,6 @@
 """Rows of tables as products and reviews: one a key, everything else with its line and reason."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -170,7 +170,11 @@ def by_review(rows: Rows) -> None:
     """Every review becomes a product of its own: for files that name too few products to split by."""
     names = {one.product_id: one for one in rows.products.values()}
     rows.products = {
-        review.review_id: replace(names[review.product_id], product_id=review.review_id)
+        review.review_id: replace(
+            names[review.product_id],
+            product_id=review.review_id,
+            category=review.category,
+        )
         for review in rows.reviews.values()
     }
     rows.reviews = {
@@ -187,6 +191,22 @@ def by_file(rows: Rows) -> None:
         product = replace(names[review.product_id], product_id=file, name=file)
         rows.products.setdefault(file, product)
         rows.reviews[key] = replace(review, product_id=file)
+
+
+def of_one_category(rows: Rows) -> None:
+    """Every product, and its reviews with it, is of the category that most of its reviews name."""
+    named: dict[str, Counter[str]] = defaultdict(Counter)
+    for review in rows.reviews.values():
+        named[review.product_id][review.category] += 1
+    chosen = {key: counts.most_common(1)[0][0] for key, counts in named.items()}
+    rows.products = {
+        key: replace(one, category=chosen.get(key, one.category))
+        for key, one in rows.products.items()
+    }
+    rows.reviews = {
+        key: replace(review, category=chosen[review.product_id])
+        for key, review in rows.reviews.items()
+    }
 
 
 def _cells(row: Row, reading: Reading) -> Any:
