@@ -137,11 +137,13 @@ STAGES: tuple[Stage, ...] = (
             "stages/carry.py",
             "stages/kept_synthesis.py",
             "stages/niche.py",
+            "stages/synthesis_sources.py",
             "synthesis",
         ),
         extras=("synthesize",),
         cpu=1,
         memory_gib=2,
+        shards=True,
         settled=True,
     ),
     Stage(

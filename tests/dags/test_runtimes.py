@@ -118,10 +118,12 @@ def test_a_stage_that_can_be_split_is_mapped_over_its_shards(
     monkeypatch.setenv("KINDLING_SHARDS", "3")
     dag = load(runtime)
     mapped = [name for name in STAGE_NAMES if dag.get_task(name).is_mapped]
-    assert mapped == [stage.name for stage in STAGES if stage.shards] == ["scrape"]
-    scrape = dag.get_task("scrape")
-    assert scrape.downstream_task_ids == {"dedupe"}
-    assert scrape.expand_input.value == {"shard": ["0/3", "1/3", "2/3"]}
+    assert mapped == [stage.name for stage in STAGES if stage.shards]
+    assert mapped == ["scrape", "synthesize"]
+    for name, after in (("scrape", "dedupe"), ("synthesize", "challenge")):
+        task = dag.get_task(name)
+        assert task.downstream_task_ids == {after}
+        assert task.expand_input.value == {"shard": ["0/3", "1/3", "2/3"]}
     assert DagSerialization.to_dict(dag)
 
 

@@ -1,7 +1,7 @@
 """Fill the class deficit of the niche with new reviews and photos, made from train-split rows alone."""
 
 import logging
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Protocol, TypeVar
@@ -9,7 +9,6 @@ from typing import Protocol, TypeVar
 import numpy as np
 
 from kindling import extensions
-from kindling.errors import DataError
 from kindling.ports.generation import Cell, Draft, Editor, Material, Writer
 from kindling.ports.llm import Llm
 from kindling.ports.objects import ObjectStore
@@ -21,13 +20,13 @@ from kindling.records import (
     Product,
     Record,
     Review,
-    Split,
     Synthesis,
 )
 from kindling.stages.carry import Basis, settings_of
 from kindling.stages.contract import Context, Outcome
 from kindling.stages.kept_synthesis import still_written
 from kindling.stages.niche import refuse_unknown
+from kindling.stages.synthesis_sources import Sources, part_of, sources_of
 from kindling.stages.view import Earlier, RunView
 from kindling.synthesis.conditions import DAMAGED, plan
 from kindling.synthesis.deficit import deficits, grid
@@ -54,21 +53,6 @@ class Needs(Protocol):
 
 
 @dataclass(frozen=True)
-class _Sources:
-    """What synthesis may look at: kept rows of the train split, and photos that no golden page shows."""
-
-    reviews: Sequence[Review]
-    products: Sequence[Product]
-    #: Category -> products that a synthetic review may be about, those of the train split if there are any.
-    subjects: Mapping[str, Sequence[str]]
-    #: Category -> photos to edit; product -> its own among them.
-    photos: Mapping[str, Sequence[Photo]]
-    own_photos: Mapping[str, Sequence[Photo]]
-    #: Photos taken to show an intact thing: the shop's own, and those of reviews with five stars.
-    intact_photos: Sequence[Photo]
-
-
-@dataclass(frozen=True)
 class _Row:
     review: Review
     synthesis: Synthesis
@@ -77,11 +61,13 @@ class _Row:
 
 def run(config: SynthesizeConfig, context: Context, needs: Needs) -> Outcome:
     """Synthetic reviews with their origin, some with an edited photo; DataError without any train row."""
-    sources = _sources(context, needs.view)
+    sources = sources_of(context, needs.view)
     refuse_unknown(context.niche, sources.products)
-    lacking = _lacking(context, sources)
     settings = settings_of("synthesize", config, context)
-    if kept := _kept(needs, sources, lacking, config.refresh_share, settings):
+    lacking = _lacking(context, sources)
+    if context.shard.of > 1:
+        config, lacking, sources = part_of(config, context.shard, lacking, sources)
+    elif kept := _kept(needs, sources, lacking, config.refresh_share, settings):
         return kept
     material = Material(sources.reviews, sources.products, context.seed, needs.llm)
     hands = _hands(config, material, needs.objects)
@@ -142,7 +128,7 @@ def _hands(
     return _Hands(writer, editor, Studio(editor, objects, _in_words(material.products)))
 
 
-def _lacking(context: Context, sources: _Sources) -> Mapping[Cell, int]:
+def _lacking(context: Context, sources: Sources) -> Mapping[Cell, int]:
     """What each cell of the grid lacks."""
     cells = grid(context.niche or {product.category for product in sources.products})
     return deficits(cells, sources.reviews, context.target_size)
@@ -150,7 +136,7 @@ def _lacking(context: Context, sources: _Sources) -> Mapping[Cell, int]:
 
 def _kept(
     needs: Needs,
-    sources: _Sources,
+    sources: Sources,
     lacking: Mapping[Cell, int],
     share: float,
     settings: str,
@@ -166,7 +152,7 @@ def _kept(
 def _written(
     config: SynthesizeConfig,
     context: Context,
-    sources: _Sources,
+    sources: Sources,
     lacking: Mapping[Cell, int],
     writer: Writer,
 ) -> Campaign:
@@ -208,74 +194,11 @@ def _in_words(products: Iterable[Product]) -> dict[str, str]:
     return {one.product_id: f"{one.category}: {one.name}" for one in products}
 
 
-def _sources(context: Context, view: RunView) -> _Sources:
-    train = view.real("train")
-    if not train:
-        raise DataError(
-            f"run {context.run_id!r} has no kept review in the train split; look at the dedupe report"
-        )
-    products = view.products()
-    split_of = view.splits_of_products()
-    usable = {photo.photo_id: photo for photo in view.usable_photos()}
-    pictured = {
-        (photo.product_id, photo.photo_id)
-        for photo in usable.values()
-        if split_of.get(photo.product_id) == "train"
-    }
-    for review in train:
-        shown = view.shown_photo(review)
-        if shown in usable:
-            pictured.add((review.product_id, shown))
-    category_of = {product.product_id: product.category for product in products}
-    by_category: dict[str, dict[str, Photo]] = defaultdict(dict)
-    own: dict[str, list[Photo]] = defaultdict(list)
-    for product_id, photo_id in sorted(pictured):
-        by_category[category_of.get(product_id, "")][photo_id] = usable[photo_id]
-        own[product_id].append(usable[photo_id])
-    return _Sources(
-        intact_photos=_intact(usable, {photo_id for _, photo_id in pictured}, train),
-        reviews=train,
-        products=products,
-        subjects=_subjects(products, split_of),
-        photos={
-            category: list(found.values()) for category, found in by_category.items()
-        },
-        own_photos=own,
-    )
-
-
-def _intact(
-    usable: Mapping[str, Photo], shown: Iterable[str], train: Iterable[Review]
-) -> list[Photo]:
-    """Photos taken to show an intact thing, ordered by id, which is a hash: as good as drawn."""
-    praised = {review.photo_id for review in train if review.rating == 5}
-    return [
-        usable[one]
-        for one in sorted(shown)
-        if usable[one].kind == "product" or one in praised
-    ]
-
-
-def _subjects(
-    products: Iterable[Product], split_of: Mapping[str, Split]
-) -> dict[str, list[str]]:
-    """Products of each category: of the train split, else those without any split, else validation's."""
-    found: dict[str, list[str]] = {}
-    for wanted in ("train", None, "validation"):
-        ids: dict[str, list[str]] = defaultdict(list)
-        for product in products:
-            if split_of.get(product.product_id) == wanted:
-                ids[product.category].append(product.product_id)
-        for category, some in ids.items():
-            found.setdefault(category, sorted(some))
-    return found
-
-
 def _rows(
     cell: Cell,
     drafts: Mapping[str, Draft],
     hands: _Hands,
-    sources: _Sources,
+    sources: Sources,
     config: SynthesizeConfig,
     seed: int,
 ) -> Iterator[_Row]:
@@ -341,7 +264,7 @@ def _pick(choices: Sequence[T], rng: np.random.Generator) -> T:
 
 def _figures(
     rows: Sequence[_Row],
-    sources: _Sources,
+    sources: Sources,
     lacking: Mapping[Cell, int],
     filled: Filled,
 ) -> dict[str, object]:
@@ -364,7 +287,7 @@ def _figures(
 
 
 def _style(
-    rows: Sequence[_Row], sources: _Sources, niche: Sequence[str]
+    rows: Sequence[_Row], sources: Sources, niche: Sequence[str]
 ) -> dict[str, object]:
     """How synthetic rows are typed beside the niche's real ones, or all where it has none."""
     own = [one.text for one in sources.reviews if one.category in niche]
@@ -380,7 +303,7 @@ def _style(
 
 
 def _ledger(
-    cell: Cell, lacking: int, sources: _Sources, filled: Filled
+    cell: Cell, lacking: int, sources: Sources, filled: Filled
 ) -> dict[str, object]:
     """What the cell lacked, what it got, and what stands against the rest."""
     if cell not in filled.ledger:

@@ -18,7 +18,7 @@ from kindling.records import (
     Review,
     StageReport,
 )
-from kindling.stages.contract import Context
+from kindling.stages.contract import Context, Shard
 from kindling.stages.view import Earlier, RunView
 from kindling.stores.memory import MemoryRows
 
@@ -254,6 +254,7 @@ def run_synthesize(world) -> Callable[..., object]:
         target: int = 30,
         seed: int = 7,
         llm: object = None,
+        shard: Shard | None = None,
         **fields: object,
     ):
         store = MemoryRows()
@@ -275,8 +276,7 @@ def run_synthesize(world) -> Callable[..., object]:
             threads=2,
             llm=llm,
         )
-        return synthesize.run(
-            config, Context("run", recipe, niche, target, seed), needs
-        )
+        context = Context("run", recipe, niche, target, seed, shard or Shard())
+        return synthesize.run(config, context, needs)
 
     return go
