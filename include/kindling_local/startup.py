@@ -212,7 +212,7 @@ def bring_up(
     )
     state.ports = dict(layout.ports)
     save(layout.state, state)
-    installation.say("making tables and the shop's catalogue")
+    installation.say(f"making tables{' and the shop' if recipe.catalogue else ''}")
     started = time.time()
     airflow = airflow_services(layout, installation.airflow, started)
     shop = _shop(installation, recipe.catalogue)
