@@ -20,6 +20,8 @@ class CheckFigures:
     detail: str
     #: What it would take to know or to pass.
     needed: str = ""
+    #: False where there was nothing to judge.
+    asked: bool = True
 
     @property
     def passed(self) -> bool:
@@ -73,4 +75,5 @@ def _check(stored: Mapping[str, Any]) -> CheckFigures:
         verdict=verdict,
         detail=stored["detail"],
         needed=stored.get("needed", ""),
+        asked=stored.get("asked", True),
     )

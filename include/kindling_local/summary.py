@@ -141,6 +141,8 @@ def verdict(stored: Mapping[str, Any]) -> list[str]:
 def _checked(check: CheckFigures) -> str:
     """One criterion: its verdict, its code (the runbook explains it), what was seen, what it would take."""
     said = {"pass": "pass", "fail": "FAIL"}.get(check.verdict, "cannot tell")
+    if not check.asked:
+        said = "not asked"
     line = f"  {said:11}  {check.code}: {check.detail}"
     return f"{line}; needed: {check.needed}" if check.needed else line
 

@@ -66,7 +66,7 @@ def _constant(evidence: Evidence) -> Check:
 def _random(evidence: Evidence) -> Check:
     found = evidence.over_random
     if found is None:
-        return Check("beats-random", "beats random answers", "pass", "not measured")
+        return Check.not_asked("beats-random", "beats random answers", "not measured")
     verdict = gains(found)
     return Check(
         "beats-random",
@@ -105,7 +105,7 @@ def _champion(rules: Rules, evidence: Evidence) -> Check:
     if evidence.advice:
         return _advised(code, name, evidence)
     if found is None:
-        return Check(code, name, "pass", "there is no other champion yet")
+        return Check.not_asked(code, name, "there is no other champion yet")
     verdict = above(found, -rules.tolerance, found.high < 0)
     return Check(
         code,
@@ -152,7 +152,7 @@ def _slices(evidence: Evidence) -> Check:
 def _niche(rules: Rules, evidence: Evidence) -> Check:
     code, name = "niche", "niche not worse"
     if not evidence.niche_asked:
-        return Check(code, name, "pass", "the run has no niche")
+        return Check.not_asked(code, name, "the run has no niche")
     if not evidence.niche:
         return Check(
             code,
@@ -167,7 +167,7 @@ def _niche(rules: Rules, evidence: Evidence) -> Check:
 def _niche_categories(rules: Rules, evidence: Evidence) -> Check:
     code, name = "niche-category", "no niche category worse"
     if len(evidence.niche) < 2:
-        return Check(code, name, "pass", "no golden row of a niche category")
+        return Check.not_asked(code, name, "no golden row of a niche category")
     return _group(code, name, rules, evidence, evidence.niche[1:])
 
 
@@ -221,7 +221,7 @@ def _log_loss(rules: Rules, evidence: Evidence) -> Check:
     code, name = "log-loss", "log-loss not worse than TF-IDF"
     found = evidence.log_loss_over_baseline
     if found is None:
-        return Check(code, name, "pass", "not measured")
+        return Check.not_asked(code, name, "not measured")
     return Check(
         code,
         name,
@@ -235,7 +235,7 @@ def _calibration(rules: Rules, evidence: Evidence) -> Check:
     code, name = "calibration", "confidence can be believed"
     cost, gap = evidence.temperature_cost, evidence.calibration_error
     if cost is None or gap is None:
-        return Check(code, name, "pass", "not measured")
+        return Check.not_asked(code, name, "not measured")
     failed = (
         cost.low > rules.max_temperature_cost or gap.low > rules.max_calibration_error
     )
@@ -265,7 +265,7 @@ def _leakage(evidence: Evidence) -> Check:
 def _robustness(rules: Rules, evidence: Evidence) -> Check:
     code, name = "robustness", "texts written worse read as well"
     if not evidence.robustness:
-        return Check(code, name, "pass", "not measured")
+        return Check.not_asked(code, name, "not measured")
     worst, found = min(evidence.robustness.items(), key=lambda item: item[1].value)
     failed = [
         change
@@ -286,7 +286,7 @@ def _latency(rules: Rules, evidence: Evidence) -> Check:
     code, name = "latency", "answers in time"
     taken, allowed = evidence.latency_ms, rules.max_latency_ms
     if taken is None or allowed is None:
-        return Check(code, name, "pass", "not asked for by the recipe")
+        return Check.not_asked(code, name, "not asked for by the recipe")
     return Check(
         code,
         name,

@@ -9,7 +9,7 @@ def photo_robustness(rules: Rules, evidence: Evidence) -> Check:
     code, name = "photo-robustness", "worse photos read as well"
     found = evidence.photo_robustness
     if not found:
-        return Check(code, name, "pass", "not measured")
+        return Check.not_asked(code, name, "the model or the holdout has no photos")
     allowed = {
         change: rules.max_wrong_photo_loss
         if change == WRONG_PHOTO
@@ -34,11 +34,11 @@ def photo_harm(rules: Rules, evidence: Evidence) -> Check:
     code, name = "photo-harms", "photo does no harm"
     found, loss = evidence.over_text, evidence.over_text_log_loss
     if found is None or loss is None:
-        return Check(code, name, "pass", "the model or the holdout has no photos")
+        return Check.not_asked(code, name, "the model or the holdout has no photos")
     shown = found.high < 0 or loss.high < 0
     detail = f"text and photo minus text alone: macro-F1 {found}, log-loss saved {loss}"
     if evidence.golden_photos < rules.min_photos and not shown:
-        return Check(code, name, "pass", f"not enforced, {detail}")
+        return Check.not_asked(code, name, f"not enforced, {detail}")
     # Log-loss sees what macro-F1 of few photos is too coarse for.
     unharmed = loss.low >= -rules.max_temperature_cost
     kept = found.low >= -rules.tolerance or (
@@ -58,10 +58,9 @@ def photo(rules: Rules, evidence: Evidence) -> Check:
     code, name = "photo-ignored", "photo not ignored"
     gain, photos = evidence.photo_gain, evidence.golden_photos
     if photos < rules.min_photos:
-        return Check(
+        return Check.not_asked(
             code,
             name,
-            "pass",
             f"not enforced, n={photos} golden photos, {rules.min_photos} needed"
             + (f"; shuffling them costs {gain} nats" if gain else ""),
         )

@@ -121,6 +121,13 @@ class Check:
     detail: str
     #: What it would take to know or to pass; empty where it passes.
     needed: str = ""
+    #: False where there was nothing to judge: that stops no model, and is no praise either.
+    asked: bool = True
+
+    @classmethod
+    def not_asked(cls, code: str, name: str, why: str) -> "Check":
+        """A criterion that this night has nothing to judge by."""
+        return cls(code, name, "pass", why, asked=False)
 
     @property
     def passed(self) -> bool:

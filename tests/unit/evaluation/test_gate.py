@@ -96,6 +96,22 @@ def test_what_is_not_shown_worse_passes(changes: dict[str, object]) -> None:
     assert failed(**changes) == []
 
 
+def test_what_there_is_nothing_to_judge_by_is_no_pass_to_show() -> None:
+    text_only = replace(
+        GOOD,
+        golden_photos=0,
+        photo_gain=None,
+        photo_robustness={},
+        over_text=None,
+        over_text_log_loss=None,
+    )
+    verdict = judge(RULES, text_only)
+    idle = {check.code for check in verdict.checks if not check.asked}
+    assert {"photo-ignored", "photo-harms", "photo-robustness"} <= idle
+    assert "bar" not in idle
+    assert verdict.promoted
+
+
 @pytest.mark.parametrize("gain", [None, estimate(0.0, 0.0), estimate(-0.1)])
 def test_few_photos_are_reported_not_enforced(gain: Estimate | None) -> None:
     check = judge(RULES, replace(GOOD, photo_gain=gain, golden_photos=99)).checks[-1]

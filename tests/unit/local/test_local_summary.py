@@ -108,12 +108,14 @@ def test_verdict(
         "checks": [
             checked("bar", "pass" if promoted else "fail", "0.9 [0.8, 1.0]"),
             checked("niche", "cannot tell", "too few products (3)", "5 more products"),
+            {**checked("photo", "pass", "no photos"), "asked": False},
         ],
     }
     assert summary.verdict(figures) == [
         expected,
         f"  {'pass' if promoted else 'FAIL'}         bar: 0.9 [0.8, 1.0]",
         "  cannot tell  niche: too few products (3); needed: 5 more products",
+        "  not asked    photo: no photos",
     ]
 
 
