@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from kindling import extensions
 from kindling import recipe as recipes
 from kindling import settings as environment
-from kindling.errors import ConfigurationError
+from kindling.errors import ConfigurationError, DataError
 
 if TYPE_CHECKING:
     from kindling.modeling.search import Found
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def add(commands: Any) -> None:
-    """`search` and `plan`."""
+    """`search`, `rerun` and `plan`."""
     search = commands.add_parser(
         "search",
         help="search the model's settings on the train rows of a run that has labels",
@@ -26,6 +26,20 @@ def add(commands: Any) -> None:
     search.add_argument("--recipe", required=True)
     search.add_argument("--trials", type=int, default=8)
     search.set_defaults(act=_search)
+
+    rerun = commands.add_parser(
+        "rerun",
+        help="train a run's model again and compare; nothing is registered",
+    )
+    rerun.add_argument("--run", required=True)
+    rerun.add_argument("--recipe", required=True)
+    rerun.add_argument(
+        "--tolerance",
+        type=float,
+        default=1e-3,
+        help="largest difference of a probability",
+    )
+    rerun.set_defaults(act=_rerun)
 
     plan = commands.add_parser(
         "plan", help="memory that training a vision-language model would take"
@@ -62,7 +76,7 @@ def _search(arguments: argparse.Namespace) -> None:
     def train(data: TrainingData, options: Any) -> Trained:
         # A trial's checkpoints are nobody's business after it.
         tools = TrainingTools(
-            _Reading(objects, MemoryObjects()),
+            Forgetful(objects, MemoryObjects()),
             "search",
             wiring.text_model(settings),
             settings.threads,
@@ -80,7 +94,7 @@ def _search(arguments: argparse.Namespace) -> None:
     print(json.dumps(_told(found), default=str, indent=2))
 
 
-class _Reading:
+class Forgetful:
     """Photos of the run, and checkpoints that are forgotten."""
 
     def __init__(self, read: Any, write: Any) -> None:
@@ -92,6 +106,52 @@ class _Reading:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._write, name)
+
+
+def _rerun(arguments: argparse.Namespace) -> None:
+    from kindling import wiring
+    from kindling.catalog import stage
+    from kindling.stages.contract import Context
+    from kindling.stages.rerun import rerun
+    from kindling.stores.memory import MemoryObjects
+
+    settings = environment.from_environment()
+    recipe = recipes.load(arguments.recipe)
+    context = Context(
+        arguments.run,
+        recipe,
+        recipe.niche,
+        recipe.synthesize.target_size,
+        recipe.seed,
+    )
+    needs = wiring.hand(settings)(context, stage("train").needs)
+    # Its checkpoints would be those of the first training, and it would go on where that ended.
+    needs.objects = Forgetful(needs.objects, MemoryObjects())
+    found = rerun(recipe.train, context, needs)
+    card = {
+        name: "the same" if then == now else {"then": then, "now": now}
+        for name, (then, now) in found.card.items()
+    }
+    if "rows" in found.differing:
+        card["rows"] = "others"
+    print(
+        json.dumps(
+            {
+                "version": found.version,
+                "n": found.n,
+                "largest_difference": found.largest_difference,
+                "answers_changed": found.answers_changed,
+                "card": card,
+            },
+            indent=2,
+        )
+    )
+    if found.largest_difference > arguments.tolerance:
+        raise DataError(
+            f"version {found.version} trained again is another model: a probability differs by "
+            f"{found.largest_difference:.4f}, {arguments.tolerance:g} are allowed; not the same: "
+            f"{', '.join(found.differing) or 'nothing that is known'}"
+        )
 
 
 def _told(found: "Found") -> dict[str, Any]:

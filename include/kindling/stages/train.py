@@ -21,7 +21,7 @@ from kindling.measure.sample import Sample
 from kindling.modeling import categories, tfidf
 from kindling.modeling.compact import int8_export
 from kindling.modeling.compact.model import CompactModel
-from kindling.modeling.device import set_threads
+from kindling.modeling.device import describe, set_threads
 from kindling.modeling.embedder import Embedder
 from kindling.modeling.folder import BASELINE
 from kindling.observe.lineage import sha256_of
@@ -89,6 +89,8 @@ def run(config: TrainConfig, context: Context, needs: Needs) -> Outcome:
             "seconds": round(time.monotonic() - began, 1),
             "torch": torch.__version__,
             "threads": needs.threads,
+            "device": describe(),
+            "settings": settings(config, context),
             "export": exported,
         },
         uris={"model": version.uri},
@@ -98,6 +100,23 @@ def run(config: TrainConfig, context: Context, needs: Needs) -> Outcome:
             "registry": needs.registry.name,
         },
     )
+
+
+def again(
+    config: TrainConfig, context: Context, needs: Needs
+) -> tuple[Trained, list[Example], TrainingData]:
+    """The run's model trained once more, the validation rows, and what it learned from."""
+    _, held_out, data, tools = _prepared(config, context, needs)
+    module = extensions.find("classifier", config.model)
+    trained: Trained = module.train(data, _options(config), tools)
+    return trained, held_out, data
+
+
+def settings(config: TrainConfig, context: Context) -> str:
+    """Hash of model, options and seed."""
+    return sha256_of({"train": config.model_dump(mode="json"), "seed": context.seed})[
+        :16
+    ]
 
 
 def take_part(config: TrainConfig, context: Context, needs: Needs) -> None:
