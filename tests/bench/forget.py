@@ -39,7 +39,15 @@ ROOT = Path(__file__).resolve().parents[2]
 FORGOTTEN = 100
 SEED = 20261125
 RECIPE = os.environ.get("RECIPE", "smoke")
-LEARNING = ("scrape", "dedupe", "synthesize", "challenge", "label", "train")
+LEARNING = (
+    "scrape",
+    "dedupe",
+    "synthesize",
+    "challenge",
+    "label",
+    "appraise",
+    "train",
+)
 WHOLE = (*LEARNING, "evaluate", "promote", "index")
 SPACE = re.compile(r"[^\w]+|_")
 

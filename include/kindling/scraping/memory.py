@@ -162,6 +162,9 @@ class Memory:
         chain = [one for url in self._chains[first] if (one := self._recent(url))]
         if not stated or len(chain) < 2 or not self.same_reader():
             return None
+        # Pages are read again once rules are found or a browser has drawn them: then the rest is here.
+        if page.extraction.links.next in self._asked:
+            return None
         # Where the shop confirms page by page, it is asked; in another order new reviews hide.
         if page.url in self._confirmed or not _newest_first(page):
             return None

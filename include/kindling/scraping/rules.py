@@ -1,6 +1,7 @@
 """A mapping's CSS rules, applied to a page."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
@@ -56,12 +57,31 @@ def stated(tree: LexborHTMLParser, mapping: Mapping) -> tuple[int | None, float 
 
 
 def reviews(tree: LexborHTMLParser, mapping: Mapping, url: str) -> list[FoundReview]:
-    """Reviews of every layout that the mapping knows, in document order within a layout."""
-    return [
-        _review(item, rules, mapping, url)
-        for rules in mapping.reviews
-        for item in tree.css(rules.item)
-    ]
+    """Reviews of every layout that the mapping knows, in document order within a layout.
+
+    What one layout has read, no later one reads again, be it by an element inside or around.
+    """
+    found: list[FoundReview] = []
+    inside: set[int] = set()
+    around: set[int] = set()
+    for rules in mapping.reviews:
+        items = [
+            item
+            for item in tree.css(rules.item)
+            if item.mem_id not in around and inside.isdisjoint(_lineage(item))
+        ]
+        found += [_review(item, rules, mapping, url) for item in items]
+        inside.update(item.mem_id for item in items)
+        around.update(one for item in items for one in _lineage(item))
+    return found
+
+
+def _lineage(node: LexborNode) -> Iterator[int]:
+    """Identities of an element and of all that it stands in."""
+    at: LexborNode | None = node
+    while at is not None:
+        yield at.mem_id
+        at = at.parent
 
 
 def visible_ratings(tree: LexborHTMLParser, mapping: Mapping) -> dict[str, float]:

@@ -4,8 +4,8 @@ import pytest
 from selectolax.lexbor import LexborHTMLParser
 
 from kindling.errors import ConfigurationError
-from kindling.scraping.mapping import Rule, load
-from kindling.scraping.rules import shown_text, value_of
+from kindling.scraping.mapping import Mapping, ReviewRules, Rule, load
+from kindling.scraping.rules import reviews, shown_text, value_of
 
 
 def node(html: str):
@@ -82,3 +82,20 @@ def test_regex_and_attr():
     assert value_of(node("<i>none</i>"), Rule(css="i", regex=r"(\d)")) == ""
     assert value_of(node("<i></i>"), Rule(css="b")) == ""
     assert value_of(node("x"), None) == ""
+
+
+@pytest.mark.parametrize("later", ["li", "li .card", "ul"])
+def test_what_one_layout_has_read_no_later_one_reads_again(later):
+    text, stars = Rule(css=".text"), Rule(css=".stars")
+    own = ReviewRules(name="own", item="li.review", body=text, rating=stars)
+    other = ReviewRules(name="induced", item=later, body=text, rating=stars)
+    mapping = Mapping(name="two", version=1, reviews=(own, other))
+    review = (
+        '<div class="card"><p class="text">Words of {}</p><i class="stars">4</i></div>'
+    )
+    tree = LexborHTMLParser(
+        f'<ul><li class="review">{review.format(1)}</li>'
+        f'<li class="review">{review.format(2)}</li></ul>'
+    )
+    found = reviews(tree, mapping, "https://shop.example/p/1")
+    assert [one.body for one in found] == ["Words of 1", "Words of 2"]

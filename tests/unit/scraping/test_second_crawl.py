@@ -2,7 +2,9 @@
 
 import asyncio
 import hashlib
+import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -303,3 +305,36 @@ def test_any_nights_find_what_a_crawl_from_nothing_finds(
         night = Night(Shop(shown, dates, tags), remembered, store=store, now=now)
         remembered = night.remembered
         assert night.texts == Night(Shop(shown, dates, tags)).texts
+
+
+class LateReader(Reader):
+    """Finds no review at first, as where a page has to be drawn or its rules found."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.knows = False
+
+    async def read(self, body: bytes, url: str, content_type: str = "") -> Extraction:
+        found = await super().read(body, url, content_type)
+        if self.knows or "/p/" not in url:
+            return found
+        return replace(found, reviews=(), signs=("stated_count",))
+
+    async def learn(self, pages: list[SavedPage]) -> Verdict:
+        self.knows = True
+        return Verdict(RULES.reviews[0], "found late", {})
+
+    def unlearn(self) -> None:
+        self.knows = False
+
+
+def test_pages_that_are_read_late_bring_each_review_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys.modules[__name__], "Reader", LateReader)
+    first = Night(Shop(stock(), tags=False))
+    changed = stock(pot=[(11, 0), *((number, 0) for number in range(10, 0, -1))])
+    second = Night(Shop(changed, tags=False), first.remembered, store=first.store)
+    anew = Night(Shop(changed, tags=False))
+    assert second.texts == anew.texts
+    assert join(second.crawl.pages, {}).found == join(anew.crawl.pages, {}).found
