@@ -143,7 +143,12 @@ def checked(call: Call[M], response: httpx.Response) -> None:
     """ApiError unless the response is an answer. Its body must have been read."""
     if response.status_code == 200 or response.status_code in call.also:
         return
-    raise ApiError(response.status_code, _problem(response), retry_after(response))
+    raise refusal(response)
+
+
+def refusal(response: httpx.Response) -> ApiError:
+    """The error that a response is, whose body must have been read."""
+    return ApiError(response.status_code, _problem(response), retry_after(response))
 
 
 def retry_after(response: httpx.Response) -> float | None:

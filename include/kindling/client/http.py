@@ -9,7 +9,7 @@ from typing import Self, TypeVar
 import httpx
 from pydantic import BaseModel
 
-from kindling.client import calls
+from kindling.client import calls, sockets
 from kindling.client.calls import PASSING, Call
 from kindling.client.events import Event, EventReader
 from kindling.client.schemas import (
@@ -52,9 +52,8 @@ class Client:
     def __init__(
         self, url: str, key: str | None = None, timeout_s: float = TIMEOUT_S
     ) -> None:
-        self._http = httpx.Client(
-            base_url=url, headers=_headers(key), timeout=timeout_s
-        )
+        self._key = _headers(key)
+        self._http = httpx.Client(base_url=url, headers=self._key, timeout=timeout_s)
 
     def __enter__(self) -> Self:
         return self
@@ -127,6 +126,10 @@ class Client:
                 if event := reader.read(text):
                     yield event
 
+    def events_by_socket(self, after: int | None = None) -> Iterator[Event]:
+        """The same events over a WebSocket, where a proxy holds streams back."""
+        return sockets.listen(self._http.base_url, self._key, after)
+
     def models(self) -> ServedVersions:
         return self._answered(calls.models())
 
@@ -152,8 +155,9 @@ class AsyncClient:
     def __init__(
         self, url: str, key: str | None = None, timeout_s: float = TIMEOUT_S
     ) -> None:
+        self._key = _headers(key)
         self._http = httpx.AsyncClient(
-            base_url=url, headers=_headers(key), timeout=timeout_s
+            base_url=url, headers=self._key, timeout=timeout_s
         )
 
     async def __aenter__(self) -> Self:
@@ -226,6 +230,10 @@ class AsyncClient:
             async for text in response.aiter_lines():
                 if event := reader.read(text):
                     yield event
+
+    def events_by_socket(self, after: int | None = None) -> AsyncIterator[Event]:
+        """The same events over a WebSocket, where a proxy holds streams back."""
+        return sockets.listen_async(self._http.base_url, self._key, after)
 
     async def models(self) -> ServedVersions:
         return await self._answered(calls.models())

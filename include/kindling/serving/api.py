@@ -15,6 +15,7 @@ import litserve
 from fastapi import Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 from litserve.specs.base import LitSpec
+from starlette.websockets import WebSocket
 
 from kindling.client.schemas import (
     ExplainRequest,
@@ -24,10 +25,10 @@ from kindling.client.schemas import (
 )
 from kindling.errors import KindlingError
 from kindling.ports.answers import SharedAnswers
-from kindling.serving import batch
+from kindling.serving import batch, event_socket
 from kindling.serving.children import Failure, belong_to_parent
 from kindling.serving.desk import WorkerDesk
-from kindling.serving.events import MAX_STREAMS, EventLog, line
+from kindling.serving.events import MAX_STREAMS, EventLog, last_seen, line
 from kindling.serving.feedback import FeedbackDesk, OpenStore
 from kindling.serving.figures import Figures
 from kindling.serving.intake import (
@@ -109,7 +110,7 @@ class ReviewRoutes(LitSpec):  # type: ignore[misc]
         self._feedback: FeedbackDesk
         self._desk: WorkerDesk
         self._nights: NightDesk
-        self._events: EventLog
+        self._events = EventLog()
         self._ready: tuple[float, Readiness] = (0.0, Readiness(ready=False))
 
     def __getstate__(self) -> dict[str, Any]:
@@ -161,13 +162,16 @@ class ReviewRoutes(LitSpec):  # type: ignore[misc]
             TIMEOUT_S,
             opened() if opened else None,
         )
-        self._events = EventLog()
         self._nights = NightDesk(
             self._front.open_nights,
             lambda night: self._events.add("training", shown(night)),
         )
         self._desk.show(self._figures)
         await self._desk.watch.run(self._events.look)
+
+    def end_streams(self) -> None:
+        """The server stops; what has no end of its own ends now."""
+        self._events.end()
 
     async def analyze(self, request: Request) -> Response:
         """Sentiment of a review from its text, a photo, or both, with similar reviews beside it."""
@@ -227,16 +231,30 @@ class ReviewRoutes(LitSpec):  # type: ignore[misc]
 
     async def events(self, request: Request) -> Response:
         """What changes, as it changes; from behind the id that the client names."""
-        if self._events.streams >= MAX_STREAMS:
-            raise Refused(503, "busy", "too many clients listen already", retry_s=30)
-        given = request.headers.get("last-event-id", "")
-        last = int(given) if given.isascii() and given.isdigit() else None
+        last = last_seen(
+            request.headers.get("last-event-id"), request.query_params.get("after")
+        )
+        self._check_room()
         stream = (line(one) async for one in self._events.after(last))
         return StreamingResponse(
             stream,
             media_type="text/event-stream",
             headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
         )
+
+    async def event_socket(self, socket: WebSocket) -> None:
+        """The same over a WebSocket."""
+        event_socket.check_origin(socket.headers)
+        last = last_seen(
+            socket.headers.get("last-event-id"), socket.query_params.get("after")
+        )
+        self._check_room()
+        await socket.accept()
+        await event_socket.tell(socket, self._events.after(last))
+
+    def _check_room(self) -> None:
+        if self._events.streams >= MAX_STREAMS:
+            raise Refused(503, "busy", "too many clients listen already", retry_s=30)
 
     async def models(self) -> Response:
         """Versions of model and index that serve now, and what the aliases name."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -12,6 +13,11 @@ MAX_HEAD_BYTES = 32_768
 MAX_CONNECTIONS = 512
 #: Seconds that a connection may stay without a request after an answer.
 KEEP_ALIVE_S = 15
+#: What the state of the application holds under this name is called when the server stops.
+ON_END = "kindling.on_end"
+UPGRADE = re.compile(rb"\r\nupgrade:[^\r]*", re.IGNORECASE)
+#: Method and path of what becomes a WebSocket.
+UPGRADED = frozenset({("GET", b"/events")})
 
 
 def _refusal(status: str, code: str, message: str) -> bytes:
@@ -31,6 +37,18 @@ TOO_LARGE = _refusal(
 TOO_MANY = _refusal(
     "503 Service Unavailable", "busy", "too many connections are open; come later"
 )
+
+
+def without_upgrade(data: bytes) -> bytes:
+    """The piece without an upgrade that is not made, where a whole head is in it.
+
+    The parser drops the body behind such a head, and Java's client asks for HTTP/2 this way
+    with every body that it sends.
+    """
+    head, end, rest = data.partition(b"\r\n\r\n")
+    if not end or head.startswith(b"GET /events"):
+        return data
+    return UPGRADE.sub(b"", head) + end + rest
 
 
 class BoundedConnection(HttpToolsProtocol):
@@ -59,6 +77,7 @@ class BoundedConnection(HttpToolsProtocol):
                 self.transport.write(TOO_LARGE)
                 self.transport.close()
                 return
+            data = without_upgrade(data)
         super().data_received(data)
 
     def on_message_begin(self) -> None:
@@ -78,6 +97,16 @@ class BoundedConnection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._end_head()
         super().connection_lost(exc)
+
+    def shutdown(self) -> None:
+        """Told by uvicorn that the server stops: streams would hold it up without an end."""
+        self.app_state[ON_END]()
+        super().shutdown()
+
+    def _should_upgrade(self) -> bool:
+        """Only where a WebSocket is answered: elsewhere the request is one as any other."""
+        asked = self.scope["method"], self.url.partition(b"?")[0]
+        return asked in UPGRADED and bool(super()._should_upgrade())
 
     def _has_head(self, data: bytes) -> bool:
         """Whether the head ends in this piece early enough: the rest is its body."""

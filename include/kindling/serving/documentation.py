@@ -56,6 +56,37 @@ BODIES: dict[str, dict[str, type[BaseModel]]] = {
     "/train": {"application/json": TrainRequest},
 }
 
+#: A part of the paths that take it, and the parameter.
+PARAMETERS: tuple[tuple[str, dict[str, Any]], ...] = (
+    (
+        "{train_id}",
+        {
+            "name": "train_id",
+            "in": "path",
+            "required": True,
+            "schema": {"type": "string", "minLength": 1, "maxLength": 100},
+        },
+    ),
+    (
+        "/events",
+        {
+            "name": "Last-Event-ID",
+            "in": "header",
+            "description": "The id that the stream goes on behind.",
+            "schema": {"type": "string", "pattern": "^[0-9]{1,18}$"},
+        },
+    ),
+    (
+        "/events",
+        {
+            "name": "after",
+            "in": "query",
+            "description": "The same, for clients that set no header.",
+            "schema": {"type": "string", "pattern": "^[0-9]{1,18}$"},
+        },
+    ),
+)
+
 
 def document(app: FastAPI) -> None:
     """Make `/openapi.json` answer with this document instead of what FastAPI can infer."""
@@ -104,15 +135,9 @@ def _operation(path: str, operation: Operation) -> dict[str, Any]:
         "description": operation.description,
         "responses": responses,
     }
-    if "{train_id}" in path:
-        made["parameters"] = [
-            {
-                "name": "train_id",
-                "in": "path",
-                "required": True,
-                "schema": {"type": "string", "minLength": 1, "maxLength": 100},
-            }
-        ]
+    parameters = [one for mark, one in PARAMETERS if mark in path]
+    if parameters:
+        made["parameters"] = parameters
     if path in BODIES:
         made["requestBody"] = {"required": True, "content": _bodies(path)}
     return made

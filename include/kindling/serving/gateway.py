@@ -15,6 +15,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kindling.serving.bodies import BoundedBody, ParkedBytes
+from kindling.serving.connections import ON_END
 from kindling.serving.figures import Figures
 from kindling.serving.keys import Allowance, KeyRing
 from kindling.serving.refusals import Refused
@@ -40,6 +41,8 @@ SCOPE_OF = {
 OPEN = frozenset({"/health", "/ready", "/docs", "/openapi.json"})
 #: Everything else is one route in the figures: paths are what clients like.
 KNOWN = frozenset(SCOPE_OF) | OPEN
+#: What begins an answer: of HTTP, of a WebSocket that is accepted, of one that is refused.
+STARTS = ("http.response.start", "websocket.accept", "websocket.http.response.start")
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 log = logging.getLogger(__name__)
@@ -52,6 +55,14 @@ class Rules:
 
     keys: KeyRing | None = None
     log: bool = False
+
+
+@dataclass(frozen=True)
+class Life:
+    """What runs for as long as the application lives, and what is called when it is to end."""
+
+    background: Callable[[], Coroutine[Any, Any, None]]
+    on_end: Callable[[], None]
 
 
 def route_of(path: str) -> str:
@@ -72,11 +83,9 @@ class Gateway:
         app: ASGIApp,
         rules: Rules,
         figures: Figures,
-        background: Callable[[], Coroutine[Any, Any, None]],
+        life: Life,
     ) -> None:
-        """`background` is run for as long as the application lives."""
-        self._app, self._rules, self._figures = app, rules, figures
-        self._background = background
+        self._app, self._rules, self._figures, self._life = app, rules, figures, life
         self._parked = ParkedBytes()
         figures.watch(
             "parked_bytes", "Bytes of bodies under way.", lambda: self._parked.now
@@ -84,7 +93,8 @@ class Gateway:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            task = asyncio.create_task(self._background())
+            scope["state"][ON_END] = self._life.on_end
+            task = asyncio.create_task(self._life.background())
             task.add_done_callback(_said)
             try:
                 await self._app(scope, receive, send)
@@ -93,11 +103,13 @@ class Gateway:
             return
         exchange = Exchange(scope, send)
         body = BoundedBody(receive, scope["path"], self._parked)
+        # A WebSocket has no body; what it may send is bounded by its protocol.
+        taken = receive if exchange.socket else body
         state = scope.setdefault("state", {})
         state["request_id"] = exchange.request_id
         try:
             exchange.key_id, state["allowance"] = self._admitted(scope)
-            await self._app(scope, body, exchange.send)
+            await self._app(scope, taken, exchange.send)
         except Refused as refused:
             # Only what was refused here: the application answers its own.
             await _answer(refused, exchange)
@@ -159,7 +171,9 @@ class Exchange:
 
     def __init__(self, scope: Scope, send: Send) -> None:
         self.started = time.perf_counter()
-        self.path, self.method = scope["path"], scope["method"]
+        self.socket = scope["type"] == "websocket"
+        self.path = scope["path"]
+        self.method = "SOCKET" if self.socket else scope["method"]
         self.client = (scope.get("client") or ("-",))[0]
         given = Headers(scope=scope).get("x-request-id", "")
         valid = REQUEST_ID.fullmatch(given)
@@ -171,12 +185,13 @@ class Exchange:
         self._send = send
 
     async def send(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
-            self.status = message["status"]
+        if message["type"] in STARTS:
+            # A WebSocket that is accepted answers 101, Switching Protocols.
+            self.status = message.get("status", 101)
             name = (b"x-request-id", self.request_id.encode("ascii"))
             message["headers"] = [*message.get("headers", []), name]
         else:
-            self.bytes_out += len(message.get("body", b""))
+            self.bytes_out += len(message.get("body") or message.get("text") or b"")
         await self._send(message)
 
 
@@ -198,10 +213,15 @@ async def _answer(refused: Refused, exchange: Exchange) -> None:
     raw = [
         (name.lower().encode(), str(value).encode()) for name, value in headers.items()
     ]
+    prefix = "websocket." if exchange.socket else ""
     await exchange.send(
-        {"type": "http.response.start", "status": refused.status_code, "headers": raw}
+        {
+            "type": f"{prefix}http.response.start",
+            "status": refused.status_code,
+            "headers": raw,
+        }
     )
-    await exchange.send({"type": "http.response.body", "body": content})
+    await exchange.send({"type": f"{prefix}http.response.body", "body": content})
 
 
 def _said(task: "asyncio.Task[None]") -> None:

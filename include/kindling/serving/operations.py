@@ -15,7 +15,7 @@ The sentiment never waits for the search: where a store is away, `search_code` s
 STATUSES = {
     400: "not a request of this route: `bad_json`, `nothing_given`, `bad_request`",
     401: "`no_key`: a key is needed",
-    403: "`wrong_scope`: this key may not do this",
+    403: "`wrong_scope`: this key may not do this; `foreign_origin`: another site's page",
     404: "`no_scheduler`: KINDLING_AIRFLOW_URL is not set; `unknown_run`",
     405: "`method_not_allowed`",
     408: "`body_too_slow`: the body did not arrive in time",
@@ -129,9 +129,11 @@ OPERATIONS = {
         "get",
         "What changes, as it changes",
         "Server-sent events: `serving`, `search`, `worker`, `training`. Send the last id "
-        "as `Last-Event-ID` to go on behind it; `gap` says that some are not kept any more.",
+        "as `Last-Event-ID` or as `after` to go on behind it; `gap` says that some are not "
+        "kept any more. The same address is a WebSocket: each message is JSON of `id`, "
+        "`event` and `data`, the server reads none, and a page of another site is refused.",
         "a stream that does not end",
-        (*PLAIN, 503),
+        (*PLAIN, 422, 503),
     ),
     "/models": Operation(
         "models",

@@ -24,8 +24,10 @@ from kindling.serving.children import Failure, belong_to_parent, end_children
 from kindling.serving.connections import KEEP_ALIVE_S, BoundedConnection
 from kindling.serving.documentation import document
 from kindling.serving.errors_shown import one_error_shape
+from kindling.serving.event_socket import MAX_MESSAGE_BYTES
+from kindling.serving.events import ALIVE_S
 from kindling.serving.figures import Figures
-from kindling.serving.gateway import Gateway, Rules
+from kindling.serving.gateway import Gateway, Life, Rules
 from kindling.serving.keys import KeyRing
 from kindling.serving.worker import Served
 from kindling.settings import Settings
@@ -163,8 +165,12 @@ def run(open_served: Opened, front: Front, rules: Rules, host: str, port: int) -
     server.monitor_internal = MONITOR_S
     one_error_shape(server.app)
     document(server.app)
+    server.app.add_api_websocket_route("/events", routes.event_socket)
     server.app.add_middleware(
-        Gateway, rules=rules, figures=figures, background=routes.run
+        Gateway,
+        rules=rules,
+        figures=figures,
+        life=Life(routes.run, routes.end_streams),
     )
     _end_on_signals(server)
     try:
@@ -175,7 +181,12 @@ def run(open_served: Opened, front: Front, rules: Rules, host: str, port: int) -
             access_log=False,
             generate_client_file=False,
             http=BoundedConnection,
-            ws="none",
+            ws="websockets-sansio",
+            ws_max_size=MAX_MESSAGE_BYTES,
+            # A message of a kilobyte can unfold into one of a megabyte.
+            ws_per_message_deflate=False,
+            ws_ping_interval=ALIVE_S,
+            ws_ping_timeout=ALIVE_S,
             timeout_keep_alive=KEEP_ALIVE_S,
             server_header=False,
         )

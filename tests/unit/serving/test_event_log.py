@@ -73,3 +73,45 @@ def test_a_client_reads_what_was_written(text: str) -> None:
     [event] = found
     assert (event.event_id, event.kind, event.content.at) == (7, "training", 2.5)
     assert event.content.model_extra == {"said": text}
+
+
+def test_who_reads_more_slowly_than_events_come_is_told_of_the_gap() -> None:
+    async def run() -> list[Any]:
+        log = EventLog(clock=lambda: 1.0)
+        log.add("serving", {"number": 0})
+        log.add("serving", {"number": 1})
+        stream = log.after(None)
+        found = [await anext(stream)]
+        for number in range(2, events.KEPT + 10):
+            log.add("serving", {"number": number})
+        found += [await anext(stream), await anext(stream)]
+        await stream.aclose()  # type: ignore[attr-defined]
+        return found
+
+    first, gap, then = asyncio.run(run())
+    assert first[2]["number"] == 0
+    assert (gap[1], gap[2]["after"]) == ("gap", first[0])
+    assert then[2]["number"] == 10 and then[0] == gap[0] + 1
+
+
+def test_an_id_that_was_never_given_hears_what_comes_next() -> None:
+    async def run() -> Any:
+        log = EventLog(clock=lambda: 1.0)
+        log.add("serving", {"number": 0})
+        stream = log.after(10**17)
+        waiting = asyncio.ensure_future(anext(stream))
+        await asyncio.sleep(0)
+        log.add("serving", {"number": 1})
+        found = await waiting
+        await stream.aclose()  # type: ignore[attr-defined]
+        return found
+
+    assert asyncio.run(run())[2]["number"] == 1
+
+
+@given(st.integers(0, 10**18 - 1))
+def test_an_id_is_read_from_the_header_and_else_from_the_address(number: int) -> None:
+    assert events.last_seen(str(number), "7") == number
+    assert events.last_seen(None, str(number)) == number
+    assert events.last_seen("nonsense", str(number)) == number
+    assert events.last_seen("nonsense", None) is None

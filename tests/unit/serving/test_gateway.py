@@ -15,9 +15,10 @@ from starlette.routing import Route
 
 from kindling.errors import ConfigurationError
 from kindling.serving import bodies, keys
+from kindling.serving.connections import ON_END
 from kindling.serving.errors_shown import one_error_shape
 from kindling.serving.figures import Figures
-from kindling.serving.gateway import Gateway, Rules
+from kindling.serving.gateway import Gateway, Life, Rules
 from kindling.serving.keys import Allowance, KeyRing, make_key
 from kindling.serving.server import rules_for
 from kindling.settings import from_environment
@@ -34,10 +35,13 @@ class Client:
         app = Starlette(routes=[Route(one, echo, methods=["POST"]) for one in paths])
         one_error_shape(app)  # type: ignore[arg-type]
         self.figures = Figures()
+        self.ended: list[bool] = []
 
         async def nothing() -> None: ...
 
-        self.gateway = Gateway(app, rules, self.figures, nothing)
+        self.gateway = Gateway(
+            app, rules, self.figures, Life(nothing, lambda: self.ended.append(True))
+        )
 
     def post(
         self, path: str, pieces: Sequence[bytes] = (b"",), **headers: str
@@ -261,3 +265,23 @@ def test_keys_are_needed_where_others_can_reach_it(
     assert ((rules.keys is not None), rules.log) == (needed, logged)
     with pytest.raises(ConfigurationError, match="auto, keys, open"):
         from_environment({"KINDLING_API_ACCESS": "sometimes"})
+
+
+def test_who_holds_a_connection_can_tell_that_the_server_ends() -> None:
+    client = Client(Rules())
+
+    async def lived() -> None:
+        coming = ["lifespan.startup", "lifespan.shutdown"]
+
+        async def receive() -> Any:
+            return {"type": coming.pop(0)}
+
+        async def send(message: Any) -> None: ...
+
+        state: dict[str, Any] = {}
+        scope = {"type": "lifespan", "state": state, "asgi": {"version": "3.0"}}
+        await client.gateway(scope, receive, send)
+        state[ON_END]()
+
+    asyncio.run(lived())
+    assert client.ended == [True]
