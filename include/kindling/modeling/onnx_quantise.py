@@ -33,7 +33,40 @@ def fused(source: Path, target: Path, heads: int, width: int) -> None:
     found = optimizer.optimize_model(
         str(source), model_type="bert", num_heads=heads, hidden_size=width, opt_level=0
     )
+    unfuse_skips(found.model)
     found.save_model_to_file(str(target))
+
+
+def unfuse_skips(model: onnx.ModelProto) -> None:
+    """Write each SkipLayerNormalization as the additions and the norm that it is, in place.
+
+    ONNX Runtime's own operator for it takes five times as long on a processor as those do.
+    """
+    nodes: list[onnx.NodeProto] = []
+    for node in model.graph.node:
+        fused_one = node.op_type == "SkipLayerNormalization"
+        nodes += _unfused(node) if fused_one else [node]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+
+
+def _unfused(node: onnx.NodeProto) -> list[onnx.NodeProto]:
+    states, skipped, gamma, beta, *bias = node.input
+    sums, terms = [], [*bias, skipped]
+    for number, term in enumerate(terms):
+        name = f"{node.name}_sum{number}"
+        sums.append(helper.make_node("Add", [states, term], [name], name=name))
+        states = name
+    [epsilon] = [one.f for one in node.attribute if one.name == "epsilon"]
+    norm = helper.make_node(
+        "LayerNormalization",
+        [states, gamma, beta],
+        [node.output[0]],
+        name=f"{node.name}_norm",
+        axis=-1,
+        epsilon=epsilon,
+    )
+    return [*sums, norm]
 
 
 def quantised(source: Path, target: Path, rows: Sequence[Sequence[int]]) -> None:

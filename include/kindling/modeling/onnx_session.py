@@ -20,6 +20,8 @@ UNREADABLE = (
     states.NoSuchFile,
     states.NotImplemented,
 )
+#: Fusions into an operator that takes longer on a processor than what it stands for.
+SLOWER = ("SkipLayerNormFusion", "BiasSkipLayerNormFusion")
 #: Tokens of one batch, padding included. Alone a text of 80 tokens uses the core as well as a
 #: batch does; only short ones gain from company.
 BATCH_TOKENS = 128
@@ -37,6 +39,7 @@ def opened(graph: Path | bytes, threads: int) -> onnxruntime.InferenceSession:
             graph if isinstance(graph, bytes) else str(graph),
             options,
             providers=["CPUExecutionProvider"],
+            disabled_optimizers=list(SLOWER),
         )
     except UNREADABLE as error:
         name = "the graph" if isinstance(graph, bytes) else str(graph)

@@ -138,12 +138,11 @@ def fill(
 
 def open_tiny(folder: Path, database_url: str) -> Any:
     from kindling.serving.champion import Champion
-    from kindling.stores.keywords_tantivy import TantivyKeywords
     from kindling.stores.vectors_pgvector import PgIndexAlias, PgVectors
 
     champion = Champion(
         SimpleNamespace(
-            keywords=TantivyKeywords(folder / "keywords"),
+            keywords=open_keywords(folder),
             vectors=PgVectors(database_url),
             alias=PgIndexAlias(database_url),
             registry=FolderRegistry(folder / "registry"),
@@ -154,6 +153,17 @@ def open_tiny(folder: Path, database_url: str) -> Any:
     )
     champion.watch()
     return champion
+
+
+def open_keywords(folder: Path) -> Any:
+    """The embedded index, or Elasticsearch at TINY_ELASTICSEARCH."""
+    if url := os.environ.get("TINY_ELASTICSEARCH"):
+        from kindling.stores.keywords_elasticsearch import ElasticsearchKeywords
+
+        return ElasticsearchKeywords(url)
+    from kindling.stores.keywords_tantivy import TantivyKeywords
+
+    return TantivyKeywords(folder / "keywords")
 
 
 class Constant:

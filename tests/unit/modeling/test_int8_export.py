@@ -193,6 +193,65 @@ def test_smoothing_changes_what_is_rounded_and_not_what_is_said() -> None:
     )
 
 
+def test_a_norm_over_a_sum_says_the_same_in_parts_and_stays_in_parts(
+    tmp_path: Path,
+) -> None:
+    rng = np.random.default_rng(0)
+    held = {name: rng.normal(size=8).astype(np.float32) for name in ("g", "b", "bias")}
+    shape = [None, None, 8]
+    graph = helper.make_graph(
+        [
+            helper.make_node(
+                "SkipLayerNormalization",
+                ["x", "skip", *names],
+                [output],
+                name=output,
+                domain="com.microsoft",
+                epsilon=1e-5,
+            )
+            for output, names in (("with", ("g", "b", "bias")), ("without", ("g", "b")))
+        ],
+        "norms",
+        [
+            helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape)
+            for name in ("x", "skip")
+        ],
+        [
+            helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape)
+            for name in ("with", "without")
+        ],
+        [numpy_helper.from_array(values, name) for name, values in held.items()],
+    )
+    domains = [helper.make_opsetid("", 17), helper.make_opsetid("com.microsoft", 1)]
+    model = helper.make_model(graph, opset_imports=domains)
+    model.ir_version = 8
+    given = {
+        name: rng.normal(size=(2, 3, 8)).astype(np.float32) for name in ("x", "skip")
+    }
+    before = onnxruntime.InferenceSession(model.SerializeToString()).run(None, given)
+    onnx_quantise.unfuse_skips(model)
+    after = onnx_session.opened(model.SerializeToString(), 1).run(None, given)
+    for one, other in zip(before, after, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
+    assert {one.op_type for one in model.graph.node} == {"Add", "LayerNormalization"}
+
+
+def test_no_slow_norm_is_in_a_graph_or_is_made_when_it_is_opened(
+    model: tuple[CompactModel, Path], tmp_path: Path
+) -> None:
+    path = model[1] / "int8" / "text.onnx"
+    optimised = tmp_path / "optimised.onnx"
+    options = onnxruntime.SessionOptions()
+    options.optimized_model_filepath = str(optimised)
+    onnxruntime.InferenceSession(
+        str(path), options, disabled_optimizers=list(onnx_session.SLOWER)
+    )
+    for one in (path, optimised):
+        kinds = [node.op_type for node in onnx.load(str(one)).graph.node]
+        assert "SkipLayerNormalization" not in kinds
+        assert kinds.count("LayerNormalization") == 12
+
+
 def test_batches_hold_every_row_once_and_little_padding() -> None:
     lengths = [5, 90, 5, 128, 7, 30, 31, 32, 2]
     made = list(onnx_session.batches(lengths))
