@@ -69,8 +69,15 @@ def _unfused(node: onnx.NodeProto) -> list[onnx.NodeProto]:
     return [*sums, norm]
 
 
-def quantised(source: Path, target: Path, rows: Sequence[Sequence[int]]) -> None:
-    """Write the graph with int8 weights; `rows` of token ids show what activations are like."""
+def quantised(
+    source: Path, target: Path, rows: Sequence[Sequence[int]], in_float: int = 0
+) -> None:
+    """Write the graph with int8 weights; `rows` of token ids show what activations are like.
+
+    The second products of the first `in_float` feed-forward layers are not rounded: what rounding
+    harms most. Their inputs are mostly near nothing with a few large values, and what they get
+    wrong goes through every layer after them.
+    """
     model = onnx.load(str(source))
     smooth(model, _largest(model, rows))
     # The quantiser advises a preparation that `fused` has done.
@@ -81,10 +88,39 @@ def quantised(source: Path, target: Path, rows: Sequence[Sequence[int]]) -> None
             str(target),
             per_channel=True,
             weight_type=QuantType.QInt8,
+            nodes_to_exclude=narrowing(model)[:in_float],
             extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT},
         )
     finally:
         logging.getLogger().removeFilter(_no_advice)
+
+
+def narrowing(model: onnx.ModelProto) -> list[str]:
+    """Names of the second products of the feed-forward layers, the first layer's first."""
+    weights = {one.name: one for one in model.graph.initializer}
+    return [
+        node.name
+        for node in model.graph.node
+        if node.op_type == "MatMul"
+        and node.input[1] in weights
+        and weights[node.input[1]].dims[0] > weights[node.input[1]].dims[1]
+    ]
+
+
+def shift_output(path: Path, by: NDArray[np.float32]) -> None:
+    """Add to what the graph answers, in place."""
+    model = onnx.load(str(path))
+    [output] = [one.name for one in model.graph.output]
+    # Not twice the same: a graph may be moved again.
+    number = sum(node.name.startswith("shift") for node in model.graph.node)
+    before, shift = f"{output}_before_shift{number}", f"shift{number}"
+    for node in model.graph.node:
+        node.output[:] = [before if one == output else one for one in node.output]
+    held = numpy_helper.from_array(by.astype(np.float32), shift)
+    model.graph.initializer.append(held)
+    added = helper.make_node("Add", [before, shift], [output], name=shift)
+    model.graph.node.append(added)
+    onnx.save(model, str(path))
 
 
 def smooth(model: onnx.ModelProto, largest: dict[str, NDArray[np.float32]]) -> None:

@@ -19,6 +19,7 @@ import pytest
 HERE = Path(__file__).resolve().parent
 INCLUDE = HERE.parents[2] / "include"
 START_S = 120.0
+FILL_S = 180.0
 
 REVIEWS = {
     "r0": ("The red dress is lovely and soft", 5, "positive"),
@@ -176,5 +177,5 @@ def _fill(world: World) -> None:
         ],
         check=True,
         env={**os.environ, "PYTHONPATH": str(INCLUDE), "OMP_NUM_THREADS": "1"},
-        timeout=180,
+        timeout=FILL_S,
     )

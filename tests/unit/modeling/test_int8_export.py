@@ -16,7 +16,7 @@ from PIL import Image
 
 from kindling.errors import DataError
 from kindling.modeling import folder as files
-from kindling.modeling import onnx_quantise, onnx_session
+from kindling.modeling import onnx_quantise, onnx_session, onnx_text
 from kindling.modeling.compact import int8_export, int8_model
 from kindling.modeling.compact.model import CompactModel
 from kindling.modeling.embedder import Embedder
@@ -250,6 +250,40 @@ def test_no_slow_norm_is_in_a_graph_or_is_made_when_it_is_opened(
         kinds = [node.op_type for node in onnx.load(str(one)).graph.node]
         assert "SkipLayerNormalization" not in kinds
         assert kinds.count("LayerNormalization") == 12
+
+
+def test_logits_that_are_off_alike_are_centred_and_few_texts_change_nothing(
+    model: tuple[CompactModel, Path], tmp_path: Path
+) -> None:
+    torch_model, folder = model
+    path = tmp_path / "text.onnx"
+    shutil.copy(folder / "int8" / "text.onnx", path)
+    texts = [f"{one} Number {number}." for number in range(10) for one in TEXTS]
+
+    def off() -> np.ndarray:
+        graph = onnx_text.TextGraph(path, torch_model.text.tokenizer, 1)
+        found = (graph(texts) - torch_model.text.logits(texts)).mean(axis=0)
+        return found - found.mean()
+
+    before = off()
+    onnx_quantise.shift_output(path, np.array([0.5, -0.25, 0.0], dtype=np.float32))
+    moved = off() - before
+    assert moved[0] - moved[1] == pytest.approx(0.75, abs=1e-3)
+    int8_export.centre(torch_model, tmp_path, texts[:29])
+    assert np.abs(off() - before - moved).max() < 1e-6
+    int8_export.centre(torch_model, tmp_path, texts)
+    assert np.abs(off()).max() < 1e-3
+
+
+def test_what_rounding_harms_most_is_not_rounded(
+    model: tuple[CompactModel, Path],
+) -> None:
+    for name, kept in (("text.onnx", int8_export.IN_FLOAT), ("search.onnx", 0)):
+        graph = onnx.load(str(model[1] / "int8" / name)).graph
+        in_float = [node.name for node in graph.node if node.op_type == "MatMul"]
+        assert len(in_float) == kept
+        for layer, one in enumerate(in_float):
+            assert f"layer.{layer}/output/dense" in one and "attention" not in one
 
 
 def test_batches_hold_every_row_once_and_little_padding() -> None:
