@@ -11,6 +11,7 @@ import argparse
 import base64
 import csv
 import gzip
+import hashlib
 import io
 import json
 import os
@@ -199,24 +200,27 @@ def measured(
 
 
 def make_full(registry: Path) -> None:
-    """Promote a model of full size; it is made and exported once, and kept under var/bench."""
-    kept = ROOT / "var" / "bench" / "full-model"
+    """Promote a model of full size; it is made once and kept under var/bench, by how it is exported."""
+    modeling = ROOT / "include" / "kindling" / "modeling"
+    sources = (modeling / "onnx_quantise.py", modeling / "compact" / "int8_export.py")
+    digest = hashlib.sha256(b"".join(one.read_bytes() for one in sources)).hexdigest()
+    kept = ROOT / "var" / "bench" / f"full-model-{digest[:12]}"
     if not (kept / "manifest.json").exists():
-        _make_full(kept.parent)
+        _make_full(kept)
     shutil.copytree(kept, registry / "full")
     champion = {"version": "full", "run_id": "r", "uri": str(registry / "full")}
     (registry / "champion.json").write_text(json.dumps(champion))
 
 
-def _make_full(folder: Path) -> None:
+def _make_full(target: Path) -> None:
     program = (
         "import sys; from pathlib import Path\n"
         "sys.path[:0] = sys.argv[1:3]\n"
         "import tiny_server as t\n"
-        "t.full_model(Path(sys.argv[3]) / 'full-model', 1)\n"
+        "t.full_model(Path(sys.argv[3]), 1)\n"
     )
     paths = [str(ROOT / "include"), str(ROOT / "tests" / "contract" / "serving")]
-    subprocess.run([sys.executable, "-c", program, *paths, str(folder)], check=True)
+    subprocess.run([sys.executable, "-c", program, *paths, str(target)], check=True)
 
 
 def report(rounds: list[Round], n: int) -> dict[str, Any]:
