@@ -3,8 +3,10 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from kindling.dedupe.clusters import Leader, Rules, cluster
+from kindling.dedupe.clusters import cluster
+from kindling.dedupe.leading import Leader
 from kindling.dedupe.placement import Membership
+from kindling.dedupe.texts import Rules
 from kindling.errors import DataError
 from kindling.records import Review, Split
 

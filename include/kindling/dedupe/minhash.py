@@ -53,20 +53,21 @@ def signatures(folded: Sequence[str], width: int, permutations: int) -> np.ndarr
 
 def band_keys(signature: np.ndarray, bands: int, rows: int) -> np.ndarray:
     """uint64 [N, bands]: equal where two texts agree in all `rows` places of the same band."""
-    used = signature[:, : bands * rows].reshape(len(signature), bands, rows)
-    keys = np.broadcast_to(np.arange(bands, dtype=np.uint64), used.shape[:2]).copy()
-    multiplier = np.uint64(0x9E3779B97F4A7C15)
-    for row in range(rows):
-        keys ^= used[:, :, row].astype(np.uint64) + np.uint64(1)
-        keys *= multiplier
-        keys ^= keys >> np.uint64(29)
+    keys = np.empty((len(signature), bands), np.uint64)
+    for band in range(bands):
+        keys[:, band] = band_key(signature, band, rows)
     return keys
 
 
-def agreement(signature: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Estimated Jaccard similarity of one signature [P] with each of others [N, P]."""
-    alike: np.ndarray = (others == signature).mean(axis=1)
-    return alike
+def band_key(signature: np.ndarray, band: int, rows: int) -> np.ndarray:
+    """uint64 [N]: the keys of one band."""
+    keys = np.full(len(signature), band, np.uint64)
+    multiplier = np.uint64(0x9E3779B97F4A7C15)
+    for row in range(band * rows, (band + 1) * rows):
+        keys ^= signature[:, row].astype(np.uint64) + np.uint64(1)
+        keys *= multiplier
+        keys ^= keys >> np.uint64(29)
+    return keys
 
 
 def _permutations(count: int) -> tuple[np.ndarray, np.ndarray]:

@@ -14,7 +14,7 @@ from kindling.dedupe.accounts import (
     photo_rejections,
     review_rejections,
 )
-from kindling.dedupe.clusters import Clustering, Member, Rules, cluster
+from kindling.dedupe.clusters import Clustering, Member, cluster
 from kindling.dedupe.figures import night_figures
 from kindling.dedupe.leakage import (
     PhotoBorder,
@@ -35,6 +35,7 @@ from kindling.dedupe.placement import (
     place,
 )
 from kindling.dedupe.split import Shares
+from kindling.dedupe.texts import Rules
 from kindling.errors import DataError
 from kindling.records import (
     SENTIMENTS,

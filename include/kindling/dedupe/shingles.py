@@ -29,6 +29,17 @@ _CJK = re.compile(
 )
 
 
+#: The same for many texts at once; one stands behind each of them.
+_END = "\0"
+_BYTES = bytes(
+    0 if code in (0, *range(128, 256)) else ord(_ASCII[code] or " ")
+    for code in range(256)
+)
+_DROPPED = b"'`"
+#: Texts folded in one piece.
+_FOLDED_AT_ONCE = 512
+
+
 @dataclass(frozen=True)
 class Grams:
     """Hashed grams of many texts, one text after the other; repeats included."""
@@ -55,6 +66,44 @@ def fold(text: str) -> str:
     plain = unicodedata.normalize("NFKC", text).casefold()
     words = _WORDS.findall(_APOSTROPHES.sub("", plain))
     return " ".join(words) if words else "".join(plain.split())
+
+
+def fold_many(texts: Sequence[str]) -> list[str]:
+    """`fold` of each text; ASCII texts many at a time."""
+    plain = [text.isascii() and _END not in text for text in texts]
+    ascii_texts = [text for text, one in zip(texts, plain, strict=True) if one]
+    folded: list[str] = []
+    for start in range(0, len(ascii_texts), _FOLDED_AT_ONCE):
+        folded += _fold_ascii(ascii_texts[start : start + _FOLDED_AT_ONCE])
+    if len(folded) == len(texts):
+        return folded
+    done = iter(folded)
+    return [
+        next(done) if one else fold(text)
+        for text, one in zip(texts, plain, strict=True)
+    ]
+
+
+def _fold_ascii(texts: Sequence[str]) -> list[str]:
+    joined = _END.join(texts).encode("ascii")
+    codes = np.frombuffer(joined.translate(_BYTES, _DROPPED), np.uint8)
+    found = _single_spaces(codes).tobytes().decode("ascii").split(_END)
+    # A text without letters and digits keeps its characters.
+    return [one or fold(text) for one, text in zip(found, texts, strict=True)]
+
+
+def _single_spaces(codes: np.ndarray) -> np.ndarray:
+    """The codes with one space between words, and none at either end of a text."""
+    word = codes > ord(" ")
+    end = codes == 0
+    # Of each run of spaces the last one, where a word follows.
+    kept = word | end
+    kept[:-1] |= word[1:]
+    codes = codes[kept]
+    leading = codes == ord(" ")
+    leading[1:] &= codes[:-1] == 0
+    single: np.ndarray = codes[~leading]
+    return single
 
 
 def text_key(text: str) -> str:
@@ -105,17 +154,18 @@ def jaccard(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def _plain_grams(codes: np.ndarray, sizes: np.ndarray, width: int) -> Grams:
-    """Grams of one width over all texts; those that would reach into the next text are left out."""
+    """Grams of one width over all texts; a text's last one may be repeated."""
     ends = np.cumsum(sizes)
     reach = np.minimum(sizes, width)
     counts = np.where(sizes > 0, sizes - reach + 1, 0)
     starts = np.cumsum(counts) - counts
     if (sizes >= width).all() and len(codes) >= width:
-        every = _hashes(codes, width)
-        inside = np.ones(len(codes), bool)
+        every = np.empty(len(codes), np.uint64)
+        every[: len(codes) - width + 1] = _hashes(codes, width)
+        # In place of the grams that would reach into the next text, a text's last one again.
         for back in range(1, width):
-            inside[ends - back] = False
-        return Grams(every[inside[: len(every)]], counts, starts)
+            every[ends - back] = every[ends - width]
+        return Grams(every, sizes, ends - sizes)
     hashes = [
         _hashes(codes[end - size : end], int(min(size, width)))
         for size, end in zip(sizes.tolist(), ends.tolist(), strict=True)

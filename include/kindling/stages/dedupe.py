@@ -4,12 +4,12 @@ import logging
 from collections.abc import Sequence
 from typing import Protocol
 
-from kindling.dedupe.clusters import Rules
 from kindling.dedupe.night import Decided, Plan, Scraped
 from kindling.dedupe.night import decide as decide_night
 from kindling.dedupe.photos import perceptual_hash
 from kindling.dedupe.placement import Membership
 from kindling.dedupe.split import Shares
+from kindling.dedupe.texts import Rules
 from kindling.errors import DataError
 from kindling.observe.lineage import sha256_of
 from kindling.ports.objects import ObjectStore

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kindling.dedupe.clusters import Rules, cluster, sign
-from kindling.dedupe.leaders import read_back, review_keys, stored
+from kindling.dedupe.clusters import cluster, cluster_texts
+from kindling.dedupe.leaders import read_back, stored, text_keys
+from kindling.dedupe.texts import Rules, read_texts
 from kindling.ports.bands import BandRow
 from kindling.records import Review
 from kindling.stores.bands import PostgresBands
@@ -27,9 +28,9 @@ SENTENCES = (
 
 
 def one_night(bands: PostgresBands, batch: list[Review]) -> set[tuple[str, str, float]]:
-    signed = sign(batch, RULES)
-    rows = bands.candidates(SPACE, review_keys(batch, RULES, signed))
-    found = cluster(batch, RULES, None, read_back(rows), signed)
+    texts = read_texts(batch, RULES)
+    rows = bands.candidates(SPACE, text_keys(texts, RULES))
+    found = cluster_texts(texts, RULES, None, read_back(rows, RULES))
     bands.add(SPACE, stored(found.leaders, RULES))
     return {(m.review_id, m.representative, m.similarity) for m in found.members}
 
