@@ -41,7 +41,7 @@ def _keys(
     exact = [_text_key(folded[one], scopes[one]) for one in short.tolist()]
     return (
         np.concatenate([banded.ravel(), np.array(exact, np.uint64)]),
-        np.concatenate([np.repeat(long, bands), short]),
+        np.concatenate([np.tile(long, bands), short]),
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from kindling.dedupe.minhash import band_key, banding
+from kindling.dedupe.minhash import band_keys, banding
 from kindling.dedupe.shingles import grams, jaccard, shingles
 
 #: Candidates whose signatures disagree by more than so many standard errors are not verified.
@@ -12,8 +12,8 @@ _DOUBT = 4.0
 #: Texts that one bucket proposes at most. A bucket of more is a phrase that everybody writes;
 #: two texts that are near for another reason share other buckets.
 _BUCKET = 50
-#: Pairs verified in one piece: 11 bits of a key are theirs.
-_PAIRS = 2_000
+#: Pairs verified in one piece, which fits the processor's cache: 11 bits of a key are theirs.
+_PAIRS = 256
 _PAIR_SHIFT = np.uint64(53)
 #: Half of a pair's number.
 _HALF = 32
@@ -41,8 +41,14 @@ class NearTexts:
         #: Places in which the signatures of a pair that is verified agree at least.
         self._floor = (threshold - _DOUBT * error) * permutations
         bands, rows = banding(permutations, threshold, miss)
-        self._rows, self._buckets, self._first = _shared_buckets(signature, bands, rows)
-        self._held: dict[int, list[int]] = {}
+        begin, self._buckets, self._first = _shared_buckets(signature, bands, rows)
+        self._sizes = np.diff(begin)
+        self._rows: list[int] = begin.tolist()
+        #: Bucket -> number of the list of those that it holds. Buckets that hold the same share
+        #: a list: a template's reviews meet in all buckets, and ask one list.
+        self._held: dict[int, int] = {}
+        self._lists: list[tuple[int, ...]] = [()]
+        self._longer: dict[tuple[int, int], int] = {}
         #: Similarity of a pair by its number; 0 where the signatures disagree.
         self._known: dict[int, float] = {}
         self._grams: dict[int, np.ndarray] = {}
@@ -52,54 +58,59 @@ class NearTexts:
     @property
     def meeting(self) -> np.ndarray:
         """Whether each text shares a bucket with another, bool [N]: no other is near any."""
-        shared: np.ndarray = np.diff(self._rows) > 0
+        shared: np.ndarray = self._sizes > 0
         return shared
 
     def add(self, number: int) -> None:
         """Let the text be found from now on."""
         for bucket in self._of(number):
-            held = self._held.get(bucket)
-            if held is None:
-                self._held[bucket] = [number]
-            elif len(held) < _BUCKET:
-                held.append(number)
+            before = self._held.get(bucket, 0)
+            if len(self._lists[before]) >= _BUCKET:
+                continue
+            longer = self._longer.get((before, number))
+            if longer is None:
+                longer = self._longer[before, number] = len(self._lists)
+                self._lists.append((*self._lists[before], number))
+            self._held[bucket] = longer
 
     def near(self, number: int) -> list[tuple[int, float]]:
         """(text, Jaccard similarity) of the added texts at the threshold or above."""
-        proposed: set[int] = set()
-        for bucket in self._of(number):
-            held = self._held.get(bucket)
-            if held is not None:
-                proposed.update(held)
-        proposed.discard(number)
-        if not proposed:
-            return []
-        others = sorted(proposed)
-        pairs = [
-            (other << _HALF | number) if other > number else (number << _HALF | other)
-            for other in others
-        ]
+        found, asked = [], []
         known = self._known
-        asked = [at for at, pair in enumerate(pairs) if pair not in known]
+        for other in self._proposed(number):
+            similarity = known.get(_pair(number, other))
+            if similarity is None:
+                asked.append(other)
+            elif similarity >= self._threshold:
+                found.append((other, similarity))
         if asked:
-            self._look_at(
-                number, [others[at] for at in asked], [pairs[at] for at in asked]
-            )
-        return [
-            (other, known[pair])
-            for other, pair in zip(others, pairs, strict=True)
-            if known[pair] >= self._threshold
-        ]
+            found += self._look_at(number, asked)
+            found.sort()
+        return found
 
-    def _look_at(self, number: int, others: list[int], pairs: Iterable[int]) -> None:
+    def _proposed(self, number: int) -> list[int]:
+        held = set(map(self._held.get, self._of(number)))
+        found: set[int] = set()
+        for one in held:
+            if one is not None:
+                found.update(self._lists[one])
+        found.discard(number)
+        return sorted(found)
+
+    def _look_at(self, number: int, others: list[int]) -> list[tuple[int, float]]:
         agreeing = (self._signature[others] == self._signature[number]).sum(axis=1)
         alike = (agreeing >= self._floor).tolist()
-        for other, pair, worth in zip(others, pairs, alike, strict=True):
-            self._known[pair] = self._exact(number, other) if worth else 0.0
+        found = []
+        for other, worth in zip(others, alike, strict=True):
+            similarity = self._exact(number, other) if worth else 0.0
+            self._known[_pair(number, other)] = similarity
+            if similarity >= self._threshold:
+                found.append((other, similarity))
+        return found
 
     def _of(self, number: int) -> list[int]:
-        start, end = self._rows[number], self._rows[number + 1]
-        found: list[int] = self._buckets[start:end].tolist()
+        some = self._buckets[self._rows[number] : self._rows[number + 1]]
+        found: list[int] = some.tolist()
         return found
 
     def _exact(self, number: int, other: int) -> float:
@@ -117,10 +128,10 @@ class NearTexts:
         Texts are numbered in the order of their turns, so that this is mostly the one that
         stands for it.
         """
-        numbers = np.repeat(np.arange(len(self._folded)), np.diff(self._rows))
+        numbers = np.repeat(np.arange(len(self._folded)), self._sizes)
         firsts = self._first[self._buckets]
         earlier = firsts != numbers
-        pairs = np.unique((numbers[earlier] << _HALF) | firsts[earlier])
+        pairs = _distinct((numbers[earlier] << _HALF) | firsts[earlier])
         left, right = pairs >> _HALF, pairs & ((1 << _HALF) - 1)
         alike = self._agreeing(left, right) >= self._floor
         self._known.update(dict.fromkeys(pairs[~alike].tolist(), 0.0))
@@ -148,6 +159,10 @@ class NearTexts:
         return found
 
 
+def _pair(one: int, other: int) -> int:
+    return one << _HALF | other if one > other else other << _HALF | one
+
+
 def jaccards(left: Sequence[str], right: Sequence[str], width: int) -> np.ndarray:
     """Jaccard similarity of the gram sets of each pair of folded texts, float [N]."""
     parts = [
@@ -161,15 +176,21 @@ def _jaccards(left: Sequence[str], right: Sequence[str], width: int) -> np.ndarr
     """One sort for all pairs: a key holds the pair, 52 bits of the gram's hash, and the side."""
     count = len(left)
     keys = np.concatenate([_keys(left, width, 0), _keys(right, width, 1)])
-    keys.sort()
-    distinct = np.ones(len(keys), bool)
-    distinct[1:] = keys[1:] != keys[:-1]
-    keys = keys[distinct]
+    keys = _distinct(keys)
     pair = (keys >> _PAIR_SHIFT).astype(np.int64)
     gram = keys >> np.uint64(1)
     both = np.bincount(pair[1:][gram[1:] == gram[:-1]], minlength=count)
     union = np.bincount(pair, minlength=count) - both
     return np.where(union > 0, both / np.maximum(union, 1), 1.0)
+
+
+def _distinct(keys: np.ndarray) -> np.ndarray:
+    """Sorted. (numpy's `unique` goes by a hash table, which is slower here.)"""
+    keys = np.sort(keys)
+    new = np.ones(len(keys), bool)
+    new[1:] = keys[1:] != keys[:-1]
+    found: np.ndarray = keys[new]
+    return found
 
 
 def _keys(texts: Sequence[str], width: int, side: int) -> np.ndarray:
@@ -190,9 +211,10 @@ def _shared_buckets(
     count = len(signature)
     low = np.uint64((1 << max(1, (count - 1).bit_length())) - 1)
     own = np.arange(count, dtype=np.uint64)
+    banded = band_keys(signature, bands, rows)
     numbers, sizes = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
     for band in range(bands if count > 1 else 0):
-        keys = (band_key(signature, band, rows) & ~low) | own
+        keys = (banded[band] & ~low) | own
         keys.sort()
         same = (keys[1:] ^ keys[:-1]) <= low
         shared = np.zeros(count, bool)

@@ -36,6 +36,8 @@ _BYTES = bytes(
     for code in range(256)
 )
 _DROPPED = b"'`"
+#: Codes hashed in one piece: small enough for the processor's cache.
+_HASHED_AT_ONCE = 4_096
 #: Texts folded in one piece.
 _FOLDED_AT_ONCE = 512
 
@@ -160,8 +162,7 @@ def _plain_grams(codes: np.ndarray, sizes: np.ndarray, width: int) -> Grams:
     counts = np.where(sizes > 0, sizes - reach + 1, 0)
     starts = np.cumsum(counts) - counts
     if (sizes >= width).all() and len(codes) >= width:
-        every = np.empty(len(codes), np.uint64)
-        every[: len(codes) - width + 1] = _hashes(codes, width)
+        every = _hashes(codes, width, room=width - 1)
         # In place of the grams that would reach into the next text, a text's last one again.
         for back in range(1, width):
             every[ends - back] = every[ends - width]
@@ -192,13 +193,20 @@ def _mixed_grams(folded: Sequence[str], width: int) -> Grams:
     return Grams(joined, counts, np.cumsum(counts) - counts)
 
 
-def _hashes(codes: np.ndarray, width: int) -> np.ndarray:
-    """Polynomials over windows of `width` codes; uint64 arithmetic wraps, which is the modulus."""
+def _hashes(codes: np.ndarray, width: int, room: int = 0) -> np.ndarray:
+    """Polynomials over windows of `width` codes; uint64 arithmetic wraps, which is the modulus.
+
+    Behind them is `room` for so many more.
+    """
     count = len(codes) - width + 1
-    wide = codes.astype(np.uint64)
-    total = wide[width - 1 :].copy()
-    for place in range(width - 2, -1, -1):
-        total *= _MULTIPLIER
-        total += wide[place : place + count]
-    total *= _MULTIPLIER
+    total = np.empty(count + room, np.uint64)
+    for start in range(0, count, _HASHED_AT_ONCE):
+        end = min(count, start + _HASHED_AT_ONCE)
+        wide = codes[start : end + width - 1].astype(np.uint64)
+        piece = total[start:end]
+        piece[:] = wide[width - 1 :]
+        for place in range(width - 2, -1, -1):
+            piece *= _MULTIPLIER
+            piece += wide[place : place + end - start]
+        piece *= _MULTIPLIER
     return total

@@ -82,7 +82,8 @@ def walked(texts: Texts, turns: Documents, before: Leaders, rules: Rules) -> Wal
     walk = _Walking(near, number.tolist(), order.tolist(), len(before))
     for leader, node in enumerate(nodes_before.tolist()):
         walk.lead(node, SENTIMENTS.index(before.sentiments[leader]), leader)
-    leading = np.arange(len(turns.nodes)) + len(before)
+    first = len(before)
+    leading = np.arange(len(turns.nodes)) + first
     similarity = np.ones(len(turns.nodes))
     met = np.flatnonzero(social[turns.nodes])
     for document, node, sentiment in zip(
@@ -91,7 +92,7 @@ def walked(texts: Texts, turns: Documents, before: Leaders, rules: Rules) -> Wal
         turns.sentiments[met].tolist(),
         strict=True,
     ):
-        found = walk.take(node, sentiment, document + len(before))
+        found = walk.take(node, sentiment, document + first)
         if found is not None:
             leading[document], similarity[document] = found
     return Walk(
@@ -188,7 +189,9 @@ class _Walking:
             ]
             self.pairs += len(near)
             if fitting:
-                nearest = min(fitting, key=lambda one: (-one[0], one[2]))
+                nearest = fitting[0]
+                if len(fitting) > 1:
+                    nearest = min(fitting, key=lambda one: (-one[0], one[2]))
                 return nearest[2], nearest[0]
             self.refused += 1
             self.apart += [(document, leader, alike) for alike, _, leader in near]
