@@ -145,7 +145,7 @@ _REASONS = ("unique", "representative", "exact_duplicate", "near_duplicate")
 def _apart(
     texts: Texts, turns: Documents, before: Leaders, walk: Walk
 ) -> tuple[tuple[str, str, float], ...]:
-    heads = [texts.review_ids[one] for one in turns.first.tolist()]
+    heads: list[str] = [texts.review_ids[one] for one in turns.first.tolist()]
 
     def name(number: int) -> str:
         if number < len(before):

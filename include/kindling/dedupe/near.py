@@ -1,6 +1,6 @@
 """Which of many texts are near one another: bands propose, exact Jaccard decides."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 

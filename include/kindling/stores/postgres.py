@@ -17,6 +17,9 @@ from kindling.stores import lineage
 R = TypeVar("R", bound=Record)
 
 SCHEMA = "kindling"
+_FETCHED_AT_ONCE = 5_000
+#: Characters up to which a value may be one that other rows have too.
+_REPEATED = 100
 
 
 @contextmanager
@@ -102,8 +105,12 @@ class PostgresRows:
                 # Byte order, so that the order is Python's whatever the database's locale.
                 key=sql.SQL('{} COLLATE "C"').format(sql.Identifier(record_type.key)),
             )
-            rows = connection.execute(query, tuple(equals.values())).fetchall()
-        return [_record(record_type, row) for row in rows]
+            # A cursor of the server's: the rows never lie in memory twice.
+            with connection.cursor(name="rows") as cursor:
+                cursor.itersize = _FETCHED_AT_ONCE
+                cursor.execute(query, tuple(equals.values()))
+                record = _maker(record_type)
+                return [record(row) for row in cursor]
 
     def before(self, run_id: str, stage: str) -> str | None:
         """The newest earlier run of the same recipe and parameters that has committed the stage."""
@@ -362,9 +369,22 @@ def _column(value: Any) -> Any:
     )
 
 
-def _record(record_type: type[R], row: Mapping[str, Any]) -> R:
+def _maker(record_type: type[R]) -> Callable[[Mapping[str, Any]], R]:
+    """Makes records of rows. Short values that rows repeat (a category, a page) are held once."""
     make: Callable[..., R] = record_type
-    return make(**{k: tuple(v) if isinstance(v, list) else v for k, v in row.items()})
+    held: dict[str, str] = {}
+
+    def once(name: str, value: Any) -> Any:
+        if isinstance(value, list):
+            return tuple(value)
+        if isinstance(value, str) and name != record_type.key:
+            return held.setdefault(value, value) if len(value) <= _REPEATED else value
+        return value
+
+    def record(row: Mapping[str, Any]) -> R:
+        return make(**{name: once(name, value) for name, value in row.items()})
+
+    return record
 
 
 def _without_password(url: str) -> str:
