@@ -124,7 +124,7 @@ def growth(data: Path, options: argparse.Namespace) -> dict[str, Any]:
             while held < size:
                 count = min(20_000, size - held)
                 texts = first[held : held + count] or recombined(pool, count, rng)
-                bands.add("bench", stored(leaders(texts, held), RULES))
+                bands.add("bench", "night", stored(leaders(texts, held), RULES))
                 held += len(texts)
             with psycopg.connect(url, autocommit=True) as connection:
                 connection.execute("VACUUM ANALYZE kindling.band_key")

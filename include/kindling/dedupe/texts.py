@@ -1,17 +1,23 @@
 """A night's texts as columns: folded, numbered, signed; a million of them fit in a small machine."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
+from operator import lt
 from typing import NamedTuple
 
 import numpy as np
 
 from kindling.dedupe.minhash import MISS, signatures
-from kindling.dedupe.shingles import fold, fold_many, length
+from kindling.dedupe.shingles import fold_many, length
 from kindling.records import SENTIMENTS, Review, sentiment_of
 
 #: Stars -> place in SENTIMENTS, for every rating that there may be.
 _SENTIMENT = np.array([SENTIMENTS.index(sentiment_of(stars)) for stars in range(6)])
+
+
+#: Reviews that are read in one piece.
+_READ_AT_ONCE = 4_096
 
 
 @dataclass(frozen=True)
@@ -66,38 +72,65 @@ def read_texts(
     rules: Rules,
     signed: Mapping[str, np.ndarray] | None = None,
 ) -> Texts:
-    """The reviews' texts, signed. `signed` are signatures that are known already, by folded text."""
-    by_id = {review.review_id: review for review in reviews}
-    ids = sorted(by_id)
-    rows = [by_id[one] for one in ids]
-    texts = [one.text for one in rows]
-    folded = fold_many(texts)
-    products = [one.product_id for one in rows]
-    keys = [
-        key_of(one, product, rules)
-        for one, product in zip(folded, products, strict=True)
-    ]
+    """The reviews' texts, signed; of two reviews with one id the last counts.
+
+    The reviews are read in pieces: what is kept of them is the folded text.
+    `signed` are signatures that are known already, by folded text.
+    """
+    ids: list[str] = []
+    sizes: list[int] = []
+    ratings: list[int] = []
+    nodes: list[int] = []
     numbers: dict[TextKey, int] = {}
-    nodes = [numbers.setdefault(key, len(numbers)) for key in keys]
-    ratings = np.fromiter((one.rating for one in rows), np.int64, len(rows))
-    return _signed(
-        _Columns(ids, np.fromiter(map(len, texts), np.int64, len(texts)), ratings),
+    for some in _pieces(reviews):
+        texts = [one.text for one in some]
+        for folded, one in zip(fold_many(texts), some, strict=True):
+            key = key_of(folded, one.product_id, rules)
+            nodes.append(numbers.setdefault(key, len(numbers)))
+        ids += [one.review_id for one in some]
+        sizes += map(len, texts)
+        ratings += [one.rating for one in some]
+    order = _by_id(ids)
+    columns = _Columns(
+        ids if order is None else [ids[one] for one in order],
+        np.array(sizes, np.int64),
+        np.array(ratings, np.int64),
         np.array(nodes, np.int64),
-        numbers,
-        rules,
-        signed or {},
     )
+    if order is not None:
+        columns = columns._replace(
+            sizes=columns.sizes[order],
+            ratings=columns.ratings[order],
+            nodes=columns.nodes[order],
+        )
+    return _signed(columns, numbers, rules, signed or {})
+
+
+def _pieces(
+    reviews: Iterable[Review | Written],
+) -> Iterator[Sequence[Review | Written]]:
+    left = iter(reviews)
+    while some := list(islice(left, _READ_AT_ONCE)):
+        yield some
+
+
+def _by_id(ids: Sequence[str]) -> list[int] | None:
+    """Places in the order of the ids, each id once; None where they are in order already."""
+    if all(map(lt, ids, islice(ids, 1, None))):
+        return None
+    last = {one: at for at, one in enumerate(ids)}
+    return [last[one] for one in sorted(last)]
 
 
 class _Columns(NamedTuple):
     review_ids: list[str]
     sizes: np.ndarray
     ratings: np.ndarray
+    nodes: np.ndarray
 
 
 def _signed(
     columns: _Columns,
-    nodes: np.ndarray,
     numbers: dict[TextKey, int],
     rules: Rules,
     signed: Mapping[str, np.ndarray],
@@ -108,7 +141,7 @@ def _signed(
         review_ids=columns.review_ids,
         sizes=columns.sizes,
         sentiments=_SENTIMENT[np.clip(columns.ratings, 0, 5)],
-        nodes=nodes,
+        nodes=columns.nodes,
         folded=[key if isinstance(key, str) else key[0] for key in numbers],
         scopes=["" if isinstance(key, str) else key[1] for key in numbers],
         rows=rows,
@@ -141,11 +174,3 @@ def key_of(folded: str, product_id: str, rules: Rules) -> TextKey:
     plain = len(folded) >= rules.short_text or length(folded) >= rules.short_text
     # A product without a name is a scope of its own too.
     return folded if plain else (folded, f"in {product_id}")
-
-
-def sign(reviews: Iterable[Review | Written], rules: Rules) -> dict[str, np.ndarray]:
-    """Signature, uint16 [permutations], of every distinct long folded text."""
-    folded = dict.fromkeys(fold(review.text) for review in reviews)
-    long = [one for one in folded if isinstance(key_of(one, "", rules), str)]
-    rows = signatures(long, rules.shingle, rules.permutations)
-    return dict(zip(long, rows, strict=True))
