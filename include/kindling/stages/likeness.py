@@ -19,7 +19,7 @@ from kindling.stages.contract import Context
 from kindling.stages.view import Outlines, Unsplit
 
 #: Leaders that are written to the bands in one piece.
-_WRITTEN_AT_ONCE = 20_000
+_WRITTEN_AT_ONCE = 5_000
 
 
 class Needs(Protocol):
