@@ -177,7 +177,7 @@ def _standing(
     places: Mapping[str, Member],
 ) -> list[BandRow]:
     """Those that lead tonight by the words by which they were found, each once."""
-    standing = {}
+    standing: dict[str, BandRow] = {}
     for row in found:
         place = places.get(row.review_id)
         if place and place.kept and row.version == present[row.review_id]:

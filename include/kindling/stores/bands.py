@@ -123,8 +123,16 @@ class PostgresBands:
 
 
 def _row(columns: Sequence[Any]) -> BandRow:
-    *text, version, learned = columns
-    return BandRow(*text, version=version, learned=learned)
+    review_id, folded, scope, sentiment, signature, version, learned = columns
+    return BandRow(
+        review_id,
+        folded,
+        scope,
+        sentiment,
+        signature,
+        version=version,
+        learned=learned,
+    )
 
 
 def _copy_keys(
