@@ -10,6 +10,7 @@ from types import FrameType
 from kindling.commands import (
     audit,
     coldstart,
+    copies,
     data,
     endpoint,
     forgetting,
@@ -24,6 +25,7 @@ TOPICS = (
     stages,
     data,
     nights,
+    copies,
     forgetting,
     endpoint,
     sources,

@@ -46,6 +46,7 @@ SHARED_CODE = (
     "stages/contract.py",
     "stages/nights.py",
     "stages/runner.py",
+    "stages/shards.py",
     "stages/view.py",
 )
 
@@ -113,10 +114,11 @@ STAGES: tuple[Stage, ...] = (
         "dedupe",
         "drop copies, cluster near-duplicates, split by product",
         after=("scrape",),
-        needs=("unsplit", "objects", "standing"),
+        needs=("unsplit", "objects", "standing", "bands"),
         code=(
             "dedupe",
             "scraping/policy",
+            "stages/likeness.py",
             "stages/membership.py",
             "stages/strategy.py",
         ),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from kindling.errors import ConfigurationError
 from kindling.ports.answers import SharedAnswers
+from kindling.ports.bands import BandStore
 from kindling.ports.forgetting import Forgetful, Journal
 from kindling.ports.frontier import Frontier
 from kindling.ports.index import EmbeddingCache, IndexAlias, KeywordIndex, VectorIndex
@@ -59,6 +60,13 @@ def nights(settings: Settings) -> Nights:
         settings.airflow_user,
         settings.required("airflow_password"),
     )
+
+
+def bands(settings: Settings) -> BandStore:
+    """Who stands for copies, findable by likeness."""
+    from kindling.stores.bands import PostgresBands
+
+    return PostgresBands(settings.required("database_url"))
 
 
 def journal(settings: Settings) -> Journal:
@@ -164,6 +172,7 @@ def lightpanda(settings: Settings) -> str | None:
 #: What a stage may need of the installation, by the names that the catalog uses.
 _PORTS: dict[str, Callable[[Settings], Any]] = {
     "alias": alias,
+    "bands": bands,
     "chromium": chromium,
     "embeddings": embeddings,
     "frontier": frontier,

@@ -34,10 +34,11 @@ from typing import Any
 import numpy as np
 from inputs.datasets import dataset
 
-from kindling.dedupe.clusters import Clustering, Rules, cluster, sign
+from kindling.dedupe.clusters import Clustering, cluster, cluster_texts
 from kindling.dedupe.leaders import LeaderIndex
 from kindling.dedupe.near import jaccards
 from kindling.dedupe.shingles import fold
+from kindling.dedupe.texts import Rules, read_texts
 from kindling.records import Review, sentiment_of
 
 THRESHOLD = 0.6
@@ -117,9 +118,8 @@ def kindling(corpus: Corpus) -> tuple[dict[str, Any], Clustering]:
     known = cluster(corpus.history, RULES)
     index = LeaderIndex.empty(RULES).extended(known.leaders)
     middle = time.process_time()
-    signed = sign(corpus.batch, RULES)
-    leaders = index.candidates(corpus.batch, signed)
-    found = cluster(corpus.batch, RULES, None, leaders, signed)
+    texts = read_texts(corpus.batch, RULES)
+    found = cluster_texts(texts, RULES, None, index.candidates(texts))
     end = time.process_time()
     by_id = {one.review_id: one for one in (*corpus.history, *corpus.batch)}
     copies = {

@@ -26,10 +26,12 @@ from dedupe import mutated, sentences
 from inputs.datasets import dataset
 from night import ROOT, postgres
 
-from kindling.dedupe.clusters import Leader, Rules, cluster, sign
-from kindling.dedupe.leaders import read_back, review_keys, stored
+from kindling.dedupe.clusters import cluster, cluster_texts
+from kindling.dedupe.leaders import read_back, stored, text_keys
+from kindling.dedupe.leading import Leader, Leaders
 from kindling.dedupe.minhash import signatures
 from kindling.dedupe.shingles import fold
+from kindling.dedupe.texts import Rules, read_texts
 from kindling.records import Review
 from kindling.stores.bands import PostgresBands
 from kindling.stores.migrations import migrate
@@ -65,14 +67,15 @@ def plain(data: Path, rng: np.random.Generator) -> list[str]:
     return texts
 
 
-def leaders(texts: list[str], first: int) -> list[Leader]:
+def leaders(texts: list[str], first: int) -> Leaders:
     """Every text as one that stands for its copies."""
     folded = [fold(text) for text in texts]
     rows = signatures(folded, RULES.shingle, RULES.permutations)
-    return [
+    made = [
         Leader(f"h{first + at:07d}", text, "", "positive", row)
         for at, (text, row) in enumerate(zip(folded, rows, strict=True))
     ]
+    return Leaders.of(made, RULES.permutations)
 
 
 def recombined(pool: list[str], count: int, rng: np.random.Generator) -> list[str]:
@@ -97,9 +100,9 @@ def batch_of(
 def night(bands: PostgresBands, batch: list[Review]) -> tuple[float, int, int]:
     """Seconds, candidates and copies of one batch; nothing is added."""
     start = time.perf_counter()
-    signed = sign(batch, RULES)
-    rows = bands.candidates("bench", review_keys(batch, RULES, signed))
-    found = cluster(batch, RULES, None, read_back(rows), signed)
+    read = read_texts(batch, RULES)
+    rows = bands.candidates("bench", text_keys(read, RULES))
+    found = cluster_texts(read, RULES, None, read_back(rows, RULES))
     copies = sum(not one.kept for one in found.members)
     return time.perf_counter() - start, len(rows), copies
 
@@ -121,7 +124,7 @@ def growth(data: Path, options: argparse.Namespace) -> dict[str, Any]:
             while held < size:
                 count = min(20_000, size - held)
                 texts = first[held : held + count] or recombined(pool, count, rng)
-                bands.add("bench", stored(leaders(texts, held), RULES))
+                bands.add("bench", "night", stored(leaders(texts, held), RULES))
                 held += len(texts)
             with psycopg.connect(url, autocommit=True) as connection:
                 connection.execute("VACUUM ANALYZE kindling.band_key")

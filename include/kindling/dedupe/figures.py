@@ -9,6 +9,7 @@ from kindling.dedupe.clusters import Clustering
 from kindling.dedupe.photos import stock_photos
 from kindling.dedupe.placement import Placement
 from kindling.dedupe.split import effective_number
+from kindling.ports.rows import Outline
 from kindling.records import (
     SENTIMENTS,
     SPLITS,
@@ -105,7 +106,9 @@ def _lack(
 
 
 def night_figures(
-    rows_of: tuple[Sequence[Review], Sequence[Photo], Sequence[DedupeDecision]],
+    rows_of: tuple[
+        Sequence[Review] | Sequence[Outline], Sequence[Photo], Sequence[DedupeDecision]
+    ],
     clustering: Clustering,
     pictures: Sequence[frozenset[str]],
     placement: Placement,
@@ -147,7 +150,7 @@ def night_figures(
     }
 
 
-def _kept_row(review: Review, decision: DedupeDecision) -> KeptRow:
+def _kept_row(review: Review | Outline, decision: DedupeDecision) -> KeptRow:
     return KeptRow(
         review.product_id,
         review.category,

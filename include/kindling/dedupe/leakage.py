@@ -3,8 +3,10 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from kindling.dedupe.clusters import Leader, Rules, cluster
+from kindling.dedupe.clusters import cluster
+from kindling.dedupe.leading import Leader
 from kindling.dedupe.placement import Membership
+from kindling.dedupe.texts import Rules, Written
 from kindling.errors import DataError
 from kindling.records import Review, Split
 
@@ -59,10 +61,12 @@ def moved_into_golden(
 
 
 def copies_of_departed(
-    reviews: Sequence[Review], departed: Sequence[Leader], rules: Rules
+    reviews: Iterable[Review | Written],
+    departed: Sequence[Leader],
+    rules: Rules,
 ) -> dict[str, Withheld]:
     """New golden reviews that repeat one that was learned from and is not in the shop any more."""
-    if not departed or not reviews:
+    if not departed:
         return {}
     found = cluster(reviews, rules, leaders=departed)
     gone = {leader.review_id for leader in departed}

@@ -10,6 +10,11 @@ from kindling.dedupe.shingles import Grams, grams
 _SEED = 1
 #: Texts whose grams are permuted together: small enough for the processor's cache.
 _BLOCK = 256
+#: Signatures that are mixed into keys together, for the same reason.
+_ROWS = 1_024
+_HIGH = np.uint64(32)
+#: 2**64 over the golden ratio, odd.
+_MIXER = np.uint64(0x9E3779B97F4A7C15)
 #: A pair at the threshold may be missed by the banding with this probability at most.
 MISS = 0.001
 
@@ -40,7 +45,7 @@ def signatures(folded: Sequence[str], width: int, permutations: int) -> np.ndarr
         if not len(where):
             continue
         starts = block.starts[where]
-        hashes = (block.hashes >> np.uint64(32)).astype(np.uint32)
+        hashes = (block.hashes >> _HIGH).astype(np.uint32)
         permuted = np.empty_like(hashes)
         columns = np.empty((permutations, len(where)), np.uint32)
         for index in range(permutations):
@@ -52,21 +57,23 @@ def signatures(folded: Sequence[str], width: int, permutations: int) -> np.ndarr
 
 
 def band_keys(signature: np.ndarray, bands: int, rows: int) -> np.ndarray:
-    """uint64 [N, bands]: equal where two texts agree in all `rows` places of the same band."""
-    used = signature[:, : bands * rows].reshape(len(signature), bands, rows)
-    keys = np.broadcast_to(np.arange(bands, dtype=np.uint64), used.shape[:2]).copy()
-    multiplier = np.uint64(0x9E3779B97F4A7C15)
-    for row in range(rows):
-        keys ^= used[:, :, row].astype(np.uint64) + np.uint64(1)
-        keys *= multiplier
-        keys ^= keys >> np.uint64(29)
+    """uint64 [bands, N]: equal where two texts agree in all `rows` places of the same band."""
+    keys = np.empty((bands, len(signature)), np.uint64)
+    for start in range(0, len(signature), _ROWS):
+        some = signature[start : start + _ROWS].T.astype(np.uint64, order="C")
+        some += np.uint64(1)
+        for band in range(bands):
+            keys[band, start : start + _ROWS] = _band_key(some, band, rows)
     return keys
 
 
-def agreement(signature: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Estimated Jaccard similarity of one signature [P] with each of others [N, P]."""
-    alike: np.ndarray = (others == signature).mean(axis=1)
-    return alike
+def _band_key(columns: np.ndarray, band: int, rows: int) -> np.ndarray:
+    keys = np.full(columns.shape[1], band, np.uint64)
+    for column in columns[band * rows : (band + 1) * rows]:
+        keys ^= column
+        keys *= _MIXER
+        keys ^= keys >> np.uint64(29)
+    return keys
 
 
 def _permutations(count: int) -> tuple[np.ndarray, np.ndarray]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from kindling.dedupe.minhash import agreement, band_keys, banding
+from kindling.dedupe.minhash import band_keys, banding
 from kindling.dedupe.shingles import grams, jaccard, shingles
 
 #: Candidates whose signatures disagree by more than so many standard errors are not verified.
@@ -12,9 +12,11 @@ _DOUBT = 4.0
 #: Texts that one bucket proposes at most. A bucket of more is a phrase that everybody writes;
 #: two texts that are near for another reason share other buckets.
 _BUCKET = 50
-#: Pairs verified in one piece: 11 bits of a key are theirs.
-_PAIRS = 2_000
+#: Pairs verified in one piece, which fits the processor's cache: 11 bits of a key are theirs.
+_PAIRS = 256
 _PAIR_SHIFT = np.uint64(53)
+#: Half of a pair's number.
+_HALF = 32
 
 
 class NearTexts:
@@ -36,44 +38,80 @@ class NearTexts:
         self._threshold = threshold
         permutations = signature.shape[1]
         error = np.sqrt(threshold * (1 - threshold) / permutations)
-        self._floor = threshold - _DOUBT * error
-        keys = band_keys(signature, *banding(permutations, threshold, miss))
-        self._rows, self._buckets, self._first = _shared_buckets(keys)
-        self._held: dict[int, list[int]] = {}
-        self._known: dict[tuple[int, int], float] = {}
+        #: Places in which the signatures of a pair that is verified agree at least.
+        self._floor = (threshold - _DOUBT * error) * permutations
+        bands, rows = banding(permutations, threshold, miss)
+        begin, self._buckets, self._first = _shared_buckets(signature, bands, rows)
+        self._sizes = np.diff(begin)
+        self._rows: list[int] = begin.tolist()
+        #: Bucket -> number of the list of those that it holds. Buckets that hold the same share
+        #: a list: a template's reviews meet in all buckets, and ask one list.
+        self._held: dict[int, int] = {}
+        self._lists: list[tuple[int, ...]] = [()]
+        self._longer: dict[tuple[int, int], int] = {}
+        #: Similarity of a pair by its number; 0 where the signatures disagree.
+        self._known: dict[int, float] = {}
         self._grams: dict[int, np.ndarray] = {}
         self.verified = 0
         self._verify_first()
 
+    @property
+    def meeting(self) -> np.ndarray:
+        """Whether each text shares a bucket with another, bool [N]: no other is near any."""
+        shared: np.ndarray = self._sizes > 0
+        return shared
+
     def add(self, number: int) -> None:
         """Let the text be found from now on."""
         for bucket in self._of(number):
-            held = self._held.get(bucket)
-            if held is None:
-                self._held[bucket] = [number]
-            elif len(held) < _BUCKET:
-                held.append(number)
+            before = self._held.get(bucket, 0)
+            if len(self._lists[before]) >= _BUCKET:
+                continue
+            longer = self._longer.get((before, number))
+            if longer is None:
+                longer = self._longer[before, number] = len(self._lists)
+                self._lists.append((*self._lists[before], number))
+            self._held[bucket] = longer
 
     def near(self, number: int) -> list[tuple[int, float]]:
         """(text, Jaccard similarity) of the added texts at the threshold or above."""
-        proposed: set[int] = set()
-        for bucket in self._of(number):
-            proposed.update(self._held.get(bucket, ()))
-        proposed.discard(number)
-        if not proposed:
-            return []
-        asked = [one for one in sorted(proposed) if (number, one) not in self._known]
+        found, asked = [], []
+        known = self._known
+        for other in self._proposed(number):
+            similarity = known.get(_pair(number, other))
+            if similarity is None:
+                asked.append(other)
+            elif similarity >= self._threshold:
+                found.append((other, similarity))
         if asked:
-            alike = agreement(self._signature[number], self._signature[asked])
-            for other, estimate in zip(asked, alike.tolist(), strict=True):
-                known = self._exact(number, other) if estimate >= self._floor else 0.0
-                self._known[number, other] = known
-        found = [(other, self._known[number, other]) for other in sorted(proposed)]
-        return [pair for pair in found if pair[1] >= self._threshold]
+            found += self._look_at(number, asked)
+            found.sort()
+        return found
+
+    def _proposed(self, number: int) -> list[int]:
+        held = set(map(self._held.get, self._of(number)))
+        found: set[int] = set()
+        for one in held:
+            if one is not None:
+                found.update(self._lists[one])
+        found.discard(number)
+        return sorted(found)
+
+    def _look_at(self, number: int, others: list[int]) -> list[tuple[int, float]]:
+        agreeing = (self._signature[others] == self._signature[number]).sum(axis=1)
+        alike = (agreeing >= self._floor).tolist()
+        found = []
+        for other, worth in zip(others, alike, strict=True):
+            similarity = self._exact(number, other) if worth else 0.0
+            self._known[_pair(number, other)] = similarity
+            if similarity >= self._threshold:
+                found.append((other, similarity))
+        return found
 
     def _of(self, number: int) -> list[int]:
-        start, end = self._rows[number], self._rows[number + 1]
-        return self._buckets[start:end]
+        some = self._buckets[self._rows[number] : self._rows[number + 1]]
+        found: list[int] = some.tolist()
+        return found
 
     def _exact(self, number: int, other: int) -> float:
         self.verified += 1
@@ -90,32 +128,39 @@ class NearTexts:
         Texts are numbered in the order of their turns, so that this is mostly the one that
         stands for it.
         """
-        numbers = np.repeat(np.arange(len(self._folded)), np.diff(self._rows))
-        firsts = self._first[self._buckets] if self._buckets else numbers
-        pairs = np.unique(np.stack([numbers, firsts], axis=1), axis=0)
-        pairs = self._first_alike(pairs[pairs[:, 0] != pairs[:, 1]])
-        self.verified += len(pairs)
-        for start in range(0, len(pairs), _PAIRS):
-            left, right = pairs[start : start + _PAIRS].T.tolist()
-            known = jaccards(
-                [self._folded[one] for one in left],
-                [self._folded[one] for one in right],
-                self._width,
-            )
-            for a, b, similarity in zip(left, right, known.tolist(), strict=True):
-                self._known[a, b] = self._known[b, a] = similarity
+        numbers = np.repeat(np.arange(len(self._folded)), self._sizes)
+        firsts = self._first[self._buckets]
+        earlier = firsts != numbers
+        pairs = _distinct((numbers[earlier] << _HALF) | firsts[earlier])
+        left, right = pairs >> _HALF, pairs & ((1 << _HALF) - 1)
+        alike = self._agreeing(left, right) >= self._floor
+        self._known.update(dict.fromkeys(pairs[~alike].tolist(), 0.0))
+        pairs, left, right = pairs[alike], left[alike], right[alike]
+        # Of each text's pairs, which are ordered, the first.
+        chosen = np.ones(len(pairs), bool)
+        chosen[1:] = left[1:] != left[:-1]
+        similarity = jaccards(
+            [self._folded[one] for one in left[chosen].tolist()],
+            [self._folded[one] for one in right[chosen].tolist()],
+            self._width,
+        )
+        self._known.update(
+            zip(pairs[chosen].tolist(), similarity.tolist(), strict=True)
+        )
+        self.verified += int(chosen.sum())
 
-    def _first_alike(self, pairs: np.ndarray) -> np.ndarray:
-        """Of each text's pairs, ordered, the first whose signatures agree enough."""
-        alike = np.empty(len(pairs))
-        for start in range(0, len(pairs), _PAIRS):
-            left, right = pairs[start : start + _PAIRS].T
-            same = self._signature[left] == self._signature[right]
-            alike[start : start + _PAIRS] = same.mean(axis=1)
-        pairs = pairs[alike >= self._floor]
-        first = np.ones(len(pairs), bool)
-        first[1:] = pairs[1:, 0] != pairs[:-1, 0]
-        return pairs[first]
+    def _agreeing(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+        """Places in which the signatures of each pair agree, int [N]."""
+        found = np.empty(len(left), np.int64)
+        for start in range(0, len(left), _PAIRS):
+            some = slice(start, start + _PAIRS)
+            same = self._signature[left[some]] == self._signature[right[some]]
+            found[some] = np.count_nonzero(same, axis=1)
+        return found
+
+
+def _pair(one: int, other: int) -> int:
+    return one << _HALF | other if one > other else other << _HALF | one
 
 
 def jaccards(left: Sequence[str], right: Sequence[str], width: int) -> np.ndarray:
@@ -131,15 +176,21 @@ def _jaccards(left: Sequence[str], right: Sequence[str], width: int) -> np.ndarr
     """One sort for all pairs: a key holds the pair, 52 bits of the gram's hash, and the side."""
     count = len(left)
     keys = np.concatenate([_keys(left, width, 0), _keys(right, width, 1)])
-    keys.sort()
-    distinct = np.ones(len(keys), bool)
-    distinct[1:] = keys[1:] != keys[:-1]
-    keys = keys[distinct]
+    keys = _distinct(keys)
     pair = (keys >> _PAIR_SHIFT).astype(np.int64)
     gram = keys >> np.uint64(1)
     both = np.bincount(pair[1:][gram[1:] == gram[:-1]], minlength=count)
     union = np.bincount(pair, minlength=count) - both
     return np.where(union > 0, both / np.maximum(union, 1), 1.0)
+
+
+def _distinct(keys: np.ndarray) -> np.ndarray:
+    """Sorted. (numpy's `unique` goes by a hash table, which is slower here.)"""
+    keys = np.sort(keys)
+    new = np.ones(len(keys), bool)
+    new[1:] = keys[1:] != keys[:-1]
+    found: np.ndarray = keys[new]
+    return found
 
 
 def _keys(texts: Sequence[str], width: int, side: int) -> np.ndarray:
@@ -149,20 +200,34 @@ def _keys(texts: Sequence[str], width: int, side: int) -> np.ndarray:
     return (pairs << _PAIR_SHIFT) | hashes | np.uint64(side)
 
 
-def _shared_buckets(keys: np.ndarray) -> tuple[list[int], list[int], np.ndarray]:
-    """Buckets of two texts and more: where each text's begin, their numbers, each one's first text."""
-    flat = keys.ravel()
-    order = np.argsort(flat, kind="stable")
-    ordered = flat[order]
-    new = np.ones(len(flat), bool)
-    new[1:] = ordered[1:] != ordered[:-1]
-    bucket = np.cumsum(new) - 1
-    sizes = np.bincount(bucket) if len(flat) else np.empty(0, int)
-    shared = sizes[bucket] > 1
-    number = order[shared] // max(1, keys.shape[1])
-    bucket = bucket[shared]
-    first = np.zeros(len(sizes), int)
-    first[bucket[::-1]] = number[::-1]  # The stable order ends on the lowest number.
+def _shared_buckets(
+    signature: np.ndarray, bands: int, rows: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Buckets of two texts and more: where each text's begin, their numbers, each one's first text.
+
+    A band's keys give up their lowest bits for the text's number, so that one plain sort finds
+    the buckets; two keys that differ there alone propose a pair that is then not near.
+    """
+    count = len(signature)
+    low = np.uint64((1 << max(1, (count - 1).bit_length())) - 1)
+    own = np.arange(count, dtype=np.uint64)
+    banded = band_keys(signature, bands, rows)
+    numbers, sizes = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+    for band in range(bands if count > 1 else 0):
+        keys = (banded[band] & ~low) | own
+        keys.sort()
+        same = (keys[1:] ^ keys[:-1]) <= low
+        shared = np.zeros(count, bool)
+        shared[1:] = same
+        begins = shared.copy()
+        shared[:-1] |= same
+        begins = shared & ~begins
+        numbers.append((keys[shared] & low).astype(np.int64))
+        starts = np.flatnonzero(begins[shared])
+        sizes.append(np.diff(np.append(starts, len(numbers[-1]))))
+    number, size = np.concatenate(numbers), np.concatenate(sizes)
+    bucket = np.repeat(np.arange(len(size)), size)
+    first = number[np.cumsum(size) - size]  # A bucket is sorted by the texts' numbers.
     by_text = np.argsort(number, kind="stable")
-    rows = np.concatenate([[0], np.cumsum(np.bincount(number, minlength=len(keys)))])
-    return rows.astype(int).tolist(), bucket[by_text].tolist(), first
+    begin = np.concatenate([[0], np.cumsum(np.bincount(number, minlength=count))])
+    return begin, bucket[by_text], first

@@ -7,21 +7,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
 from kindling.dedupe.accounts import (
     photo_decisions,
     photo_rejections,
     review_rejections,
 )
-from kindling.dedupe.clusters import Clustering, Member, Rules, cluster
+from kindling.dedupe.clusters import Clustering, Member
 from kindling.dedupe.figures import night_figures
 from kindling.dedupe.leakage import (
     PhotoBorder,
     Withheld,
     at_border,
     check_text,
-    copies_of_departed,
     moved_into_golden,
     photo_border,
 )
@@ -35,7 +32,9 @@ from kindling.dedupe.placement import (
     place,
 )
 from kindling.dedupe.split import Shares
+from kindling.dedupe.texts import Rules
 from kindling.errors import DataError
+from kindling.ports.rows import Outline
 from kindling.records import (
     SENTIMENTS,
     SPLITS,
@@ -55,9 +54,19 @@ log = logging.getLogger(__name__)
 class Scraped:
     """What a night has scraped: reviews, photos, and each photo's perceptual hash."""
 
-    reviews: Sequence[Review]
+    #: Without their words where it is known who is whose copy.
+    reviews: Sequence[Review] | Sequence[Outline]
     photos: Sequence[Photo]
     hashes: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Who is whose copy among all reviews."""
+
+    clustering: Clustering
+    #: Reviews that stand and repeat one that was learned from and is not in the shop any more.
+    seen: Mapping[str, Withheld]
 
 
 @dataclass(frozen=True)
@@ -91,8 +100,12 @@ class Decided:
     figures: Mapping[str, Any]
 
 
-def decide(
-    scraped: Scraped, plan: Plan, niche: Sequence[str], known: Membership
+def decided(
+    scraped: Scraped,
+    compared: Compared,
+    plan: Plan,
+    niche: Sequence[str],
+    known: Membership,
 ) -> Decided:
     """Decisions for all reviews, given what earlier nights decided.
 
@@ -100,9 +113,7 @@ def decide(
     alike across the golden border is taken out on the other side.
     """
     reviews = scraped.reviews
-    rules = plan.rules
-    nights = dict.fromkeys(known.reviews, 0)
-    clustering = cluster(reviews, rules, nights, signed=_signed(known, rules))
+    clustering = compared.clustering
     log.info(
         "%d reviews: %d clusters of copies, %d candidate pairs verified, %d opposite edges refused",
         len(reviews),
@@ -116,7 +127,7 @@ def decide(
         _catalogue(scraped, clustering, pictures), plan.wanted(niche), known
     )
     splits = _splits(reviews, placement, known)
-    withheld = _withheld(reviews, clustering, splits, known, rules)
+    withheld = _withheld(reviews, compared, splits, known)
     reasons = _reasons(scraped, clustering, placement, known, withheld)
     border = photo_border(pictures, _sides(scraped, placement, splits), known.photos)
     decisions = [
@@ -147,15 +158,6 @@ def decide(
     )
 
 
-def _signed(known: Membership, rules: Rules) -> dict[str, np.ndarray]:
-    """Signatures that earlier nights made, by folded text: only new texts are signed."""
-    return {
-        one.folded: one.signature
-        for one in known.learned.values()
-        if one.signature is not None and len(one.signature) == rules.permutations
-    }
-
-
 def _catalogue(
     scraped: Scraped, clustering: Clustering, pictures: Sequence[frozenset[str]]
 ) -> Catalogue:
@@ -178,7 +180,9 @@ def _catalogue(
     )
 
 
-def _users(reviews: Iterable[Review], photos: Iterable[Photo]) -> dict[str, set[str]]:
+def _users(
+    reviews: Iterable[Review | Outline], photos: Iterable[Photo]
+) -> dict[str, set[str]]:
     """Photo id -> products on whose pages it stands."""
     users = {photo.photo_id: {photo.product_id} for photo in photos}
     for review in reviews:
@@ -188,7 +192,7 @@ def _users(reviews: Iterable[Review], photos: Iterable[Photo]) -> dict[str, set[
 
 
 def _text_links(
-    reviews: Iterable[Review], clustering: Clustering
+    reviews: Iterable[Review | Outline], clustering: Clustering
 ) -> list[frozenset[str]]:
     """Products that copies of one text are on; short texts never leave their product."""
     product_of = {review.review_id: review.product_id for review in reviews}
@@ -204,7 +208,7 @@ def _text_links(
 
 
 def _splits(
-    reviews: Iterable[Review], placement: Placement, known: Membership
+    reviews: Iterable[Review | Outline], placement: Placement, known: Membership
 ) -> dict[str, Split]:
     """Each review's split: its own where it is known, else its product's."""
     return {
@@ -216,30 +220,22 @@ def _splits(
 
 
 def _withheld(
-    reviews: Sequence[Review],
-    clustering: Clustering,
+    reviews: Iterable[Review | Outline],
+    compared: Compared,
     splits: Mapping[str, Split],
     known: Membership,
-    rules: Rules,
 ) -> dict[str, Withheld]:
     """Kept reviews that the golden border takes out."""
-    by_id = {review.review_id: review for review in reviews}
-    product_of = {one: review.product_id for one, review in by_id.items()}
-    moved = moved_into_golden(product_of, known)
-    new = [
-        by_id[one.review_id]
-        for one in clustering.members
-        if one.kept
-        and splits[one.review_id] == "golden"
-        and one.review_id not in known.reviews
-    ]
-    departed = [
-        leader for one, leader in sorted(known.learned.items()) if one not in by_id
-    ]
+    product_of = {review.review_id: review.product_id for review in reviews}
+    seen = {
+        one: why
+        for one, why in compared.seen.items()
+        if splits[one] == "golden" and one not in known.reviews
+    }
     return {
-        **at_border(clustering.apart, splits, known.reviews),
-        **copies_of_departed(new, departed, rules),
-        **moved,
+        **at_border(compared.clustering.apart, splits, known.reviews),
+        **seen,
+        **moved_into_golden(product_of, known),
     }
 
 
@@ -281,7 +277,7 @@ def _sides(
 
 
 def _with_photos(
-    members: Iterable[Member], reviews: Iterable[Review]
+    members: Iterable[Member], reviews: Iterable[Review | Outline]
 ) -> list[tuple[Member, str | None]]:
     photo_of = {review.review_id: review.photo_id for review in reviews}
     return [(member, photo_of[member.review_id]) for member in members]

@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from kindling.dedupe.clusters import Leader
+from kindling.dedupe.leading import Leader
 from kindling.dedupe.split import Shares, assign, join
 from kindling.records import Split
 

@@ -29,6 +29,19 @@ _CJK = re.compile(
 )
 
 
+#: The same for many texts at once; one stands behind each of them.
+_END = "\0"
+_BYTES = bytes(
+    0 if code in (0, *range(128, 256)) else ord(_ASCII[code] or " ")
+    for code in range(256)
+)
+_DROPPED = b"'`"
+#: Codes hashed in one piece: small enough for the processor's cache.
+_HASHED_AT_ONCE = 4_096
+#: Texts folded in one piece.
+_FOLDED_AT_ONCE = 512
+
+
 @dataclass(frozen=True)
 class Grams:
     """Hashed grams of many texts, one text after the other; repeats included."""
@@ -55,6 +68,44 @@ def fold(text: str) -> str:
     plain = unicodedata.normalize("NFKC", text).casefold()
     words = _WORDS.findall(_APOSTROPHES.sub("", plain))
     return " ".join(words) if words else "".join(plain.split())
+
+
+def fold_many(texts: Sequence[str]) -> list[str]:
+    """`fold` of each text; ASCII texts many at a time."""
+    plain = [text.isascii() and _END not in text for text in texts]
+    ascii_texts = [text for text, one in zip(texts, plain, strict=True) if one]
+    folded: list[str] = []
+    for start in range(0, len(ascii_texts), _FOLDED_AT_ONCE):
+        folded += _fold_ascii(ascii_texts[start : start + _FOLDED_AT_ONCE])
+    if len(folded) == len(texts):
+        return folded
+    done = iter(folded)
+    return [
+        next(done) if one else fold(text)
+        for text, one in zip(texts, plain, strict=True)
+    ]
+
+
+def _fold_ascii(texts: Sequence[str]) -> list[str]:
+    joined = _END.join(texts).encode("ascii")
+    codes = np.frombuffer(joined.translate(_BYTES, _DROPPED), np.uint8)
+    found = _single_spaces(codes).tobytes().decode("ascii").split(_END)
+    # A text without letters and digits keeps its characters.
+    return [one or fold(text) for one, text in zip(found, texts, strict=True)]
+
+
+def _single_spaces(codes: np.ndarray) -> np.ndarray:
+    """The codes with one space between words, and none at either end of a text."""
+    word = codes > ord(" ")
+    end = codes == 0
+    # Of each run of spaces the last one, where a word follows.
+    kept = word | end
+    kept[:-1] |= word[1:]
+    codes = codes[kept]
+    leading = codes == ord(" ")
+    leading[1:] &= codes[:-1] == 0
+    single: np.ndarray = codes[~leading]
+    return single
 
 
 def text_key(text: str) -> str:
@@ -105,17 +156,17 @@ def jaccard(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def _plain_grams(codes: np.ndarray, sizes: np.ndarray, width: int) -> Grams:
-    """Grams of one width over all texts; those that would reach into the next text are left out."""
+    """Grams of one width over all texts; a text's last one may be repeated."""
     ends = np.cumsum(sizes)
     reach = np.minimum(sizes, width)
     counts = np.where(sizes > 0, sizes - reach + 1, 0)
     starts = np.cumsum(counts) - counts
     if (sizes >= width).all() and len(codes) >= width:
-        every = _hashes(codes, width)
-        inside = np.ones(len(codes), bool)
+        every = _hashes(codes, width, room=width - 1)
+        # In place of the grams that would reach into the next text, a text's last one again.
         for back in range(1, width):
-            inside[ends - back] = False
-        return Grams(every[inside[: len(every)]], counts, starts)
+            every[ends - back] = every[ends - width]
+        return Grams(every, sizes, ends - sizes)
     hashes = [
         _hashes(codes[end - size : end], int(min(size, width)))
         for size, end in zip(sizes.tolist(), ends.tolist(), strict=True)
@@ -142,13 +193,20 @@ def _mixed_grams(folded: Sequence[str], width: int) -> Grams:
     return Grams(joined, counts, np.cumsum(counts) - counts)
 
 
-def _hashes(codes: np.ndarray, width: int) -> np.ndarray:
-    """Polynomials over windows of `width` codes; uint64 arithmetic wraps, which is the modulus."""
+def _hashes(codes: np.ndarray, width: int, room: int = 0) -> np.ndarray:
+    """Polynomials over windows of `width` codes; uint64 arithmetic wraps, which is the modulus.
+
+    Behind them is `room` for so many more.
+    """
     count = len(codes) - width + 1
-    wide = codes.astype(np.uint64)
-    total = wide[width - 1 :].copy()
-    for place in range(width - 2, -1, -1):
-        total *= _MULTIPLIER
-        total += wide[place : place + count]
-    total *= _MULTIPLIER
+    total = np.empty(count + room, np.uint64)
+    for start in range(0, count, _HASHED_AT_ONCE):
+        end = min(count, start + _HASHED_AT_ONCE)
+        wide = codes[start : end + width - 1].astype(np.uint64)
+        piece = total[start:end]
+        piece[:] = wide[width - 1 :]
+        for place in range(width - 2, -1, -1):
+            piece *= _MULTIPLIER
+            piece += wide[place : place + end - start]
+        piece *= _MULTIPLIER
     return total

@@ -1,9 +1,9 @@
 """Rows of a run: written by its stages, committed by the runner, gone with the run."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 
 from kindling.records import Record, Rejection, StageReport
 
@@ -35,11 +35,38 @@ class Sighting:
     event: Literal["new", "changed", "gone"]
 
 
+class Outline(NamedTuple):
+    """A scraped review without its words."""
+
+    review_id: str
+    product_id: str
+    category: str
+    rating: int
+    photo_id: str | None
+    source_url: str
+    #: MD5 of title and body, with 0x1F between them.
+    version: bytes
+
+
 class RowStore(Protocol):
     """Rows by run id. Postgres is the record; everything else can be rebuilt from it."""
 
     def read(self, record_type: type[R], run_id: str, **equals: Any) -> list[R]:
         """All rows of that type in the run, ordered by key; `equals` filters columns."""
+        ...
+
+    def each(
+        self,
+        record_type: type[R],
+        run_id: str,
+        keys: Collection[str] | None = None,
+        **equals: Any,
+    ) -> Iterator[R]:
+        """`read`, a row at a time; only those of `keys` where they are given."""
+        ...
+
+    def outlines(self, run_id: str) -> Iterator[Outline]:
+        """Every scraped review of the run without its words, ordered by id."""
         ...
 
     def report(self, run_id: str, stage: str, shard: int = 0) -> StageReport | None:

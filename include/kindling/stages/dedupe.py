@@ -2,21 +2,25 @@
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol
 
-from kindling.dedupe.clusters import Rules
-from kindling.dedupe.night import Decided, Plan, Scraped
-from kindling.dedupe.night import decide as decide_night
+from kindling.dedupe.anew import decide as decide_anew
+from kindling.dedupe.night import Compared, Decided, Plan, Scraped
+from kindling.dedupe.night import decided as decided_night
 from kindling.dedupe.photos import perceptual_hash
 from kindling.dedupe.placement import Membership
 from kindling.dedupe.split import Shares
+from kindling.dedupe.texts import Rules
 from kindling.errors import DataError
 from kindling.observe.lineage import sha256_of
+from kindling.ports.bands import BandStore
 from kindling.ports.objects import ObjectStore
 from kindling.ports.standing import StandingStore
 from kindling.recipe import DedupeConfig
 from kindling.records import Photo
 from kindling.stages.contract import Context, Outcome
+from kindling.stages.likeness import keep, likeness
 from kindling.stages.membership import remember, remembered
 from kindling.stages.strategy import credited, memory, new_rows
 from kindling.stages.view import Unsplit
@@ -34,30 +38,43 @@ class Needs(Protocol):
     objects: ObjectStore
     #: Remembers which rows are golden, from the first night that said so.
     standing: StandingStore
+    #: Remembers who stands for copies, findable by likeness.
+    bands: BandStore
 
 
 def run(config: DedupeConfig, context: Context, needs: Needs) -> Outcome:
     """One decision for every scraped review; DataError when a split stays empty or a copy would leak."""
-    reviews = needs.unsplit.reviews()
-    photos = needs.unsplit.photos()
+    known = remembered(needs.standing, context.recipe.name, context.run_id)
+    rules = rules_of(config)
+    found = likeness(needs, context, rules, known)
+    reviews, photos = found.rows, needs.unsplit.photos()
     if not reviews:
         raise DataError(
             f"run {context.run_id!r} has no scraped review to dedupe; look at the scrape report"
         )
     hashes = _hashes(photos, needs)
-    known = remembered(needs.standing, context.recipe.name, context.run_id)
-    scraped = Scraped(reviews, photos, hashes)
-    decided = decide(scraped, config, context.niche, known)
+    decided = decided_night(
+        Scraped(reviews, photos, hashes),
+        Compared(found.clustering, found.seen),
+        plan_of(config),
+        context.niche,
+        known,
+    )
+    kept = {
+        one.review_id for one in decided.decisions if one.kept and one.split != "golden"
+    }
+    keep(needs, context, rules, found, kept - known.reviews.keys())
     remember(
         needs.standing,
         context.recipe.name,
         context.run_id,
         known,
-        decided.membership,
+        # Words of those that were learned from are with the bands.
+        replace(decided.membership, learned=known.learned),
     )
-    found = new_rows(needs.unsplit.pages(), reviews, decided.decisions, known.reviews)
+    brought = new_rows(needs.unsplit.pages(), reviews, decided.decisions, known.reviews)
     recipe, run_id = context.recipe.name, context.run_id
-    credited(needs.standing, recipe, run_id, found)
+    credited(needs.standing, recipe, run_id, brought)
     exported = needs.objects.put_named(
         f"runs/{run_id}/strategy_memory.json", memory(needs.standing, recipe)
     )
@@ -66,7 +83,7 @@ def run(config: DedupeConfig, context: Context, needs: Needs) -> Outcome:
         rows_out=sum(one.kept for one in decided.decisions),
         records=[*decided.decisions, *decided.photo_decisions],
         rejections=decided.rejections,
-        figures=decided.figures,
+        figures={**decided.figures, "reviews_compared": found.read},
         uris={"strategy_memory": exported},
         implementation={
             "near_duplicates": "MinHash bands, exact Jaccard to the representative",
@@ -102,14 +119,22 @@ def decide(
     scraped: Scraped, config: DedupeConfig, niche: Sequence[str], known: Membership
 ) -> Decided:
     """The recipe's decisions for a night's rows, given what earlier nights decided."""
-    rules = Rules(
+    return decide_anew(scraped, plan_of(config), niche, known)
+
+
+def rules_of(config: DedupeConfig) -> Rules:
+    """What the recipe calls a copy."""
+    return Rules(
         config.shingle, config.permutations, config.threshold, config.short_text
     )
-    plan = Plan(
-        rules=rules,
+
+
+def plan_of(config: DedupeConfig) -> Plan:
+    """How the recipe wants a night to be deduped and split."""
+    return Plan(
+        rules=rules_of(config),
         photo_distance=config.photo_distance,
         shares=Shares(config.golden_share, config.validation_share),
         group_cap=config.group_cap,
         niche_seeds=config.niche_seeds,
     )
-    return decide_night(scraped, plan, niche, known)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from kindling.dedupe.clusters import Leader
+from kindling.dedupe.leading import Leader
 from kindling.dedupe.placement import Membership
 from kindling.ports.standing import StandingStore
 

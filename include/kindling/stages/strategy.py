@@ -14,9 +14,10 @@ from kindling.ports.llm import Llm
 from kindling.ports.source import Account
 from kindling.ports.standing import Fact, StandingStore
 from kindling.recipe import ScrapeConfig
-from kindling.records import DedupeDecision, Page, Review
+from kindling.records import DedupeDecision, Page
 from kindling.scraping.policy.arms import FETCHING, Arm, Candidate, Observation
 from kindling.scraping.policy.plan import Terms, plan
+from kindling.stages.view import Outlines
 
 #: Nights behind which evidence is worth next to nothing.
 _NIGHTS = 60
@@ -97,7 +98,7 @@ def credited(
 
 def new_rows(
     pages: Sequence[Page],
-    reviews: Sequence[Review],
+    reviews: Outlines,
     decisions: Iterable[DedupeDecision],
     known: Mapping[str, Any],
 ) -> dict[str, dict[str, int]]:

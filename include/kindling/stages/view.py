@@ -6,14 +6,13 @@ shows what the search index holds. `Earlier` opens `RunView`s of the nights befo
 it.
 """
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
 from kindling.errors import DataError
-from kindling.ports.rows import RowStore
+from kindling.ports.rows import Outline, RowStore
 from kindling.records import (
     SPLITS,
     ChallengeVerdict,
@@ -31,9 +30,11 @@ from kindling.records import (
     Study,
     Synthesis,
 )
+from kindling.stages.shards import added_up
 
 #: What anything but the holdout may look at.
 OpenSplit = Literal["train", "validation"]
+Outlines = list[Outline]
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ class RunView:
         reports = self._rows.shard_reports(self._run_id, stage)
         if not reports or len(reports) < reports[0].shards:
             return None
-        return reports[0] if len(reports) == 1 else _added_up(reports)
+        return reports[0] if len(reports) == 1 else added_up(reports)
 
     def night_of(self, stage: str) -> str:
         """The run whose work the stage's is: this one, or the one that it had nothing to add to."""
@@ -273,23 +274,32 @@ class Unsplit:
 
     def __init__(self, rows: RowStore, run_id: str) -> None:
         self._rows = rows
-        self._run_id = run_id
+        self.run_id = run_id
 
-    def reviews(self) -> list[Review]:
-        """Scraped reviews, ordered by id."""
-        return self._rows.read(Review, self._run_id, origin="scraped")
+    def outlines(self) -> Outlines:
+        """Scraped reviews without their words, ordered by id."""
+        return list(self._rows.outlines(self.run_id))
+
+    def words(self, keys: Collection[str] | None = None) -> Iterator[Review]:
+        """Scraped reviews, ordered by id, one at a time; all of them, or those of the ids."""
+        return self._rows.each(Review, self.run_id, keys, origin="scraped")
 
     def photos(self) -> list[Photo]:
         """Scraped photos, ordered by id."""
-        return self._rows.read(Photo, self._run_id, origin="scraped")
-
-    def products(self) -> list[Product]:
-        """Scraped products, ordered by id."""
-        return self._rows.read(Product, self._run_id)
+        return self._rows.read(Photo, self.run_id, origin="scraped")
 
     def pages(self) -> list[Page]:
         """Scraped pages, ordered by address."""
-        return self._rows.read(Page, self._run_id)
+        return self._rows.read(Page, self.run_id)
+
+    def before(self) -> "Unsplit | None":
+        """The newest earlier night of the recipe that has committed `dedupe`."""
+        earlier = self._rows.before(self.run_id, "dedupe")
+        return Unsplit(self._rows, earlier) if earlier else None
+
+    def decisions(self) -> Iterator[DedupeDecision]:
+        """What `dedupe` decided of the run, ordered by id."""
+        return self._rows.each(DedupeDecision, self.run_id)
 
 
 class Searchable:
@@ -371,30 +381,4 @@ def _example(
         photo_id=photo.photo_id if photo else None,
         photo_uri=photo.uri if photo else None,
         condition=synthesis.condition if photo and synthesis else None,
-    )
-
-
-def _added_up(reports: Sequence[StageReport]) -> StageReport:
-    rejected: Counter[str] = Counter()
-    uris: dict[str, str] = {}
-    implementation: dict[str, str] = {}
-    for report in reports:
-        rejected.update(report.rejected)
-        uris |= report.uris
-        implementation |= report.implementation
-    first = reports[0]
-    return StageReport(
-        stage=first.stage,
-        run_id=first.run_id,
-        rows_in=sum(report.rows_in for report in reports),
-        rows_out=sum(report.rows_out for report in reports),
-        rejected=dict(sorted(rejected.items())),
-        figures={str(report.shard): dict(report.figures) for report in reports},
-        uris=uris,
-        implementation=implementation,
-        elapsed_s=sum(report.elapsed_s for report in reports),
-        inputs_sha256=first.inputs_sha256,
-        code_sha256=first.code_sha256,
-        shards=first.shards,
-        same_as=first.same_as,
     )

@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from kindling.errors import DataError
+from kindling.ports.rows import Outline
 from kindling.ports.standing import Fact
-from kindling.records import Record, Rejection, StageReport
+from kindling.records import Record, Rejection, Review, StageReport
 
 R = TypeVar("R", bound=Record)
 
@@ -75,6 +76,32 @@ class MemoryRows:
             if type(row) is record_type and _matches(row, equals)
         ]
         return sorted(found, key=lambda row: str(getattr(row, record_type.key)))
+
+    def each(
+        self,
+        record_type: type[R],
+        run_id: str,
+        keys: Collection[str] | None = None,
+        **equals: Any,
+    ) -> Iterator[R]:
+        """`read`, a row at a time; only those of `keys` where they are given."""
+        for row in self.read(record_type, run_id, **equals):
+            if keys is None or getattr(row, row.key) in keys:
+                yield row
+
+    def outlines(self, run_id: str) -> Iterator[Outline]:
+        """Every scraped review of the run without its words, ordered by id."""
+        for row in self.read(Review, run_id, origin="scraped"):
+            words = f"{row.title}\x1f{row.body}".encode("utf-8", "surrogatepass")
+            yield Outline(
+                row.review_id,
+                row.product_id,
+                row.category,
+                row.rating,
+                row.photo_id,
+                row.source_url,
+                hashlib.md5(words, usedforsecurity=False).digest(),
+            )
 
     def report(self, run_id: str, stage: str, shard: int = 0) -> StageReport | None:
         """A shard's manifest: present means that all of the shard's rows are there."""

@@ -1,6 +1,6 @@
 """The record in PostgreSQL: rows by run and stage, written together with the stage's manifest."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Literal, TypeVar
 
@@ -10,9 +10,16 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from kindling.errors import ConfigurationError, KindlingError, TransientError
-from kindling.ports.rows import Night, Sighting
-from kindling.records import RECORD_TYPES, Record, Rejection, StageReport
+from kindling.ports.rows import Night, Outline, Sighting
+from kindling.records import (
+    RECORD_TYPES,
+    Record,
+    Rejection,
+    Review,
+    StageReport,
+)
 from kindling.stores import lineage
+from kindling.stores.reading import record_of, stream
 
 R = TypeVar("R", bound=Record)
 
@@ -77,33 +84,48 @@ class PostgresRows:
 
     def read(self, record_type: type[R], run_id: str, **equals: Any) -> list[R]:
         """All rows of that type in the run, ordered by key; `equals` filters columns."""
+        return list(self.each(record_type, run_id, **equals))
+
+    def each(
+        self,
+        record_type: type[R],
+        run_id: str,
+        keys: Collection[str] | None = None,
+        **equals: Any,
+    ) -> Iterator[R]:
+        """`read`, a row at a time; only those of `keys` where they are given."""
         names = lineage.columns(record_type)
         unknown = set(equals) - set(names)
         if unknown:
             raise ValueError(f"{record_type.__name__} has no column {sorted(unknown)}")
-        of_run = sql.SQL("c.run_id = {}").format(sql.Literal(run_id))
+        columns = sql.SQL(", ").join(map(sql.Identifier, names))
+        among = None if keys is None else list(keys)
+        record = record_of(record_type)
+        for row in self._rows(record_type, run_id, columns, equals, among):
+            yield record(row)
+
+    def outlines(self, run_id: str) -> Iterator[Outline]:
+        """Every scraped review of the run without its words, ordered by id."""
+        columns = sql.SQL(
+            "review_id, product_id, category, rating, photo_id, source_url,"
+            " decode(md5(title || chr(31) || body), 'hex') AS version"
+        )
+        held: dict[str, str] = {}
+        for row in self._rows(Review, run_id, columns, {"origin": "scraped"}, None):
+            for name in ("product_id", "category", "source_url"):
+                row[name] = held.setdefault(row[name], row[name])
+            yield Outline(**row)
+
+    def _rows(
+        self,
+        record_type: type[Any],
+        run_id: str,
+        columns: sql.Composable,
+        equals: Mapping[str, Any],
+        among: list[str] | None,
+    ) -> Iterator[dict[str, Any]]:
         with connect(self._url, row_factory=dict_row) as connection:
-            found = connection.execute(
-                "SELECT 1 AS one FROM stage_commit"
-                " WHERE run_id = %s AND base_run_id IS NOT NULL LIMIT 1",
-                (run_id,),
-            ).fetchone()
-            query = sql.SQL(
-                "SELECT {columns} FROM {rows} t WHERE true{filters} ORDER BY {key}"
-            ).format(
-                columns=sql.SQL(", ").join(map(sql.Identifier, names)),
-                rows=sql.SQL("({})").format(lineage.rows_of(record_type, of_run))
-                if found
-                else _own_rows(record_type, run_id),
-                filters=sql.SQL("").join(
-                    sql.SQL(" AND {} = %s").format(sql.Identifier(name))
-                    for name in equals
-                ),
-                # Byte order, so that the order is Python's whatever the database's locale.
-                key=sql.SQL('{} COLLATE "C"').format(sql.Identifier(record_type.key)),
-            )
-            rows = connection.execute(query, tuple(equals.values())).fetchall()
-        return [_record(record_type, row) for row in rows]
+            yield from stream(connection, record_type, run_id, columns, equals, among)
 
     def before(self, run_id: str, stage: str) -> str | None:
         """The newest earlier run of the same recipe and parameters that has committed the stage."""
@@ -236,12 +258,6 @@ class PostgresRows:
         return _sightings(rows)
 
 
-def _own_rows(record_type: type[Any], run_id: str) -> sql.Composed:
-    return sql.SQL("(SELECT * FROM {} WHERE run_id = {})").format(
-        sql.Identifier(record_type.table), sql.Literal(run_id)
-    )
-
-
 def _sightings(rows: Iterable[tuple[Any, ...]]) -> list[Sighting]:
     """A night that holds all of its rows repeats what the night before held: that is no event."""
     found: list[Sighting] = []
@@ -360,11 +376,6 @@ def _column(value: Any) -> Any:
         if isinstance(value, str)
         else value
     )
-
-
-def _record(record_type: type[R], row: Mapping[str, Any]) -> R:
-    make: Callable[..., R] = record_type
-    return make(**{k: tuple(v) if isinstance(v, list) else v for k, v in row.items()})
 
 
 def _without_password(url: str) -> str:

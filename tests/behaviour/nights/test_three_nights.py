@@ -18,6 +18,7 @@ from kindling.records import DedupeDecision, Review, StageReport
 from kindling.stages.contract import Context
 from kindling.stages.runner import run_stage
 from kindling.stages.view import Unsplit
+from kindling.stores.bands_memory import MemoryBands
 from kindling.stores.memory import (
     MemoryFrontier,
     MemoryObjects,
@@ -65,6 +66,7 @@ class Laptop:
     def __init__(self, rows: PostgresRows, shop: Shop, prefix: str) -> None:
         self.rows, self.shop, self._prefix = rows, shop, prefix
         self.objects, self.standing = MemoryObjects(), MemoryStanding()
+        self.bands = MemoryBands()
 
     def night(self, number: int) -> dict[str, StageReport]:
         run = f"{self._prefix}{number}"
@@ -83,6 +85,7 @@ class Laptop:
                 frontier=MemoryFrontier(),
                 adviser=None,
                 unsplit=Unsplit(self.rows, run),
+                bands=self.bands,
             )
 
         return {

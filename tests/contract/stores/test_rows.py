@@ -1,6 +1,7 @@
 """RowStore: PostgreSQL and the in-memory one keep the same promises."""
 
 import dataclasses
+import hashlib
 import threading
 
 import psycopg
@@ -65,6 +66,27 @@ def test_rows_come_back_as_they_went_in_ordered_by_key(rows: RowStore) -> None:
     assert rows.read(Review, "r") == sorted(REVIEWS, key=lambda row: row.review_id)
     assert rows.read(Review, "r", rating=1) == [REVIEWS[1]]
     assert rows.read(Review, "other") == []
+
+
+def test_rows_are_read_one_at_a_time_and_by_their_keys(rows: RowStore) -> None:
+    rows.commit(report(), REVIEWS, [])
+    assert list(rows.each(Review, "r")) == rows.read(Review, "r")
+    assert list(rows.each(Review, "r", ["a", "unknown"])) == [REVIEWS[1]]
+    assert list(rows.each(Review, "r", ["a", "b"], rating=5)) == [REVIEWS[0]]
+    assert list(rows.each(Review, "r", [])) == []
+
+
+def test_an_outline_has_everything_but_the_words_and_tells_when_they_change(
+    rows: RowStore,
+) -> None:
+    made = dataclasses.replace(REVIEWS[2], review_id="made", origin="synthetic")
+    rows.commit(report(), [*REVIEWS, made], [])
+    found = list(rows.outlines("r"))
+    assert [one.review_id for one in found] == ["B", "a", "b"]
+    leaks = found[1]
+    assert leaks[1:6] == ("p2", "Teapots", 1, "f" * 64, "")
+    content = b"Leaks\x1fIt leaks.\nEverywhere."
+    assert leaks.version == hashlib.md5(content, usedforsecurity=False).digest()
 
 
 def test_nested_values_survive(rows: RowStore) -> None:

@@ -16,6 +16,7 @@ from kindling.recipe import DedupeConfig, Recipe
 from kindling.records import Photo, Review, StageReport
 from kindling.stages.contract import Context
 from kindling.stages.view import Unsplit
+from kindling.stores.bands_memory import MemoryBands
 from kindling.stores.memory import MemoryObjects, MemoryRows, MemoryStanding
 
 NOUNS = [
@@ -135,6 +136,8 @@ def run_dedupe() -> Callable[..., object]:
     from kindling.dedupe.photos import perceptual_hash
     from kindling.stages import dedupe
 
+    bands: dict[int, MemoryBands] = {}
+
     def go(
         rows: list,
         niche: tuple[str, ...] = (),
@@ -152,15 +155,18 @@ def run_dedupe() -> Callable[..., object]:
                 one.photo_id: perceptual_hash(one.photo_id, Path(one.uri).read_bytes())
                 for one in unsplit.photos()
             }
-            scraped = dedupe.Scraped(unsplit.reviews(), unsplit.photos(), hashes)
+            scraped = dedupe.Scraped(list(unsplit.words()), unsplit.photos(), hashes)
             return dedupe.decide(scraped, config, niche, known)
+        memory = MemoryStanding() if standing is None else standing
         needs = SimpleNamespace(
             unsplit=unsplit,
             objects=SimpleNamespace(
                 get=lambda uri: Path(uri).read_bytes(),
                 put_named=MemoryObjects().put_named,
             ),
-            standing=MemoryStanding() if standing is None else standing,
+            standing=memory,
+            # What outlives a run lives in two stores, together.
+            bands=bands.setdefault(id(memory), MemoryBands()),
         )
         recipe = Recipe(
             name="test",

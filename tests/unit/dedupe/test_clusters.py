@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kindling.dedupe.clusters import Clustering, Rules, cluster, sign
+from kindling.dedupe.clusters import Clustering, cluster, cluster_texts
 from kindling.dedupe.leaders import LeaderIndex
+from kindling.dedupe.texts import Rules, read_texts
 from kindling.records import Review
 
 RULES = Rules()
@@ -246,8 +247,8 @@ def test_incremental_equals_full_rebuild(rows: list[Review], seen: list[int]) ->
     members, apart = [], []
     for night in range(4):
         batch = [row for row in rows if nights[row.review_id] == night]
-        signed = sign(batch, RULES)
-        step = cluster(batch, RULES, None, index.candidates(batch, signed), signed)
+        texts = read_texts(batch, RULES)
+        step = cluster_texts(texts, RULES, None, index.candidates(texts))
         index = index.extended(step.leaders)
         members += step.members
         apart += step.apart

@@ -3,12 +3,17 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kindling.dedupe.shingles import fold, jaccard, shingles, text_key
+from kindling.dedupe.shingles import fold, fold_many, jaccard, shingles, text_key
 
 
 @given(st.text())
 def test_fold_is_idempotent(text: str) -> None:
     assert fold(fold(text)) == fold(text)
+
+
+@given(st.lists(st.text(alphabet="aB1 '`_!~.\t\n\0é好\x7f", max_size=12), max_size=8))
+def test_many_texts_are_folded_as_each_alone(texts: list[str]) -> None:
+    assert fold_many(texts) == [fold(text) for text in texts]
 
 
 @given(
