@@ -1,10 +1,12 @@
 """What a served model runs on: its exported graphs on a processor, torch where there is a reason."""
 
+import importlib.util
 import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kindling.errors import ConfigurationError
 from kindling.modeling import pretrained
 from kindling.modeling.compact import int8_model
 from kindling.serving.predictor import SentimentClassifier
@@ -37,7 +39,8 @@ class Engines:
         self._torch_encoder: Any = None
 
     def open(self, folder: Path) -> Engine:
-        """DataError when the folder holds no whole model."""
+        """DataError when the folder holds no whole model; ConfigurationError where it wants torch
+        and there is none."""
         reason = self._why_torch(folder)
         if reason is not None:
             log.info("the model runs on torch: %s", reason)
@@ -61,6 +64,11 @@ class Engines:
 
     def _torch(self, folder: Path, reason: str) -> Engine:
         # Here and not above: a server on exported graphs holds no torch.
+        if importlib.util.find_spec("torch") is None:
+            raise ConfigurationError(
+                f"the champion wants torch ({reason}), which this image was built without "
+                "(TORCH=none); build it with TORCH=cpu"
+            )
         from kindling.extensions import load_classifier
         from kindling.modeling.device import set_threads
         from kindling.modeling.embedder import Embedder

@@ -14,7 +14,7 @@ import pytest
 from onnx import helper, numpy_helper
 from PIL import Image
 
-from kindling.errors import DataError
+from kindling.errors import ConfigurationError, DataError
 from kindling.modeling import folder as files
 from kindling.modeling import onnx_quantise, onnx_session, onnx_text
 from kindling.modeling.compact import int8_export, int8_model
@@ -167,6 +167,20 @@ def test_a_model_without_an_export_runs_on_torch_and_says_why(
         "torch",
         "the model was registered without an export",
     )
+
+
+def test_an_image_without_torch_says_why_the_champion_wants_it(
+    model: tuple[CompactModel, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from kindling.serving.engine import Engines
+
+    folder = tmp_path / "model"
+    shutil.copytree(model[1], folder)
+    shutil.rmtree(folder / "int8")
+    files.seal(folder)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(ConfigurationError, match=r"without an export.*TORCH=cpu"):
+        Engines(None, 1).open(folder)
 
 
 def test_smoothing_changes_what_is_rounded_and_not_what_is_said() -> None:
