@@ -3,6 +3,7 @@
 Standard library only: the Kubernetes client alone takes seconds to import, at every parse.
 """
 
+import math
 import os
 import re
 from collections.abc import Mapping
@@ -25,6 +26,9 @@ PENDING_HOURS = "KINDLING_PENDING_HOURS"
 #: Seconds that a pod is given to be taken by a node before its task looks whether it should wait on,
 #: and then to pull gigabytes of torch and start; the provider's default is 120 s.
 START_S = "KINDLING_POD_START_S"
+
+#: Most cores that a pod asks for, where nodes are smaller than what a stage would like.
+POD_CPU = "KINDLING_POD_CPU"
 
 #: Variables whose values are (or hold) credentials: named here, kept in the cluster's Secret under the
 #: same key, never in a DAG. The value says whether a pod may start without it.
@@ -57,6 +61,8 @@ class Cluster:
     in_cluster: bool | None
     pending_hours: float
     start_s: int
+    #: Most cores that a pod asks for; infinite where only the stage decides.
+    most_cpu: float
     #: The product's variables that are no credentials.
     environment: Mapping[str, str]
 
@@ -78,6 +84,7 @@ def cluster(environment: Mapping[str, str] = os.environ) -> Cluster:
         in_cluster=_in_cluster(environment.get(IN_CLUSTER, "")),
         pending_hours=_number(environment, PENDING_HOURS, "24", 24 * 365),
         start_s=int(_number(environment, START_S, "600", 24 * 3600)),
+        most_cpu=_most_cpu(environment),
         environment={
             name: value
             for name, value in product_environment(environment).items()
@@ -130,6 +137,12 @@ def _in_cluster(value: str) -> bool | None:
     if value.lower() not in _TRUTH:
         raise ValueError(f"{IN_CLUSTER}={value!r}; allowed: true, false, or not set")
     return _TRUTH[value.lower()]
+
+
+def _most_cpu(environment: Mapping[str, str]) -> float:
+    if not environment.get(POD_CPU):
+        return math.inf
+    return _number(environment, POD_CPU, "", 1024)
 
 
 def _number(

@@ -33,7 +33,7 @@ def pod_arguments(
         "cmds": ["python"],
         "arguments": list(arguments),
         "env_vars": _environment(stage, cluster),
-        "container_resources": _resources(stage),
+        "container_resources": _resources(stage, cluster),
         "tolerations": _tolerations(stage),
         **_storage(),
         **_security(),
@@ -69,15 +69,16 @@ def _environment(stage: Stage, cluster: Cluster) -> list[k8s.V1EnvVar]:
     ]
 
 
-def _resources(stage: Stage) -> k8s.V1ResourceRequirements:
+def _resources(stage: Stage, cluster: Cluster) -> k8s.V1ResourceRequirements:
     memory = f"{round(stage.memory_gib * 1024)}Mi"
+    cpu = str(min(stage.cpu, cluster.most_cpu))
     # Memory cannot be taken back, so what is promised is what is allowed; idle cores may be borrowed,
     # hence no CPU limit. A GPU is asked for in limits, and requests follow.
     limits = {"memory": memory} | (
         {"nvidia.com/gpu": str(stage.gpu)} if stage.gpu else {}
     )
     return k8s.V1ResourceRequirements(
-        requests={"cpu": str(stage.cpu), "memory": memory}, limits=limits
+        requests={"cpu": cpu, "memory": memory}, limits=limits
     )
 
 

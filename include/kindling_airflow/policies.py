@@ -25,8 +25,9 @@ RETRY_DELAY = timedelta(seconds=10)
 RETRY_FACTOR = 6
 #: Airflow counts the tries before a task was cleared too: without a bound the fourth would wait an hour.
 MAX_RETRY_DELAY = timedelta(seconds=120)
-#: Before a task goes on that ended through no fault of its stage.
-RESUME_AFTER = timedelta(seconds=10)
+#: Before a task goes on that ended through no fault of its stage. A task that starts before the scheduler
+#: has heard of its last end (six seconds later, on a busy machine) is taken for one that died: a lost try.
+RESUME_AFTER = timedelta(seconds=30)
 
 
 def task_policy(stage: Stage) -> dict[str, Any]:

@@ -108,7 +108,7 @@ class StagePod(KubernetesPodOperator):
             waited,
             reason,
         )
-        raise resumed(timedelta(seconds=1)) from None
+        raise resumed() from None
 
     def cleanup(
         self, pod: Any, remote_pod: Any, xcom_result: Any = None, context: Any = None

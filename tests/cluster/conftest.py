@@ -90,6 +90,8 @@ def airflow(
         "KINDLING_SHARDS": "2",
         # So that a pod that waits for a node is looked at while a test watches.
         "KINDLING_POD_START_S": "45",
+        # A node of two cores, and a little of them for the rest of the pod.
+        "KINDLING_POD_CPU": "0.9",
         "KINDLING_RECIPE": "smoke",
         "KINDLING_SHOP_URL": f"http://{addresses['shop']}",
         "KINDLING_OBJECTS_URL": "s3://kindling/objects",

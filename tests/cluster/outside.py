@@ -20,6 +20,9 @@ from kindling_airflow import settings_file
 from .rig import PASSWORD, ROOT, needed, until
 from .stores import database
 
+#: How often a request that only reads is sent before its failure counts.
+READS = 4
+
 
 class Airflow:
     """An Airflow outside the cluster, as `containers/airflow` runs one: API, scheduler, DAG processor."""
@@ -122,8 +125,14 @@ class Airflow:
     def call(
         self, method: str, path: str, body: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
-        """One request to the REST API; its decoded answer."""
-        answer = self.http.request(method, path, json=body)
+        """One request to the REST API; its decoded answer. One that only reads is sent again where
+        a server on a busy machine did not answer: whoever waits has a deadline of its own."""
+        for _ in range(READS - 1 if method == "GET" else 0):
+            with contextlib.suppress(httpx.TransportError):
+                answer = self.http.request(method, path, json=body)
+                break
+        else:
+            answer = self.http.request(method, path, json=body)
         answer.raise_for_status()
         return answer.json() if answer.content else {}
 

@@ -23,6 +23,7 @@ from kubernetes.client import ApiClient
 from kubernetes.client import models as k8s
 from kubernetes.client.exceptions import ApiException
 
+from kindling.catalog import stage
 from kindling_airflow import pods, stage_pod
 from kindling_airflow.cluster import cluster
 from kindling_airflow.command import stage_arguments
@@ -162,8 +163,11 @@ def test_a_pending_pod_waits_on_without_a_second_one_and_without_losing_a_try(
     task: StagePodOperator, cluster_api: Cluster
 ) -> None:
     for _ in range(5):
-        with pytest.raises(AirflowRescheduleException):
+        with pytest.raises(AirflowRescheduleException) as waits:
             run(task)
+        # Sooner, and a busy scheduler takes the next look for a task that died.
+        later = waits.value.reschedule_date - datetime.now(UTC)
+        assert later > timedelta(seconds=20)
     assert len(cluster_api.created) == 1 and len(cluster_api.pods) == 1
     (pod,) = cluster_api.pods.values()
     assert "already_checked" not in pod.metadata.labels
@@ -362,6 +366,26 @@ def test_only_stages_that_need_torch_get_the_image_that_carries_it() -> None:
         "label": ENVIRONMENT["KINDLING_IMAGE"],
         "train": "kindling-train:1.4.0",
     }
+
+
+@pytest.mark.parametrize(
+    ("most", "asked"),
+    [("", {"scrape": "1", "train": "2"}), ("0.9", {"scrape": "0.9", "train": "0.9"})],
+)
+def test_a_pod_asks_for_no_more_cores_than_its_nodes_have(
+    most: str, asked: dict[str, str]
+) -> None:
+    made = cluster({**ENVIRONMENT, "KINDLING_POD_CPU": most})
+    for name, cpu in asked.items():
+        requests = pods.pod_arguments(stage(name), [], made)[
+            "container_resources"
+        ].requests
+        assert requests["cpu"] == cpu
+
+
+def test_a_number_of_cores_that_is_none_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"KINDLING_POD_CPU='two'; allowed"):
+        cluster({**ENVIRONMENT, "KINDLING_POD_CPU": "two"})
 
 
 def test_parsing_does_not_import_the_kubernetes_client(repository: Path) -> None:
