@@ -84,7 +84,7 @@ def stores(names: Sequence[str]) -> Iterator[dict[str, str]]:
             addresses[name] = docker("port", started[-1], str(store.port)).split()[0]
         for name, address in addresses.items():
             look = functools.partial(_answers, name, address)
-            until(f"{name} at {address}", look, 180, 1.0)
+            until(f"{name} at {address}", look, 600, 1.0)
         yield addresses
     finally:
         for container in started:
