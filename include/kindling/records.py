@@ -34,7 +34,7 @@ class Page:
     table: ClassVar[str] = "page"
     key: ClassVar[str] = "url"
     #: Says how the row came: one that differs in nothing else is the row that is there already.
-    provenance: ClassVar[tuple[str, ...]] = ("uri", "fetched_at", "action")
+    provenance: ClassVar[tuple[str, ...]] = ("fetched_at", "action")
     url: str
     sha256: str
     uri: str

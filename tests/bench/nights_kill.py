@@ -60,12 +60,20 @@ def killed(stage: str, run: str, environment: dict[str, str], after: float) -> b
     return alive
 
 
+#: A kept page is a WARC record, which says when the page was asked for.
+VOLATILE = {("page", "uri")}
+
+
 def rows_of(environment: dict[str, str], run: str) -> dict[str, list[list[object]]]:
     rows = PostgresRows(environment["KINDLING_DATABASE_URL"])
     root = environment["KINDLING_OBJECTS_URL"]
     return {
         kind.table: [
-            [str(getattr(one, name)).replace(root, "") for name in said_by(kind)]
+            [
+                str(getattr(one, name)).replace(root, "")
+                for name in said_by(kind)
+                if (kind.table, name) not in VOLATILE
+            ]
             for one in rows.read(kind, run)
         ]
         for kind in RECORD_TYPES

@@ -55,9 +55,9 @@ def _explain(arguments: argparse.Namespace) -> None:
         return
     print(_told(other))
     rules = rules_of(recipes.load(arguments.recipe).dedupe)
-    ids = [one.review_id, other.review_id]
-    texts = read_texts(rows.each(Review, arguments.run, ids), rules)
-    found = alike(texts, *ids, rules)
+    first, second = one.review_id, other.review_id
+    texts = read_texts(rows.each(Review, arguments.run, [first, second]), rules)
+    found = alike(texts, first, second, rules)
     estimated = "" if found.estimated is None else f", estimated {found.estimated:.3f}"
     print(
         f"similarity {found.similarity:.3f}{estimated}, threshold {rules.threshold}; "

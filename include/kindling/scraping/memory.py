@@ -85,8 +85,9 @@ class Memory:
         for url, one in sorted(before.pages.items()):
             self._chains[one.first].append(url)
         self._now = now
-        #: Pages and photos taken without a request, and pages that a 304 confirmed.
-        self.taken = self.photos_taken = self.confirmed = 0
+        #: Pages and photos taken instead of a request, pages that nobody had to come to because all
+        #: before them was known, and pages that a 304 confirmed.
+        self.taken = self.photos_taken = self.passed_over = self.confirmed = 0
 
     def same_reader(self) -> bool:
         """Whether the remembered findings are what tonight's reader would find."""
@@ -191,7 +192,7 @@ class Memory:
             for key, review in known.items()
             if key not in shown and key not in here and key not in brought
         ]
-        self.taken += len(later)
+        self.passed_over += len(later)
         return Rest(tuple(later), tuple(kept))
 
     def photo(self, url: str) -> StoredPhoto | None:
@@ -211,8 +212,9 @@ class Memory:
         )
 
     def _kept(self, page: CrawledPage) -> RememberedPage:
-        first = self._first.get(page.url, page.url)
         before = self._before.pages.get(page.url)
+        # A page that was passed over is still in the chain that it was in.
+        first = self._first.get(page.url, before.first if before else page.url)
         asked = page.url in self._asked or before is None
         same = before is not None and before.page.sha256 == page.sha256
         # Another worker's answer comes without its validators.

@@ -351,7 +351,7 @@ def _figures(collected: _Collected, rows: "Rows") -> dict[str, Any]:
         "photo_seconds": round(collected.photos_s, 2),
         # Of the night, however many attempts it took.
         "requests": _requests(collected),
-        "pages_from_memory": collected.memory.taken if collected.memory else 0,
+        "pages_from_memory": _from_memory(collected),
         "pages_confirmed": collected.memory.confirmed if collected.memory else 0,
         "pages_by_action": _counted(page.action for page in pages),
         "delay_seconds": collected.delay_s,
@@ -376,6 +376,11 @@ def _figures(collected: _Collected, rows: "Rows") -> dict[str, Any]:
             for one in collected.crawl.layouts
         },
     }
+
+
+def _from_memory(collected: _Collected) -> int:
+    memory = collected.memory
+    return memory.taken + memory.passed_over if memory else 0
 
 
 def _requests(collected: _Collected) -> int:

@@ -338,3 +338,13 @@ def test_pages_that_are_read_late_bring_each_review_once(
     anew = Night(Shop(changed, tags=False))
     assert second.texts == anew.texts
     assert join(second.crawl.pages, {}).found == join(anew.crawl.pages, {}).found
+
+
+def test_pages_that_were_passed_over_are_asked_for_on_no_quiet_night_after() -> None:
+    first = Night(Shop(stock(), tags=False))
+    changed = stock(pot=[(11, 0), *((number, 0) for number in range(10, 0, -1))])
+    second = Night(Shop(changed, tags=False), first.remembered, store=first.store)
+    assert second.memory.passed_over > 0
+    third = Night(Shop(changed, tags=False), second.remembered, store=first.store)
+    assert [one for one in third.asked if one.startswith("/p/")] == []
+    assert third.texts == second.texts
