@@ -15,13 +15,15 @@ emoji are from the niche's. `utility`: three-way macro-F1 on held-out niche rows
 trained with the rows, minus that of a model trained with as many duplicated real rows; 95 %
 interval over seeds by Student's t. `chosen`: the writer whose mean utility is highest among those
 whose interval lies above 0 at a number of real rows, else none: the night goes without.
-With `--llm` the model that KINDLING_LLM_URL and KINDLING_LLM_MODEL name takes part; without, the
+What is measured is kept under var/bench by the code of synthesis and challenge: a run that was cut
+off goes on where it was. With `--llm` the model that KINDLING_LLM_URL and KINDLING_LLM_MODEL name takes part; without, the
 practice server shows only that the path works, and its figures say nothing of language models.
 """
 
 import argparse
 import csv
 import gzip
+import hashlib
 import json
 import threading
 import time
@@ -43,6 +45,7 @@ from kindling.llm.metered import MeteredLlm
 from kindling.llm.practice import PracticeServer
 from kindling.measure.copying import overlap, words_of
 from kindling.measure.plain_model import plain_model
+from kindling.observe.lineage import stage_code_sha256
 from kindling.ports.generation import Cell, Material
 from kindling.ports.llm import Llm
 from kindling.records import Product, Review, Sentiment, sentiment_of
@@ -95,16 +98,42 @@ def main() -> None:
     llm = MeteredLlm(chat, MemoryStanding(), "bench")
     prompted = f"prompted {chat.name.split('@')[0]}"
     found: dict[tuple[str, int], dict[str, list[float]]] = {}
+    kept_trials = Kept(f"{prompted} {given.rows} {given.neighbours}")
     for real in REAL_ROWS:
         for seed in range(given.seeds):
-            trial = drawn(rows, real, seed, given.neighbours)
-            for name, figures in compared(trial, prompted, llm, given.rows, seed):
+            made = kept_trials.get(real, seed)
+            if made is None:
+                trial = drawn(rows, real, seed, given.neighbours)
+                made = dict(compared(trial, prompted, llm, given.rows, seed))
+                kept_trials.add(real, seed, made)
+            for name, figures in made.items():
                 shown = {k: round(v, 3) for k, v in figures.items()}
                 print(real, seed, name, shown, flush=True)
                 kept = found.setdefault((name, real), defaultdict(list))
                 for key, value in figures.items():
                     kept[key].append(value)
     print(json.dumps(last_line(found, given.seeds)))
+
+
+class Kept:
+    """Figures of trials in a file, so that a bench that was cut off goes on where it was."""
+
+    def __init__(self, what: str) -> None:
+        code = stage_code_sha256("synthesize") + stage_code_sha256("challenge")
+        name = hashlib.sha256((what + code).encode()).hexdigest()[:16]
+        self._path = Path("var/bench") / f"writers-{name}.jsonl"
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        lines = self._path.read_text().splitlines() if self._path.exists() else []
+        trials = [json.loads(line) for line in lines]
+        self._found = {(one["real"], one["seed"]): one["writers"] for one in trials}
+
+    def get(self, real: int, seed: int) -> dict[str, dict[str, float]] | None:
+        return self._found.get((real, seed))
+
+    def add(self, real: int, seed: int, made: dict[str, dict[str, float]]) -> None:
+        line = {"real": real, "seed": seed, "writers": made}
+        with self._path.open("a") as file:
+            file.write(json.dumps(line) + "\n")
 
 
 def last_line(
