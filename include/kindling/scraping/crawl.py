@@ -174,10 +174,11 @@ class _Work:
         """Why rules of a shop that was read on earlier nights are not to be used yet."""
         earlier = self._site.allowance.earlier.pages
         trusted = [url for url, page in sorted(earlier.items()) if page.texts]
-        old = [
-            Trial(earlier[url].texts, await self._texts_again(earlier[url], load))
+        tried = [
+            await self._trial(earlier[url], load)
             for url in _spread(trusted, MAX_TRIALS)
         ]
+        old = [one for one in tried if one is not None]
         changed = [
             Trial(earlier[url].texts, digests(reviews_of(found[url])))
             for url in trusted
@@ -185,10 +186,16 @@ class _Work:
         ]
         return refusal(old, changed[:MAX_TRIALS])
 
-    async def _texts_again(
+    async def _trial(
         self, page: KeptPage, load: Callable[[str], bytes]
-    ) -> tuple[str, ...]:
-        return digests(reviews_of(await self._read_again(page, load)))
+    ) -> Trial | None:
+        """The page as it was read and as it is read now; None where it is not stored any more."""
+        try:
+            found = await self._read_again(page, load)
+        except DataError:
+            log.info("%s was forgotten since: no trial of the rules", page.url)
+            return None
+        return Trial(page.texts, digests(reviews_of(found)))
 
     async def _read_again(
         self, page: CrawledPage | KeptPage, load: Callable[[str], bytes]

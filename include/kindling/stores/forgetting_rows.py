@@ -1,6 +1,7 @@
 """Takes a review out of every table of the record, known or not yet known, and searches them all."""
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +27,8 @@ _JSON = (
     ("standing_fact", "number", "value"),
     ("stage_commit", "ctid::text", "report"),
 )
+#: Words of an address, for one can name a review: /photos/r1024.jpg.
+_WORD = re.compile(r"[\w-]+")
 _BATCH = 2000
 LOCK_TIMEOUT = "30s"
 
@@ -169,13 +172,14 @@ def _facts(connection: psycopg.Connection[Any], subject: Subject) -> Iterator[Ch
 
 
 def _answers(connection: psycopg.Connection[Any], subject: Subject) -> Iterator[Change]:
-    """What a crawl was answered and has not read yet goes whole: the next asks again."""
+    """What a crawl asked for and was answered goes whole, addresses that name the review too."""
     traces = Traces(subject.needles)
-    query = "SELECT ctid::text, result FROM frontier WHERE result IS NOT NULL"
+    query = "SELECT ctid::text, key, result FROM frontier"
     said = [
         place
-        for place, result in _stream(connection, query)
-        if traces.in_bytes(bytes(result))
+        for place, key, result in _stream(connection, query)
+        if not subject.names.isdisjoint(_WORD.findall(key))
+        or (result is not None and traces.in_bytes(bytes(result)))
     ]
     yield from _delete(connection, "frontier", "ctid::text", said)
 

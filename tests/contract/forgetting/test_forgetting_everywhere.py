@@ -244,6 +244,7 @@ def test_what_a_crawl_was_answered_goes_too(installation: Installation) -> None:
                 (NIGHT, "1", "page one", SECRET.encode()),
                 (NIGHT, "2", "page two", b"nothing of hers"),
                 (NIGHT, "3", "page three", None),
+                (NIGHT, "4", f"photo http://shop.example/{ONE.reviews[0]}.jpg", None),
             ],
         )
     forget(ONE, installation.journal, installation.stores)

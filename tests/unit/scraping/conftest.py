@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from kindling.errors import DataError
 from kindling.scraping import mapping as mappings
 from kindling.scraping.allowance import Allowance
 from kindling.scraping.crawl import crawl
@@ -107,6 +108,12 @@ class MemoryShop:
     def unlearn(self) -> None:
         self.mapping = self.given
 
+    def load(self, uri: str) -> bytes:
+        """As the store of objects does it."""
+        if uri not in self.stored:
+            raise DataError(f"object {uri} is not in the store")
+        return self.stored[uri]
+
     def crawl(
         self,
         renderer: object = None,
@@ -130,7 +137,7 @@ class MemoryShop:
                         self._store(keep),
                         renderer,
                         max_pages,
-                        self.stored.__getitem__,
+                        self.load,
                         self.allowance,
                     )
                 )

@@ -80,6 +80,16 @@ def test_rules_that_find_what_the_addresses_had_are_used(shop, product_page):
     assert len(reviews(found)) == 4 * PAGES
 
 
+def test_pages_that_were_forgotten_since_are_no_trial(shop, product_page):
+    changed_shop(shop)
+    trusted_nights(shop, product_page, lambda number: texts(number, 3))
+    for number in range(2):
+        del shop.stored[f"memory://old-{number}"]
+    found = shop.crawl()
+    assert found.learnt.rules is not None and not found.quarantined
+    assert len(reviews(found)) == 4 * PAGES
+
+
 def test_rules_that_find_other_texts_stay_in_quarantine(shop, product_page):
     changed_shop(shop)
     trusted_nights(
