@@ -50,3 +50,7 @@ class Frontier(Protocol):
     def settled(self, crawl: str, keys: Collection[str]) -> dict[str, bytes]:
         """Results of those of the keys that have one."""
         ...
+
+    def remove(self, run_id: str) -> None:
+        """Remove all that crawls of the run have asked for and were answered, for good."""
+        ...

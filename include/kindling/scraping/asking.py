@@ -161,12 +161,23 @@ class Asking:
         )
         return _with_problems(page)
 
+    async def _is_there(self, uri: str) -> bool:
+        """Whether a page of an earlier night is kept still: a review that it shows can be forgotten."""
+        if self._site.load is None:
+            return True
+        try:
+            await asyncio.to_thread(self._site.load, uri)
+        except DataError:
+            return False
+        return True
+
     async def _stored(
         self, url: str, fetched: Fetched, fetcher: str, digest: str
     ) -> str:
-        """Where the page is kept; one that is as it was stays where it was."""
+        """Where the page is kept; one that is as it was stays where it was, if it is there still."""
         earlier = self._site.allowance.earlier.pages.get(url)
-        if earlier and (earlier.sha256, earlier.fetcher) == (digest, fetcher):
+        same = earlier and (earlier.sha256, earlier.fetcher) == (digest, fetcher)
+        if earlier and same and await self._is_there(earlier.uri):
             return earlier.uri
         drawn = fetcher == "browser"
         return await asyncio.to_thread(self._site.store, fetched, drawn)

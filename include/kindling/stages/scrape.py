@@ -83,7 +83,9 @@ def run(config: ScrapeConfig, context: Context, needs: Needs) -> Outcome:
         return Outcome(rows_in=0, rows_out=0)
     _check_health(collected, context, needs)
     rows = Joined(collected)
-    rows.bury(needs)
+    if rows.bury(needs):
+        # Answers name them and say their words.
+        needs.frontier.remove(context.run_id)
     failing = check(rows.reviews, "scrape")
     quarantined = {one.row_id for one in failing}
     reviews = [one for one in rows.reviews if one.review_id not in quarantined]
@@ -306,12 +308,13 @@ class Joined:
         self.reviews = list(reviews.values())
         self.found = sum(one.haul.found for one in collected)
 
-    def bury(self, needs: Needs) -> None:
-        """Leave out what is to stay forgotten."""
+    def bury(self, needs: Needs) -> bool:
+        """Leave out what is to stay forgotten; whether there was any."""
         found = Found(self.pages, self.photos, self.reviews, self.rejections)
         left = without_buried(found, needs.tombstones, needs.objects)
         self.pages, self.photos = list(left.pages), list(left.photos)
         self.reviews, self.rejections = list(left.reviews), list(left.rejections)
+        return len(found.reviews) > len(left.reviews)
 
 
 def _duplicate(review: Review, source: str) -> Rejection:

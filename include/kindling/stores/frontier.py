@@ -113,6 +113,11 @@ class PostgresFrontier:
             ).fetchall()
         return {key: bytes(result) for key, result in rows}
 
+    def remove(self, run_id: str) -> None:
+        """Remove all that crawls of the run have asked for and were answered."""
+        with connect(self._url) as connection:
+            connection.execute("DELETE FROM frontier WHERE run_id = %s", (run_id,))
+
 
 def _digest(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()

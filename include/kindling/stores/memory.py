@@ -213,12 +213,14 @@ class MemoryFrontier:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._crawls: dict[str, dict[str, _Key]] = {}
+        self._runs: dict[str, str] = {}
         self._lock = threading.RLock()
         self._clock = clock
 
     def open(self, run_id: str, crawl: str) -> None:
         """Begin or go on with a crawl."""
         with self._lock:
+            self._runs[crawl] = run_id
             keys = self._crawls.setdefault(crawl, {})
             if any(self._held(one) for one in keys.values()):
                 return
@@ -273,6 +275,13 @@ class MemoryFrontier:
         known = self._crawls[crawl]
         found = {name: known[name].result for name in keys if name in known}
         return {name: one for name, one in found.items() if one is not None}
+
+    def remove(self, run_id: str) -> None:
+        """Remove all that crawls of the run have asked for and were answered."""
+        with self._lock:
+            for crawl, run in self._runs.items():
+                if run == run_id:
+                    self._crawls[crawl].clear()
 
     def _held(self, one: _Key) -> bool:
         return one.result is None and one.until > self._clock()

@@ -161,3 +161,15 @@ def test_what_committed_crawls_left_behind_goes_after_a_day(database_url):
     with connect(database_url) as connection:
         left = connection.execute("SELECT crawl FROM frontier").fetchall()
     assert left == [("new",)]
+
+
+def test_what_is_removed_is_asked_for_anew(opened):
+    frontier = opened()
+    frontier.add(CRAWL, ["a", "b"])
+    frontier.settle(CRAWL, {"a": b"said"})
+    frontier.remove("another night")
+    assert frontier.settled(CRAWL, ["a"]) == {"a": b"said"}
+    frontier.remove("night-1")
+    assert frontier.settled(CRAWL, ["a", "b"]) == {}
+    frontier.add(CRAWL, ["a"])
+    assert frontier.lease(CRAWL, "one", ["a"], 1, 60) == ["a"]
