@@ -5,11 +5,16 @@ from types import SimpleNamespace
 import pytest
 
 from kindling.errors import ConfigurationError, DataError
+from kindling.observe.marks import hashed
 from kindling.recipe import ScrapeConfig, SourceEntry
 from kindling.records import Photo, Product, Review
 from kindling.stages import scrape
 from kindling.stages.contract import Shard
-from kindling.stores.memory import MemoryObjects, MemoryTombstones
+from kindling.stores.memory import (
+    MemoryFrontier,
+    MemoryObjects,
+    MemoryTombstones,
+)
 
 from .conftest import HEADER, line
 
@@ -22,7 +27,7 @@ def run(tmp_path):
     """The stage over files of these contents; each is one source, with these keys beside."""
 
     def go(*contents, niche=(), shard=WHOLE, keys=({}, {}, {}), tombstones=NOTHING_BURIED,
-           **config):  # fmt: skip
+           frontier=None, **config):  # fmt: skip
         entries = []
         for number, (content, more) in enumerate(zip(contents, keys, strict=False)):
             path = tmp_path / f"file{number}.csv"
@@ -38,6 +43,7 @@ def run(tmp_path):
             objects=MemoryObjects(),
             standing=None,
             tombstones=tombstones,
+            frontier=frontier,
             shop_url="",
             chromium=None,
             lightpanda=None,
@@ -158,3 +164,19 @@ def test_photos_of_a_folder_are_stored_and_others_are_refused(run, tmp_path):
 def test_a_shard_beyond_the_last_source_has_nothing_to_do(run):
     outcome = run(reviews(*range(20)), shard=Shard(1, 2))
     assert (outcome.rows_in, outcome.rows_out, list(outcome.records)) == (0, 0, [])
+
+
+def test_what_crawls_were_answered_goes_with_a_review_that_is_to_stay_forgotten(run):
+    content = reviews(*range(30))
+    frontier = MemoryFrontier()
+    frontier.open("r", "crawl")
+    frontier.add("crawl", ["page"])
+    frontier.settle("crawl", {"page": b"words of all thirty"})
+    [first, *_] = [
+        one for one in run(content, frontier=frontier).records if type(one) is Review
+    ]
+    assert frontier.settled("crawl", ["page"]), "nothing was buried"
+    buried = MemoryTombstones([hashed("review", first.review_id)])
+    outcome = run(content, frontier=frontier, tombstones=buried)
+    assert first.review_id not in {one.review_id for one in of(outcome, Review)}
+    assert frontier.settled("crawl", ["page"]) == {}
