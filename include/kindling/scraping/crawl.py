@@ -16,7 +16,7 @@ from kindling.scraping.asking import Answer, Asking, reviews_of
 from kindling.scraping.fetch import FetchError
 from kindling.scraping.findings import Extraction
 from kindling.scraping.induction import Verdict
-from kindling.scraping.quarantine import MAX_TRIALS, Trial, refusal
+from kindling.scraping.quarantine import MAX_TRIALS, Trial, refusal, spread
 from kindling.scraping.reading import MAX_SAMPLES, SavedPage
 from kindling.scraping.site import Crawl, CrawledPage, LayoutVerdict, Site
 from kindling.scraping.sitemap_pages import sitemap_pages
@@ -150,7 +150,7 @@ class _Work:
         if load is None or self._learnt is not None or len(bare) < 2:
             return []
         with_reviews = [url for url, page in pages if page.extraction.reviews]
-        chosen = [*_spread(bare, MAX_SAMPLES), *_spread(with_reviews, MAX_SAMPLES // 2)]
+        chosen = [*spread(bare, MAX_SAMPLES), *spread(with_reviews, MAX_SAMPLES // 2)]
         samples = [await self._saved(self._pages[url], load) for url in chosen]
         self._learnt = await self._site.reader.learn(samples)
         if self._learnt.rules is None:
@@ -175,8 +175,7 @@ class _Work:
         earlier = self._site.allowance.earlier.pages
         trusted = [url for url, page in sorted(earlier.items()) if page.texts]
         tried = [
-            await self._trial(earlier[url], load)
-            for url in _spread(trusted, MAX_TRIALS)
+            await self._trial(earlier[url], load) for url in spread(trusted, MAX_TRIALS)
         ]
         old = [one for one in tried if one is not None]
         changed = [
@@ -398,9 +397,3 @@ class _Work:
 
     def _reject(self, row_id: str, reason: str, detail: str) -> None:
         self._rejections[row_id] = Rejection(row_id, reason, detail[:500])
-
-
-def _spread(urls: list[str], most: int) -> list[str]:
-    """At most so many of them, evenly from the whole list."""
-    step = max(1, len(urls) // most)
-    return urls[::step][:most]

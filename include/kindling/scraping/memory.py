@@ -11,7 +11,7 @@ asked for again after `recheck` days.
 import gzip
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -47,6 +47,9 @@ class Remembered:
     photos: dict[str, StoredPhoto] = field(default_factory=dict)
 
 
+#: Folder of the object store in which the last crawl of every shop is kept. Removing it costs
+#: the next night a request a page, and nothing else.
+FOLDER = "crawl-memory"
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(Remembered)
@@ -65,6 +68,19 @@ def unpacked(content: bytes | None) -> Remembered:
         return _DECODER.decode(gzip.decompress(content))
     except (msgspec.ValidationError, msgspec.DecodeError, OSError, EOFError):
         return Remembered()
+
+
+def without(content: bytes, pages: Collection[str], photos: Collection[str]) -> bytes:
+    """The memory's bytes without the pages of these hashes and the photos kept at these URIs."""
+    whole = unpacked(content)
+    left = replace(
+        whole,
+        pages={
+            url: one for url, one in whole.pages.items() if one.page.sha256 not in pages
+        },
+        photos={url: one for url, one in whole.photos.items() if one.uri not in photos},
+    )
+    return content if left == whole else packed(left)
 
 
 class Memory:

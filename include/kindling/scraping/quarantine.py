@@ -49,3 +49,9 @@ def _counted(trials: Iterable[Trial]) -> tuple[int, int, int]:
         got += len(trial.read)
         same += (Counter(trial.trusted) & Counter(trial.read)).total()
     return wanted, got, same
+
+
+def spread(urls: list[str], most: int) -> list[str]:
+    """At most so many of them, evenly from the whole list."""
+    step = max(1, len(urls) // most)
+    return urls[::step][:most]

@@ -28,10 +28,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: Folder of the object store in which the last crawl of every shop is kept. Removing it costs
-#: the next night a request a page, and nothing else.
-MEMORY = "crawl-memory"
-
 #: Tonight's page budget is shared out among sources that say so.
 ASKS_FOR_PAGES = True
 
@@ -269,8 +265,9 @@ class Shop:
 
     @property
     def _memory_name(self) -> str:
-        identity = sha256_of([self.name, self.url])[:16]
-        return f"{MEMORY}/{identity}.msgpack.gz"
+        from kindling.scraping.memory import FOLDER
+
+        return f"{FOLDER}/{sha256_of([self.name, self.url])[:16]}.msgpack.gz"
 
     def _memory(self, rules: "CssRules") -> "Memory | None":
         from kindling.scraping.memory import Memory, unpacked

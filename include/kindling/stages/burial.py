@@ -9,6 +9,7 @@ from kindling.observe.traces import Traces, needles_of
 from kindling.ports.forgetting import Tombstones
 from kindling.ports.objects import ErasableObjects
 from kindling.records import Page, Photo, Rejection, Review
+from kindling.scraping import memory
 
 REASON = "forgotten"
 #: Marks that are asked about at once.
@@ -47,6 +48,7 @@ def without_buried(
         mine = photo.kind == "review" and photo.photo_id in of_gone - shown
         (lost if mine else photos).append(photo)
     pages, withheld = _split(found.pages, gone, objects)
+    _clear_memories(objects, withheld, lost)
     for uri in [*(one.uri for one in lost), *(one.uri for one in withheld)]:
         objects.replace(uri, None)
     return Found(
@@ -82,6 +84,18 @@ def _split(
         shows = page.sha256 in own or traces.in_bytes(objects.get(page.uri))
         (withheld if shows else kept).append(page)
     return kept, withheld
+
+
+def _clear_memories(
+    objects: ErasableObjects, pages: Sequence[Page], photos: Sequence[Photo]
+) -> None:
+    """What crawls remember loses these pages and photos: the next crawl asks for them again."""
+    hashes, uris = {one.sha256 for one in pages}, {one.uri for one in photos}
+    for uri in [one for one in objects.walk() if f"/{memory.FOLDER}/" in one]:
+        whole = objects.get(uri)
+        left = memory.without(whole, hashes, uris)
+        if left != whole:
+            objects.replace(uri, left)
 
 
 def _quiet(rejection: Rejection, gone: dict[str, Review]) -> Rejection:

@@ -8,6 +8,10 @@ import pytest
 from kindling.observe.marks import hashed
 from kindling.observe.row_hashes import folded
 from kindling.records import Page, Photo, Rejection, Review
+from kindling.scraping import memory
+from kindling.scraping.findings import Extraction, Links
+from kindling.scraping.photos import StoredPhoto
+from kindling.scraping.site import CrawledPage
 from kindling.stages.burial import Found, without_buried
 from kindling.stores.memory import MemoryObjects, MemoryTombstones
 
@@ -83,3 +87,32 @@ def test_a_buried_author_or_source_stays_out_whole(kind: str, name: str) -> None
     left = without_buried(found, MemoryTombstones([hashed(kind, name)]), objects)
     assert not left.reviews
     assert not [uri for uri in objects.walk() if uri.endswith(".jpg")]
+
+
+def test_what_crawls_remember_loses_the_page_and_the_photo() -> None:
+    found, objects = made()
+    pages = {
+        one.url: memory.RememberedPage(
+            CrawledPage(
+                one.url,
+                200,
+                one.sha256,
+                one.uri,
+                "http",
+                one.fetched_at,
+                Extraction(None, (), Links()),
+            ),
+            one.fetched_at,
+        )
+        for one in found.pages
+    }
+    photos = {
+        f"u/{one.photo_id}.jpg": StoredPhoto(one.photo_id, one.uri, 1, 1, "u")
+        for one in found.photos
+    }
+    packed = memory.packed(memory.Remembered("v1", pages, photos))
+    uri = objects.put_named(f"{memory.FOLDER}/shop.msgpack.gz", packed)
+    without_buried(found, MemoryTombstones([hashed("review", "r1")]), objects)
+    left = memory.unpacked(objects.get(uri))
+    assert set(left.pages) == {"u/other"}
+    assert set(left.photos) == {"u/shared.jpg"}
