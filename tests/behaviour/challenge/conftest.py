@@ -87,7 +87,9 @@ def run_stage() -> Callable[..., Outcome]:
         return stage.run(
             config,
             Context("r", recipe.load("clothing"), NICHE, 150, 7),
-            SimpleNamespace(view=RunView(rows, "r"), earlier=Earlier(rows, "r")),
+            SimpleNamespace(
+                view=RunView(rows, "r"), earlier=Earlier(rows, "r"), llm=None
+            ),
         )
 
     return run
