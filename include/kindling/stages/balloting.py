@@ -40,28 +40,31 @@ class Ballot:
     def pooled(self, prior: np.ndarray, *others: np.ndarray) -> np.ndarray:
         """How sure all voters together are of what is stated, float64 [N]."""
         own = votes.stated_vote(self.stated, self.reliability)
-        pooled = votes.pool([own, self.model, *others], prior)
-        return np.asarray(pooled[np.arange(len(self.rows)), votes.codes(self.stated)])
+        return self._stated_of(votes.pool([own, self.model, *others], prior))
 
     def labels(
         self, prior: np.ndarray, config: LabelConfig, said: doubt.Opinion | None = None
     ) -> list[Label]:
         """The stated sentiment of each row, as sure as the pooled votes are of it."""
-        at = np.arange(len(self.rows)), votes.codes(self.stated)
-        others, asked = [], set[int]()
-        if said is not None:
-            others, asked = [said.beside(prior, len(self.rows))], set(said.at.tolist())
+        own = self._stated_of(self.model)
+        others = [said.beside(prior, len(self.rows))] if said else []
+        asked = set(said.at.tolist()) if said else set()
+        told = self._stated_of(others[0]) if others else own
         made = []
-        sure = self.pooled(prior, *others)
-        for number, row in enumerate(self.rows):
-            by = {self.voter: self.reliability}
-            by["model"] = float(self.model[at][number])
+        for number, (row, sentiment, sure) in enumerate(
+            zip(self.rows, self.stated, self.pooled(prior, *others), strict=True)
+        ):
+            by = {self.voter: self.reliability, "model": float(own[number])}
             if number in asked:
-                by["llm"] = float(others[0][at][number])
-            band = votes.band(sure[number], config.accept, config.discard)
-            sentiment = self.stated[number]
-            made.append(Label(row.review_id, sentiment, float(sure[number]), band, by))
+                by["llm"] = float(told[number])
+            band = votes.band(sure, config.accept, config.discard)
+            made.append(Label(row.review_id, sentiment, float(sure), band, by))
         return made
+
+    def _stated_of(self, probabilities: np.ndarray) -> np.ndarray:
+        """Each row's probability of what is stated of it, float64 [N] of [N, 3]."""
+        at = np.arange(len(self.rows)), votes.codes(self.stated)
+        return np.asarray(probabilities[at])
 
 
 @dataclass
@@ -118,17 +121,17 @@ class SecondVote:
         ballot: Ballot,
         prior: np.ndarray,
         known: doubt.Opinion | None = None,
-        spent: int = 0,
     ) -> doubt.Opinion | None:
-        """What it says of the rows in doubt, beside what is `known`; `spent` of them were asked elsewhere."""
+        """What it says of the rows in doubt, beside what is `known`, from what other ballots have left."""
         if self.calibrator is None or not ballot.rows:
             return known
         before = known or doubt.Opinion(np.zeros(0, np.int64), np.zeros((0, 3)))
         sure = ballot.pooled(prior, before.beside(prior, len(ballot.rows)))
+        spent = self.figures.get("in_doubt", 0)
         most = self.config.llm_rows - self.config.llm_rows // 2 - spent
         at = doubt.doubtful(sure, self.config.accept, before.at, most)
         said = doubt.opinion(self.voter, ballot.texts, at, self.calibrator, self.seed)
-        self.figures["in_doubt"] = self.figures.get("in_doubt", 0) + len(said.at)
+        self.figures["in_doubt"] = spent + len(said.at)
         return doubt.Opinion(
             np.concatenate([before.at, said.at]),
             np.concatenate([before.votes, said.votes]),

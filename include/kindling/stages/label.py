@@ -10,7 +10,6 @@ import numpy as np
 
 from kindling.errors import DataError
 from kindling.labelling import model, votes
-from kindling.labelling.doubt import Opinion
 from kindling.measure.estimates import estimate
 from kindling.measure.metrics import (
     ACCURACY,
@@ -128,22 +127,14 @@ def _anew(
         unseen = [row.text for row in rows.synthetic]
         voted = model.vote(texts, stars, unseen, found.calibrator, context.seed)
         made = _intent(rows.synthetic, rows.intended, voted, config)
-        labels += made.labels(prior, config, _asked(second, made, prior))
+        told = second.decide(made, prior) if second else None
+        labels += made.labels(prior, config, told)
     return labels, {
         **_figures(config, train, found),
         **({"llm": second.figures} if second else {}),
         "basis": Basis.of(context.run_id, train).to_dict(),
         "calibrator": model.plain(found.calibrator),
     }
-
-
-def _asked(
-    second: SecondVote | None, ballot: Ballot, prior: np.ndarray
-) -> Opinion | None:
-    """What the language model says of the ballot's rows in doubt, from what is left of its share."""
-    if second is None:
-        return None
-    return second.decide(ballot, prior, spent=second.figures.get("in_doubt", 0))
 
 
 def _stars(rows: Sequence[Review], voted: np.ndarray, config: LabelConfig) -> Ballot:
@@ -198,7 +189,8 @@ def _continued(
             _stars(new, voted[: len(new)], config),
             _intent(synthetic, intended, voted[len(new) :], config),
         ):
-            labels += ballot.labels(prior, config, _asked(second, ballot, prior))
+            told = second.decide(ballot, prior) if second else None
+            labels += ballot.labels(prior, config, told)
         if second:
             figures["llm"] = figures["llm"] | second.figures
     return labels, {**figures, "labels_new": len(new) + len(made_now)}

@@ -153,8 +153,12 @@ def test_a_key_without_the_scope_hears_nothing(world) -> None:
             assert refused.value.status == status and refused.value.request_id
         with Client(server.url, seeing) as client:
             assert next(client.events_by_socket()).kind == "worker"
-        log = server.log.read_text()
-        assert '"method": "SOCKET"' in log and '"status": 101' in log
+        # The line of a socket is written when it has ended.
+        deadline = time.monotonic() + 10
+        while '"status": 101' not in (log := server.log.read_text()):
+            assert time.monotonic() < deadline, log
+            time.sleep(0.05)
+        assert '"method": "SOCKET"' in log
         assert '"status": 403' in log
 
 

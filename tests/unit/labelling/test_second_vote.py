@@ -108,7 +108,7 @@ def test_where_the_budget_ends_early_it_does_not_vote_or_votes_on_fewer(
 
 def test_what_one_ballot_has_used_is_not_there_for_the_next(ballot: Ballot) -> None:
     second, _ = vote(ballot, Model())
-    other = second.decide(ballot, PRIOR, spent=second.figures["in_doubt"])
+    other = second.decide(ballot, PRIOR)
     assert other is not None
     assert len(other.at) == 0
 

@@ -170,11 +170,7 @@ def by_review(rows: Rows) -> None:
     """Every review becomes a product of its own: for files that name too few products to split by."""
     names = {one.product_id: one for one in rows.products.values()}
     rows.products = {
-        review.review_id: replace(
-            names[review.product_id],
-            product_id=review.review_id,
-            category=review.category,
-        )
+        review.review_id: replace(names[review.product_id], product_id=review.review_id)
         for review in rows.reviews.values()
     }
     rows.reviews = {
