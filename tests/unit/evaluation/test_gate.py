@@ -142,6 +142,15 @@ def group(name: str, difference: float, half: float, blind: str = "") -> GroupFi
 HEALTHY = (group("all niche categories", 0.02, 0.05), group("Skirts", 0.02, 0.08))
 
 
+def test_one_product_shows_nothing_of_a_category() -> None:
+    worse = group("Skirts", -0.3, 0.2)
+    for products, verdict in ((2, "fail"), (1, "cannot tell")):
+        niche = (HEALTHY[0], replace(worse, products=products))
+        checks = judge(RULES, replace(GOOD, niche_asked=True, niche=niche)).checks
+        (check,) = [one for one in checks if one.code == "niche-category"]
+        assert check.verdict == verdict
+
+
 def test_more_rows_are_asked_for_only_where_they_could_tell() -> None:
     line = -RULES.niche_tolerance
     far, near = group("Mugs", line - 0.1, 0.3), group("Skirts", line * 0.6, 0.3)
