@@ -261,13 +261,37 @@ STAGES: tuple[Stage, ...] = (
 
 STAGE_NAMES = tuple(stage.name for stage in STAGES)
 
+#: Steps of a search for settings: no part of the nightly chain, and nothing that they do is committed.
+SEARCH_STEPS: tuple[Stage, ...] = tuple(
+    Stage(
+        name,
+        summary,
+        after=after,
+        needs=(),
+        code=(),
+        extras=("train", "learn"),
+        cpu=2,
+        memory_gib=8,
+        gpu=1,
+        timeout_minutes=240,
+        pool="heavy",
+        shards=name == "trials",
+    )
+    for name, summary, after in (
+        ("trials", "trainings with other settings, poor ones stopped early", ()),
+        ("verdict", "the best settings against the recipe's", ("trials",)),
+    )
+)
+
 
 def stage(name: str) -> Stage:
-    """The stage called `name`; KeyError with the known names otherwise."""
-    for candidate in STAGES:
+    """The stage or step called `name`; KeyError with the known names otherwise."""
+    known = (*STAGES, *SEARCH_STEPS)
+    for candidate in known:
         if candidate.name == name:
             return candidate
-    raise KeyError(f"unknown stage {name!r}; known: {', '.join(STAGE_NAMES)}")
+    names = ", ".join(one.name for one in known)
+    raise KeyError(f"unknown stage {name!r}; known: {names}")
 
 
 def edges() -> Iterator[tuple[str, str]]:

@@ -37,6 +37,20 @@ def stage_arguments(name: str) -> list[str]:
     ]
 
 
+def search_arguments(step: str) -> list[str]:
+    """The same for a step of a search for settings."""
+    return [
+        "-m",
+        "kindling",
+        "search",
+        f"--step={stage(step).name}",
+        "--run={{ params.night }}",
+        "--recipe={{ params.recipe }}",
+        "--trials={{ params.trials }}",
+        "--conf={{ (dag_run.conf or {}) | tojson }}",
+    ]
+
+
 def shard_arguments(shard: str) -> list[str]:
     """What tells the stage which part is its own, such as `0/2`; nothing where it does all."""
     return [f"--shard={shard}"] if shard else []

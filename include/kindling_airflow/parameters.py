@@ -24,22 +24,9 @@ def recipe_names() -> list[str]:
 
 
 def run_parameters() -> dict[str, Param]:
-    """The parameters by name; ValueError when KINDLING_RECIPE names no recipe."""
-    recipes = recipe_names()
-    default = os.environ.get(DEFAULT_RECIPE) or "demo"
-    if Path(default).is_absolute() and default.endswith(".yaml"):
-        recipes.append(default)  # A recipe of one's own; the stage reads and checks it.
-    if default not in recipes:
-        allowed = f"{', '.join(recipes)}, or the absolute path of a .yaml file"
-        raise ValueError(f"{DEFAULT_RECIPE}={default!r}; allowed: {allowed}")
+    """The parameters of a night by name; ValueError when KINDLING_RECIPE names no recipe."""
     return {
-        "recipe": Param(
-            default,
-            type="string",
-            enum=recipes,
-            title="Recipe",
-            description="What the run does: catalogue, stage settings and the gate's bar.",
-        ),
+        "recipe": _recipe(),
         "niche": Param(
             "",
             type=["string", "null"],
@@ -57,3 +44,42 @@ def run_parameters() -> dict[str, Param]:
             "together. Empty: the recipe's own.",
         ),
     }
+
+
+def search_parameters() -> dict[str, Param]:
+    """The parameters of a search for settings; ValueError as above."""
+    return {
+        "night": Param(
+            type="string",
+            minLength=1,
+            title="Night",
+            description="Run id of a night that has labels: its train rows are what is learned from.",
+        ),
+        "recipe": _recipe(),
+        "trials": Param(
+            8,
+            type="integer",
+            minimum=2,
+            maximum=1000,
+            title="Trials",
+            description="Settings tried, the recipe's own among them. A night that is searched again "
+            "with more goes on from those that it has.",
+        ),
+    }
+
+
+def _recipe() -> Param:
+    recipes = recipe_names()
+    default = os.environ.get(DEFAULT_RECIPE) or "demo"
+    if Path(default).is_absolute() and default.endswith(".yaml"):
+        recipes.append(default)  # A recipe of one's own; the stage reads and checks it.
+    if default not in recipes:
+        allowed = f"{', '.join(recipes)}, or the absolute path of a .yaml file"
+        raise ValueError(f"{DEFAULT_RECIPE}={default!r}; allowed: {allowed}")
+    return Param(
+        default,
+        type="string",
+        enum=recipes,
+        title="Recipe",
+        description="What the run does: catalogue, stage settings and the gate's bar.",
+    )

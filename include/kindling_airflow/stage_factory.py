@@ -8,7 +8,7 @@ from airflow.sdk.definitions.mappedoperator import MappedOperator
 
 from kindling.catalog import stage
 from kindling_airflow.cluster import cluster
-from kindling_airflow.command import stage_arguments
+from kindling_airflow.command import search_arguments, stage_arguments
 from kindling_airflow.pod_operator import StagePodOperator
 from kindling_airflow.policies import task_policy
 from kindling_airflow.process_operator import StageProcessOperator
@@ -26,10 +26,19 @@ def stage_task(name: str) -> BaseOperator | MappedOperator:
     Runtime and shards are read from the environment, not from an Airflow Variable: that would be a
     call to the API server at every parse. ValueError names what is allowed.
     """
+    return _task(name, stage_arguments(name))
+
+
+def search_task(step: str) -> BaseOperator | MappedOperator:
+    """The operator of a step of a search for settings, as `stage_task` makes it of a stage."""
+    return _task(step, search_arguments(step))
+
+
+def _task(name: str, command: list[str]) -> BaseOperator | MappedOperator:
     runtime = os.environ.get(RUNTIME) or "process"
     arguments: dict[str, Any] = {
         "stage": name,
-        "arguments": stage_arguments(name),
+        "arguments": command,
         **task_policy(stage(name)),
     }
     operator: type[BaseOperator]

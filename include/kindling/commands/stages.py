@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -77,7 +78,7 @@ def run(arguments: argparse.Namespace) -> None:
     from kindling.stages.runner import run_stage, take_part
 
     settings = environment.from_environment()
-    _refuse_unknown(arguments.conf)
+    refuse_unknown(arguments.conf, RUN_PARAMETERS)
     recipe = recipes.load(arguments.recipe)
     niche = (
         tuple(part.strip() for part in arguments.niche.split(",") if part.strip())
@@ -88,7 +89,7 @@ def run(arguments: argparse.Namespace) -> None:
         if arguments.target_size
         else recipe.synthesize.target_size
     )
-    shard = _shard(arguments.shard, arguments.command)
+    shard = shard_of(arguments.shard, arguments.command)
     llm = f"{settings.llm.model} {settings.llm.url}".strip()
     context = Context(
         arguments.run, recipe, niche, target_size, recipe.seed, shard, llm
@@ -101,10 +102,11 @@ def run(arguments: argparse.Namespace) -> None:
         arguments.run, recipe.name, {"niche": list(niche), "target_size": target_size}
     )
     report = run_stage(arguments.command, context, rows, wiring.hand(settings))
-    _write_report(report, settings.report_path)
+    write_report(report, settings.report_path)
 
 
-def _shard(value: str, stage: str) -> "Shard":
+def shard_of(value: str, stage: str) -> "Shard":
+    """The part of `stage` that INDEX/COUNT names; ConfigurationError where it names none."""
     from kindling.stages.contract import Shard
 
     index, _, of = value.partition("/")
@@ -115,7 +117,8 @@ def _shard(value: str, stage: str) -> "Shard":
     return Shard(int(index), int(of))
 
 
-def _write_report(report: StageReport, path: str) -> None:
+def write_report(report: StageReport, path: str) -> None:
+    """Print it, and write it where the task that runs the stage reads it."""
     content = json.dumps(report.to_dict(), default=_jsonable)
     print(content)
     if path:
@@ -129,7 +132,8 @@ def _jsonable(value: Any) -> Any:
     raise TypeError(f"a stage report holds {value!r}, which is not JSON")
 
 
-def _refuse_unknown(conf: str) -> None:
+def refuse_unknown(conf: str, allowed: Sequence[str]) -> None:
+    """ConfigurationError where a DAG run's conf, as JSON, names a parameter that is not allowed."""
     # Airflow checks the parameters it knows and lets any other key through in silence.
     try:
         content = json.loads(conf or "{}") or {}
@@ -139,10 +143,10 @@ def _refuse_unknown(conf: str) -> None:
         raise ConfigurationError(
             f"--conf is {type(content).__name__}; a JSON object of parameters is wanted"
         )
-    unknown = sorted(set(content) - set(RUN_PARAMETERS))
+    unknown = sorted(set(content) - set(allowed))
     if unknown:
         raise ConfigurationError(
-            f"unknown parameter {', '.join(unknown)}; allowed: {', '.join(RUN_PARAMETERS)}"
+            f"unknown parameter {', '.join(unknown)}; allowed: {', '.join(allowed)}"
         )
 
 

@@ -1,32 +1,18 @@
-"""Commands about training: what it would need, and which settings would be better."""
+"""Commands about training: what it would need, and whether it gives the same again."""
 
 import argparse
-import dataclasses
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kindling import extensions
 from kindling import recipe as recipes
 from kindling import settings as environment
 from kindling.errors import ConfigurationError, DataError
 
-if TYPE_CHECKING:
-    from kindling.modeling.search import Found
-    from kindling.records import Estimate
-
 
 def add(commands: Any) -> None:
-    """`search`, `rerun` and `plan`."""
-    search = commands.add_parser(
-        "search",
-        help="search the model's settings on the train rows of a run that has labels",
-    )
-    search.add_argument("--run", required=True)
-    search.add_argument("--recipe", required=True)
-    search.add_argument("--trials", type=int, default=8)
-    search.set_defaults(act=_search)
-
+    """`rerun` and `plan`."""
     rerun = commands.add_parser(
         "rerun",
         help="train a run's model again and compare; nothing is registered",
@@ -50,48 +36,6 @@ def add(commands: Any) -> None:
         "--gib", type=float, default=0.0, help="memory of a rank; 0: this machine's"
     )
     plan.set_defaults(act=_plan)
-
-
-def _search(arguments: argparse.Namespace) -> None:
-    from kindling import wiring
-    from kindling.modeling.device import set_threads
-    from kindling.modeling.search import Trials, search
-    from kindling.ports.classifier import Trained, TrainingData, TrainingTools
-    from kindling.stages.view import RunView
-    from kindling.stores.memory import MemoryObjects
-
-    settings = environment.from_environment()
-    recipe = recipes.load(arguments.recipe)
-    if arguments.trials < 2:
-        raise ConfigurationError(f"--trials {arguments.trials}; 2 and more are allowed")
-    model = recipe.train.model
-    module = extensions.find("classifier", model)
-    space = getattr(module, "SPACE", None)
-    if space is None:
-        raise ConfigurationError(f"classifier {model} has no SPACE to search in")
-    set_threads(settings.threads)
-    objects = wiring.objects(settings)
-    view = RunView(wiring.rows(settings), arguments.run)
-
-    def train(data: TrainingData, options: Any) -> Trained:
-        # A trial's checkpoints are nobody's business after it.
-        tools = TrainingTools(
-            Forgetful(objects, MemoryObjects()),
-            "search",
-            wiring.text_model(settings),
-            settings.threads,
-            recipe.seed,
-        )
-        chosen = extensions.options("classifier", model, dict(options))
-        found: Trained = module.train(data, chosen, tools)
-        return found
-
-    trials = Trials(
-        view.examples("train"), view.studies(), train, objects.get, recipe.seed
-    )
-    own = extensions.options("classifier", model, recipe.train.model_options)
-    found = search(trials, space, own.model_dump(), arguments.trials, recipe.seed)
-    print(json.dumps(_told(found), default=str, indent=2))
 
 
 class Forgetful:
@@ -152,42 +96,6 @@ def _rerun(arguments: argparse.Namespace) -> None:
             f"{found.largest_difference:.4f}, {arguments.tolerance:g} are allowed; not the same: "
             f"{', '.join(found.differing) or 'nothing that is known'}"
         )
-
-
-def _told(found: "Found") -> dict[str, Any]:
-    return {
-        "warranted": found.warranted,
-        "verdict": _verdict(found),
-        "best": dict(found.best),
-        "recipe_score": _figure(found.recipe_score),
-        "best_score": _figure(found.best_score),
-        "gain": _figure(found.gain),
-        "trials": found.trials,
-        "pruned": found.pruned,
-        "ablations": [
-            {
-                "setting": one.setting,
-                "best": one.value,
-                "recipe": one.recipe,
-                "worth": _figure(one.worth),
-            }
-            for one in found.ablations
-        ],
-    }
-
-
-def _verdict(found: "Found") -> str:
-    if not found.ablations:
-        return "no setting tried is better than the recipe's; train nothing for it"
-    if not found.warranted:
-        return "the gain's interval holds 0: a training with the best settings is not warranted"
-    return "put `best` under train.model_options of the recipe"
-
-
-def _figure(one: "Estimate") -> dict[str, Any]:
-    kept = ("value", "n", "low", "high", "data_sha256", "refused")
-    plain = dataclasses.asdict(one)
-    return {name: plain[name] for name in kept}
 
 
 def _plan(arguments: argparse.Namespace) -> None:

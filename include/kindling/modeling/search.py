@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import optuna
+from optuna.trial import TrialState
 
 from kindling.errors import DataError
 from kindling.measure.estimates import difference, estimate
@@ -22,6 +23,8 @@ from kindling.ports.space import Choice, Range, Space
 from kindling.records import Estimate, Example, Study
 
 RUNGS = (0.25, 0.5, 1.0)
+#: How a trial ends that counts.
+ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
 #: Share of products that judge.
 JUDGES = 0.25
 #: Share of the learning rows that calibrates.
@@ -117,20 +120,66 @@ def search(
     trials: Trials, space: Space, recipe: Options, count: int, seed: int
 ) -> Found:
     """The best of `count` settings drawn from `space`, against `recipe` (every setting of the space in it)."""
+    study = new_study(space, recipe, seed)
+    add_trials(study, trials, space, recipe, count)
+    return best_of(study, trials, recipe)
+
+
+def new_study(
+    space: Space,
+    recipe: Options,
+    seed: int,
+    storage: optuna.storages.BaseStorage | None = None,
+    name: str = "search",
+) -> optuna.Study:
+    """The study of that name in `storage`, begun if it is not there; without one, in memory.
+
+    Processes that share a study draw by seeds of their own, and keep away from what others are at.
+    """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(
+        storage=storage,
+        study_name=name,
+        load_if_exists=True,
         direction="maximize",
-        sampler=optuna.samplers.TPESampler(seed=seed),
+        sampler=optuna.samplers.TPESampler(
+            seed=seed, constant_liar=storage is not None
+        ),
         pruner=optuna.pruners.MedianPruner(n_startup_trials=2, n_warmup_steps=0),
     )
     # The recipe's own settings are the first trial: the others are pruned against it.
-    study.enqueue_trial({name: recipe[name] for name in space})
-    study.optimize(lambda trial: _objective(trial, trials, space, recipe), count)
+    study.enqueue_trial({name: recipe[name] for name in space}, skip_if_exists=True)
+    return study
+
+
+def add_trials(
+    study: optuna.Study, trials: Trials, space: Space, recipe: Options, count: int
+) -> int:
+    """Try settings until the study has `count` ended trials, and say how many were tried here.
+
+    Where other processes add theirs, as many more than `count` may end as there are processes.
+    """
+    tried = 0
+
+    def objective(trial: optuna.Trial) -> float:
+        nonlocal tried
+        tried += 1
+        return _objective(trial, trials, space, recipe)
+
+    left = count - len(study.get_trials(deepcopy=False, states=ENDED))
+    if left > 0:
+        enough = optuna.study.MaxTrialsCallback(count, states=ENDED)
+        study.optimize(objective, left, callbacks=[enough])
+    return tried
+
+
+def best_of(study: optuna.Study, trials: Trials, recipe: Options) -> Found:
+    """The study's best settings against the recipe's; DataError where no trial has ended."""
+    states = [one.state for one in study.get_trials(deepcopy=False, states=ENDED)]
+    if TrialState.COMPLETE not in states:
+        raise DataError(f"study {study.study_name} has no trial that was finished")
     best = {**recipe, **study.best_params}
-    states = [one.state for one in study.trials]
-    return _compared(
-        trials, recipe, best, count, states.count(optuna.trial.TrialState.PRUNED)
-    )
+    return _compared(trials, recipe, best, len(states), states.count(TrialState.PRUNED))
 
 
 def _objective(
