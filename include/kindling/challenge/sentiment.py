@@ -1,6 +1,6 @@
 """What a plain sentiment model of real rows makes of the synthetic ones."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -125,26 +125,34 @@ def answers_of(
 
 
 def missed(
-    answers: Answers, intended: np.ndarray, truth: np.ndarray
+    answers: Answers, intended: np.ndarray, truth: np.ndarray, alike: Sequence[int]
 ) -> tuple[dict[int, float], np.ndarray]:
     """Sentiments that were asked and not written.
 
     Sentiment -> chance that a synthetic row asked for it convinces more than a real row of it
     (.5: as real ones do), and bool [S]: rows of a sentiment that was missed. `intended` [S] is
-    what was asked, `truth` [R] what the stars of real rows say.
+    what was asked, `truth` [R] what the stars of real rows say. `alike` are the places of real
+    rows of the same categories and sentiments; those of a sentiment that nobody asked for are
+    not among them, and may be what was written all the same.
     """
     chances: dict[int, float] = {}
     refused = np.zeros(len(intended), bool)
+    compared = np.zeros(len(truth), bool)
+    compared[list(alike)] = True
     for sentiment in np.unique(intended).tolist():
         asked = intended == sentiment
-        ours = _margin(answers.synthetic[asked], sentiment)
-        theirs = _margin(answers.real[truth == sentiment], sentiment)
-        if not len(theirs):
+        own = answers.real[compared & (truth == sentiment)]
+        if not len(own):
             continue
-        chance, p_value = _convinces(ours, theirs)
+        made = answers.synthetic[asked]
+        chance, p_value = _convinces(_margin(made, sentiment), _margin(own, sentiment))
         chances[sentiment] = round(chance, 3)
         unlike = chance <= _UNCONVINCING and p_value < _CHANCE / len(SENTIMENTS)
-        if unlike or _passed_off(answers, asked, truth, sentiment):
+        others = {
+            one: answers.real[truth == one]
+            for one in set(np.unique(truth).tolist()) - {sentiment}
+        }
+        if unlike or _passed_off(made, own, others, sentiment):
             refused |= asked
     return chances, refused
 
@@ -163,21 +171,20 @@ def contradicts_stars(
 
 
 def _passed_off(
-    answers: Answers, asked: np.ndarray, truth: np.ndarray, sentiment: int
+    made: np.ndarray, own: np.ndarray, others: Mapping[int, np.ndarray], sentiment: int
 ) -> bool:
     """Whether too many of the rows asked for one sentiment read like real rows of another.
 
-    The share is that of adjusted counts (Forman 2008, "Quantifying counts and costs via
+    Answers [n, 3] of the rows asked for it, of real rows of it, and of real rows of each other
+    sentiment. The share is that of adjusted counts (Forman 2008, "Quantifying counts and costs via
     classification"): how far the asked rows lie from their own sentiment, by how far the other
     sentiment's real rows do. A model that separates the two badly makes it no smaller.
     """
     found = False
-    for other in set(np.unique(truth).tolist()) - {sentiment}:
-        ours = _against(answers.synthetic[asked], sentiment, other)
-        own = _against(answers.real[truth == sentiment], sentiment, other)
-        theirs = _against(answers.real[truth == other], sentiment, other)
-        chance, p_value = _convinces(ours, own)
-        whole, _ = _convinces(theirs, own)
+    for other, real in others.items():
+        real_own = _against(own, sentiment, other)
+        chance, p_value = _convinces(_against(made, sentiment, other), real_own)
+        whole, _ = _convinces(_against(real, sentiment, other), real_own)
         if whole < 0.5:
             share = (0.5 - chance) / (0.5 - whole)
             level = _PASSED_OFF_CHANCE / (len(SENTIMENTS) - 1)

@@ -23,7 +23,6 @@ from kindling.challenge.leaks import Leak, label_leaks, length_leaks
 from kindling.challenge.memorisation import copying
 from kindling.challenge.refusals import rejections
 from kindling.challenge.sentiment import (
-    Answers,
     adherence,
     answers_of,
     contradicts_stars,
@@ -257,8 +256,8 @@ def _examine(
     leaks, leaking = label_leaks(texts, voice.intended, others, truth)
     lengths, odd = length_leaks(texts, voice.intended, others, truth)
     answers = answers_of(rows.train, rows.synthetic, rows.sources, config.folds, seed)
-    compared_answers = Answers(answers.real[alike], answers.synthetic)
-    chances, unmet = missed(compared_answers, voice.intended, truth)
+    stars = np.array([SENTIMENTS.index(sentiment_of(row.rating)) for row in rows.train])
+    chances, unmet = missed(answers, voice.intended, stars, alike)
     unmet = unmet | contradicts_stars(rows.synthetic, rows.intended)
     evidence = Evidence(
         scores,

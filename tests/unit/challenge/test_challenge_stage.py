@@ -157,7 +157,7 @@ def test_a_batch_that_harms_is_refused_as_a_whole(world, reviews, monkeypatch):
     monkeypatch.setattr(
         challenge,
         "missed",
-        lambda _, intended, __: ({}, np.zeros(len(intended), bool)),
+        lambda _, intended, *__: ({}, np.zeros(len(intended), bool)),
     )
     outcome = run(
         *world,
