@@ -15,6 +15,8 @@ _BUCKET = 50
 #: Pairs verified in one piece, which fits the processor's cache: 11 bits of a key are theirs.
 _PAIRS = 256
 _PAIR_SHIFT = np.uint64(53)
+#: Gram sets that are held at a time: those that stand for many copies are asked for again and again.
+_GRAM_SETS = 10_000
 #: Half of a pair's number.
 _HALF = 32
 
@@ -49,7 +51,7 @@ class NearTexts:
         self._held: dict[int, int] = {}
         self._lists: list[tuple[int, ...]] = [()]
         self._longer: dict[tuple[int, int], int] = {}
-        #: Similarity of a pair by its number; 0 where the signatures disagree.
+        #: Similarity of a pair that was verified first, by its number; 0 where the signatures disagree.
         self._known: dict[int, float] = {}
         self._grams: dict[int, np.ndarray] = {}
         self.verified = 0
@@ -102,8 +104,8 @@ class NearTexts:
         alike = (agreeing >= self._floor).tolist()
         found = []
         for other, worth in zip(others, alike, strict=True):
+            # Not kept: a text is asked about once, but for one of two sentiments.
             similarity = self._exact(number, other) if worth else 0.0
-            self._known[_pair(number, other)] = similarity
             if similarity >= self._threshold:
                 found.append((other, similarity))
         return found
@@ -119,6 +121,8 @@ class NearTexts:
 
     def _set(self, number: int) -> np.ndarray:
         if number not in self._grams:
+            if len(self._grams) >= _GRAM_SETS:
+                self._grams.clear()
             self._grams[number] = shingles(self._folded[number], self._width)
         return self._grams[number]
 

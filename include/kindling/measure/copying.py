@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from sys import intern
 
 import numpy as np
 from sklearn.feature_extraction.text import CountVectorizer
@@ -12,7 +13,8 @@ WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 
 def words_of(text: str) -> tuple[str, ...]:
     """Lower-cased words; an apostrophe inside a word belongs to it."""
-    return tuple(word.replace("’", "'") for word in WORD.findall(text.lower()))
+    # One string a word, not one a place where it stands: a category has few words and many places.
+    return tuple(intern(word.replace("’", "'")) for word in WORD.findall(text.lower()))
 
 
 def five_grams(text: str) -> set[str]:
