@@ -29,4 +29,7 @@ for library in numpy pandas pyarrow scipy sklearn; do
     [ ! -d "/opt/venv/lib/python3.11/site-packages/$library" ] ||
         find "/opt/venv/lib/python3.11/site-packages/$library" -type d -name tests -prune -exec rm -rf {} +
 done
+# What is in it, for whoever has to answer for it (CycloneDX). Debian's own packages are in dpkg's list.
+$uv tool run --quiet --from cyclonedx-bom==7.5.0 cyclonedx-py environment --output-reproducible \
+    --of JSON -o /opt/venv/sbom.cdx.json /opt/venv/bin/python
 rm -rf /tmp/uv

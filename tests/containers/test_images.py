@@ -1,5 +1,6 @@
 """The light images, built and used as pods use them: read-only, without rights, as a stranger."""
 
+import json
 import subprocess
 import time
 from pathlib import Path
@@ -64,6 +65,24 @@ def test_it_carries_no_torch(docker: Docker, built: dict[str, str]) -> None:
     )
     said = docker("run", *HARDENED, built["pipeline"], "python", "-c", find)
     assert said.split() == ["None", "None"]
+
+
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize(
+    ("name", "package"), [("pipeline", "playwright"), ("shop", "starlette")]
+)
+def test_it_lists_what_is_in_it(
+    docker: Docker, built: dict[str, str], name: str, package: str
+) -> None:
+    listed = docker(
+        "run", "--rm", "--entrypoint", "cat", built[name], "/opt/venv/sbom.cdx.json"
+    )
+    bill = json.loads(listed)
+    versions = {one["name"].lower(): one["version"] for one in bill["components"]}
+    assert bill["bomFormat"] == "CycloneDX" and versions[package]
+    show = f"from importlib.metadata import version; print(version('{package}'))"
+    run = ("run", "--rm", "--entrypoint", "python", built[name], "-c", show)
+    assert docker(*run).strip() == versions[package]
 
 
 @pytest.mark.timeout(1800)
