@@ -119,23 +119,25 @@ def _step(
     searched: "tuple[Space, Mapping[str, Any]]",
 ) -> StageReport:
     from kindling.modeling.search import add_trials, best_of, new_study
-    from kindling.stores.studies import in_turn
+    from kindling.stores.studies import in_turn, outages_named
 
     space, options = searched
     shard = shard_of(arguments.shard, "search")
     name = _study_name(arguments.run, recipe, searched, trials.sample.sha256)
     # Two processes with one seed would draw the same settings.
     seed = recipe.seed + shard.index
-    study = in_turn(
-        settings.required("database_url"),
-        lambda storage: new_study(space, options, seed, storage, name),
-    )
-    if arguments.step == "trials":
-        tried = add_trials(study, trials, space, options, arguments.trials)
-        figures: dict[str, Any] = {"study": name, "tried": tried}
-    else:
-        found = best_of(study, trials, options)
-        tried, figures = found.trials, {"study": name, **_told(found)}
+    figures: dict[str, Any]
+    with outages_named():
+        study = in_turn(
+            settings.required("database_url"),
+            lambda storage: new_study(space, options, seed, storage, name),
+        )
+        if arguments.step == "trials":
+            tried = add_trials(study, trials, space, options, arguments.trials)
+            figures = {"study": name, "tried": tried}
+        else:
+            found = best_of(study, trials, options)
+            tried, figures = found.trials, {"study": name, **_told(found)}
     return StageReport(
         arguments.step,
         arguments.run,

@@ -157,7 +157,7 @@ def add_trials(
 ) -> int:
     """Try settings until the study has `count` ended trials, and say how many were tried here.
 
-    Where other processes add theirs, as many more than `count` may end as there are processes.
+    Where other processes add theirs, each of them may end one more.
     """
     tried = 0
 

@@ -1,17 +1,22 @@
 """Optuna's studies in PostgreSQL, in a schema of their own, for trials that several processes share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 import psycopg
 from optuna.storages import RDBStorage
+from sqlalchemy.exc import OperationalError
 
+from kindling.errors import TransientError
 from kindling.stores.postgres import connect
 
 #: Apart from the product's own schema: Optuna makes and migrates its tables itself.
 SCHEMA = "optuna"
 #: Any number but those of other locks; `begin` of two workers would make the tables twice.
 _LOCK = 7_361_402
+
+_AWAY = (OperationalError, psycopg.OperationalError)
 
 Made = TypeVar("Made")
 
@@ -26,6 +31,27 @@ def in_turn(url: str, begin: Callable[[RDBStorage], Made]) -> Made:
         with psycopg.connect(url, autocommit=True) as own:
             own.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
         return begin(_storage(url))
+
+
+@contextmanager
+def outages_named() -> Iterator[None]:
+    """What a study raises while its database is away becomes a TransientError."""
+    try:
+        yield
+    except Exception as error:
+        # Optuna 5.0 covers it by an UnboundLocalError of its own where a trial cannot be told to end.
+        away = next((one for one in _behind(error) if isinstance(one, _AWAY)), None)
+        if away is None:
+            raise
+        raise TransientError(
+            f"the search's study in Postgres cannot be reached ({away}); what has ended is kept"
+        ) from error
+
+
+def _behind(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 def _storage(url: str) -> RDBStorage:

@@ -9,13 +9,13 @@ import optuna
 import psycopg
 import pytest
 
-from kindling.errors import DataError
+from kindling.errors import DataError, TransientError
 from kindling.modeling import tfidf
 from kindling.modeling.search import ENDED, Trials, add_trials, best_of, new_study
 from kindling.modeling.tfidf.model import train
 from kindling.ports.classifier import Trained, TrainingData
 from kindling.records import SENTIMENTS, Example
-from kindling.stores.studies import SCHEMA, in_turn
+from kindling.stores.studies import SCHEMA, in_turn, outages_named
 
 OPTIONS = {"inverse_penalty": 0.5}
 
@@ -92,6 +92,35 @@ def test_one_worker_finds_what_a_search_in_memory_finds(
     for one in (shared, alone):
         add_trials(one, trials, tfidf.SPACE, OPTIONS, 5)
     assert best_of(shared, trials, OPTIONS) == best_of(alone, trials, OPTIONS)
+
+
+def test_a_database_that_goes_away_is_another_try(
+    database_url: str, postgres_server: str
+) -> None:
+    name = psycopg.conninfo.conninfo_to_dict(database_url)["dbname"]
+
+    def allow(connections: str) -> None:
+        with psycopg.connect(postgres_server, autocommit=True) as server:
+            server.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS {connections}')
+            server.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s",
+                (name,),
+            )
+
+    def cut_off(data: TrainingData, options: Mapping[str, Any]) -> Trained:
+        allow("false")
+        return fitted(data, options)
+
+    lost = Trials(examples(), (), cut_off, lambda uri: b"", seed=1)
+    own = study(database_url, "lost")
+    try:
+        with pytest.raises(TransientError, match="cannot be reached"), outages_named():
+            add_trials(own, lost, tfidf.SPACE, OPTIONS, 2)
+    finally:
+        allow("true")
+    back = study(database_url, "lost")
+    whole = Trials(examples(), (), fitted, lambda uri: b"", seed=1)
+    assert add_trials(back, whole, tfidf.SPACE, OPTIONS, 2) == 2
 
 
 def test_no_trial_is_no_verdict(database_url: str, trials: Trials) -> None:
