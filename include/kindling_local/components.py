@@ -49,7 +49,8 @@ def airflow_services(
 def shop_service(
     layout: Layout, environment: Mapping[str, str], catalogue: str
 ) -> Service:
-    """The bundled shop, over a catalogue that has been made."""
+    """The bundled shop, over a catalogue that has been made; as of KINDLING_SHOP_DATE, if that is set."""
+    day = environment.get("KINDLING_SHOP_DATE")
     argv = (
         sys.executable,
         str(layout.root / "containers" / "shop"),
@@ -60,6 +61,7 @@ def shop_service(
         HOST,
         "--port",
         str(layout.ports["shop"]),
+        *(("--date", day) if day else ()),
     )
     return Service(
         "shop",

@@ -52,6 +52,12 @@ def test_start_limits_are_a_setting(layout: Layout) -> None:
     assert limits | {shop_service(asked, {}, "c").timeout_s} == {900.0}
 
 
+def test_the_shop_is_shown_as_of_a_day(layout: Layout) -> None:
+    told = shop_service(layout, {"KINDLING_SHOP_DATE": "2025-09-01"}, "c").argv
+    assert told[-2:] == ("--date", "2025-09-01")
+    assert "--date" not in shop_service(layout, {}, "c").argv
+
+
 @pytest.mark.parametrize("value", ["0", "-1", "soon"])
 def test_a_start_limit_that_is_none_is_refused(value: str) -> None:
     with pytest.raises(SupervisorError, match="KINDLING_START_SECONDS=") as caught:
