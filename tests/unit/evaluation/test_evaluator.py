@@ -16,7 +16,7 @@ from kindling.evaluation.gate import judge
 from kindling.evaluation.looks import Ledger, look_of
 from kindling.evaluation.report import Coverage, Provenance, Surroundings, render
 from kindling.evaluation.sealed import SealedFigures
-from kindling.evaluation.verdict import Evidence, Rules, Verdict
+from kindling.evaluation.verdict import Check, Evidence, Rules, Verdict
 from kindling.measure.sample import Sample
 from kindling.records import Example, StageReport
 from kindling.stores.memory import MemoryStanding
@@ -364,3 +364,16 @@ def test_the_first_screen_says_what_is_next(
     around = Surroundings(figures_of(evaluation), [], [])
     passed = render(evaluation, good, PROVENANCE, examples, around)
     assert "version 3 becomes the champion" in passed
+
+
+def test_a_criterion_that_was_not_asked_is_not_said_to_pass(
+    evaluation: Evaluation, examples: list[Example]
+) -> None:
+    checks = (
+        Check("bar", "bar", "pass", "reaches 0.85"),
+        Check.not_asked("latency", "answers in time", "not asked for by the recipe"),
+    )
+    around = Surroundings(figures_of(evaluation), [], [])
+    page = render(evaluation, Verdict(checks), PROVENANCE, examples, around)
+    assert "All 1 criteria that were asked pass." in page
+    assert "Not asked: <b>answers in time</b>, not asked for by the recipe" in page
