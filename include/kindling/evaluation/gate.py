@@ -191,7 +191,12 @@ def _group(
         + (f", all answered {one.blind}" if one.blind else "")
         for one in shown
     )
-    needed = _taken(unclear, line) if verdict == "cannot tell" else ""
+    needed = {
+        "pass": "",
+        "cannot tell": _taken(unclear, line),
+        "fail": f"a model that reads {', '.join(one.name for one in broken)} better: "
+        "labels of such reviews in the train split",
+    }[verdict]
     return Check(
         code,
         name,

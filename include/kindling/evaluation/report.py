@@ -161,10 +161,10 @@ def _next(verdict: Verdict, provenance: Provenance) -> str:
         if champion
         else "the best model there is serves, marked provisional, unless the recipe forbids it"
     )
-    needed = next((check.needed for check in held if check.needed), "")
-    if not needed:
-        return f"{serves}; the runbook explains {held[0].code}."
-    return f"{serves}; the first thing that it would take is {needed}."
+    first = held[0]
+    if not first.needed:
+        return f"{serves}; the runbook explains {first.code}."
+    return f"{serves}; the first thing that it would take is {first.needed}."
 
 
 def _figure(reports: Mapping[str, StageReport], stage: str, name: str) -> Any:

@@ -366,6 +366,18 @@ def test_the_first_screen_says_what_is_next(
     assert "version 3 becomes the champion" in passed
 
 
+def test_what_is_next_is_what_the_gravest_criterion_would_take(
+    evaluation: Evaluation, examples: list[Example]
+) -> None:
+    checks = (
+        Check("bar", "bar", "cannot tell", "is below", "400 golden rows"),
+        Check("niche", "niche not worse", "fail", "shown", "a model of the niche"),
+    )
+    around = Surroundings(figures_of(evaluation), [], [])
+    page = render(evaluation, Verdict(checks), PROVENANCE, examples, around)
+    assert "the first thing that it would take is a model of the niche." in page
+
+
 def test_a_criterion_that_was_not_asked_is_not_said_to_pass(
     evaluation: Evaluation, examples: list[Example]
 ) -> None:
