@@ -123,11 +123,13 @@ class AirflowClient:
         )
 
     def unfinished_runs(self) -> list[str]:
-        """Ids of runs that are queued or running."""
-        runs = self.call(
-            "GET", f"/api/v2/dags/{DAG}/dagRuns", state=list(UNFINISHED_RUN)
-        )["dag_runs"]
-        return [run["dag_run_id"] for run in runs]
+        """Ids of nights that are queued or running."""
+        return [run for dag, run in self.unfinished() if dag == DAG]
+
+    def unfinished(self) -> list[tuple[str, str]]:
+        """(DAG, run) of all runs that are queued or running."""
+        runs = self.call("GET", "/api/v2/dags/~/dagRuns", state=list(UNFINISHED_RUN))
+        return [(run["dag_id"], run["dag_run_id"]) for run in runs["dag_runs"]]
 
     def trigger(self, conf: Mapping[str, Any]) -> str:
         """Start a run; its id."""
@@ -145,9 +147,9 @@ class AirflowClient:
     def run_state(self, run: str) -> str:
         return str(self.call("GET", f"/api/v2/dags/{DAG}/dagRuns/{run}")["state"])
 
-    def fail_run(self, run: str) -> None:
+    def fail_run(self, run: str, dag: str = DAG) -> None:
         """End a run: its tasks are told within seconds, by their next heartbeat."""
-        self.call("PATCH", f"/api/v2/dags/{DAG}/dagRuns/{run}", {"state": "failed"})
+        self.call("PATCH", f"/api/v2/dags/{dag}/dagRuns/{run}", {"state": "failed"})
 
     def tasks(self, run: str) -> dict[str, Task]:
         """Task id -> task."""

@@ -62,10 +62,10 @@ def unpaused(client: AirflowClient) -> Iterator[None]:
 
 
 def clear_abandoned_runs(client: AirflowClient, say: Say) -> None:
-    """Fail runs that a killed installation left unfinished: they would hold the only slot for minutes."""
-    for run in client.unfinished_runs():
-        client.fail_run(run)
-        say(f"run {run} was left unfinished by an earlier end; marked failed")
+    """Fail runs that an earlier end left unfinished: they would hold the only slot for minutes."""
+    for dag, run in client.unfinished():
+        client.fail_run(run, dag)
+        say(f"run {run} of {dag} was left unfinished by an earlier end; marked failed")
 
 
 def follow(

@@ -43,6 +43,9 @@ class ScriptedAirflow:
     def unfinished_runs(self) -> list[str]:
         return list(self._others)
 
+    def unfinished(self) -> list[tuple[str, str]]:
+        return [("settings_search", "s1"), *(("nightly", one) for one in self._others)]
+
     def trigger(self, conf: Mapping[str, Any]) -> str:
         self.conf = dict(conf)
         return "r1"
@@ -54,7 +57,7 @@ class ScriptedAirflow:
     def run_state(self, run: str) -> str:
         return self._state if len(self._script) == 1 else "running"
 
-    def fail_run(self, run: str) -> None:
+    def fail_run(self, run: str, dag: str = "nightly_retraining") -> None:
         self.failed.append(run)
 
     def report(self, run: str, task: str) -> dict[str, Any]:
@@ -199,7 +202,7 @@ def test_dag_is_left_as_it_was(paused: bool) -> None:
 def test_abandoned_runs_are_failed() -> None:
     airflow = ScriptedAirflow({}, others=("a", "b"))
     pipeline.clear_abandoned_runs(airflow, lambda line: None)  # type: ignore[arg-type]
-    assert airflow.failed == ["a", "b"]
+    assert airflow.failed == ["s1", "a", "b"]
 
 
 def test_failure_tells_stage_reason_last_lines_and_log() -> None:
