@@ -7,7 +7,7 @@ Jamieson and Talwalkar 2016, run by Optuna), so that most of the time goes to se
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -159,7 +159,7 @@ def add_trials(
 
     Where other processes add theirs, each of them may end one more.
     """
-    tried = 0
+    tried, space = 0, _holding(space, recipe)
 
     def objective(trial: optuna.Trial) -> float:
         nonlocal tried
@@ -194,6 +194,19 @@ def _objective(
         if rung + 1 < len(RUNGS) and trial.should_prune():
             raise optuna.TrialPruned
     return score
+
+
+def _holding(space: Space, recipe: Options) -> Space:
+    """The space, wide enough for what the recipe says: its own settings are a trial too."""
+    found: dict[str, Range | Choice] = {}
+    for name, one in space.items():
+        own = recipe[name]
+        if isinstance(one, Choice):
+            inside = own in one.values
+            found[name] = one if inside else replace(one, values=(*one.values, own))
+        else:
+            found[name] = replace(one, low=min(one.low, own), high=max(one.high, own))
+    return found
 
 
 def _drawn(trial: optuna.Trial, name: str, one: Range | Choice) -> Any:

@@ -11,6 +11,7 @@ from kindling.modeling import tfidf
 from kindling.modeling.search import Trials, search
 from kindling.modeling.tfidf.model import TfidfModel, train
 from kindling.ports.classifier import Trained, TrainingData
+from kindling.ports.space import Choice, Range
 from kindling.records import SENTIMENTS, Example
 
 SAID = {
@@ -98,6 +99,17 @@ def test_a_better_setting_is_found_and_its_worth_is_told() -> None:
     assert result.warranted and result.best["inverse_penalty"] >= 1.0
     (ablation,) = result.ablations
     assert ablation.setting == "inverse_penalty" and ablation.worth.low > 0
+
+
+def test_a_recipe_outside_the_space_is_a_trial_all_the_same() -> None:
+    class Epochs(Trainings):
+        def __call__(self, data: TrainingData, options: Mapping[str, Any]) -> Trained:
+            return super().__call__(data, {"inverse_penalty": options["penalty"]})
+
+    trials = Trials(examples(600), (), Epochs(), lambda uri: b"", seed=1)
+    space = {"epochs": Choice((1, 2, 3)), "penalty": Range(0.5, 2.0)}
+    result = search(trials, space, {"epochs": 4, "penalty": 8.0}, 3, seed=1)
+    assert result.trials == 3 and result.recipe_score.n > 100
 
 
 def test_too_few_products_are_refused() -> None:
