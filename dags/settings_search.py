@@ -13,7 +13,11 @@ count, and `trials` adds what is missing.
 
 - **75, or killed by a signal**: an outside service did not answer, or memory ran out. Clear the task.
 - **2**: a setting or recipe is wrong, or the recipe's classifier has no settings to search in.
-- **3**: the night has no labels, or too few products to judge on.
+- **3**: see the task:
+
+  - **trials**: the night has no labels, or too few products to judge on. Is `night` the run id of one
+    whose label is green?
+  - **verdict**: no trial was finished under these settings. Clear `trials`, and this after it.
 """
 
 from airflow.sdk import DAG

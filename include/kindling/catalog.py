@@ -4,7 +4,7 @@ Standard library only, so that parsing a DAG file costs nothing.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 EXIT_DONE = 0
 EXIT_RETRY = 75
@@ -261,26 +261,30 @@ STAGES: tuple[Stage, ...] = (
 
 STAGE_NAMES = tuple(stage.name for stage in STAGES)
 
-#: Steps of a search for settings: no part of the nightly chain, and nothing that they do is committed.
-SEARCH_STEPS: tuple[Stage, ...] = tuple(
-    Stage(
-        name,
-        summary,
-        after=after,
+_TRAIN = next(one for one in STAGES if one.name == "train")
+
+#: Steps of a search for settings, on a machine as training has it: no part of the nightly chain, and
+#: nothing that they do is committed.
+SEARCH_STEPS = (
+    replace(
+        _TRAIN,
+        name="trials",
+        summary="trainings with other settings, poor ones stopped early",
+        after=(),
         needs=(),
         code=(),
-        extras=("train", "learn"),
-        cpu=2,
-        memory_gib=8,
-        gpu=1,
-        timeout_minutes=240,
-        pool="heavy",
-        shards=name == "trials",
-    )
-    for name, summary, after in (
-        ("trials", "trainings with other settings, poor ones stopped early", ()),
-        ("verdict", "the best settings against the recipe's", ("trials",)),
-    )
+        shards=True,
+        settled=False,
+    ),
+    replace(
+        _TRAIN,
+        name="verdict",
+        summary="the best settings against the recipe's",
+        after=("trials",),
+        needs=(),
+        code=(),
+        settled=False,
+    ),
 )
 
 

@@ -1,5 +1,6 @@
 """What the search for settings promises: its steps, their arguments, and workers that share it."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from airflow.sdk.exceptions import ParamValidationError
 from airflow.serialization.serialized_objects import DagSerialization
 
 from kindling.__main__ import parser
-from kindling.catalog import SEARCH_STEPS
+from kindling.catalog import SEARCH_STEPS, stage
 from kindling_airflow.command import search_arguments
 
 Load = Callable[[str], DAG]
@@ -67,6 +68,19 @@ def test_the_command_line_takes_the_arguments(step: str) -> None:
 def test_bad_parameters_are_refused(load: Load, name: str, value: Any) -> None:
     with pytest.raises(ParamValidationError):
         load("process").params.get_param(name).resolve(value)
+
+
+def test_a_failed_task_finds_its_section_in_the_documentation(load: Load) -> None:
+    dag = load("process")
+    sections = re.findall(r"^ +- \*\*(\w+)\*\*: ", dag.doc_md or "", re.MULTILINE)
+    assert sections == [task.task_id for task in dag.tasks]
+
+
+def test_steps_have_the_machine_that_training_has() -> None:
+    train = stage("train")
+    for step in SEARCH_STEPS:
+        assert (step.gpu, step.memory_gib, step.pool) == (1, train.memory_gib, "heavy")
+        assert not step.settled and stage(step.name) == step
 
 
 def test_the_night_has_to_be_named(load: Load) -> None:

@@ -173,7 +173,7 @@ def _study_name(
 def _told(found: "Found") -> dict[str, Any]:
     return {
         "warranted": found.warranted,
-        "verdict": _verdict(found),
+        "verdict": found.verdict,
         "best": dict(found.best),
         "recipe_score": _figure(found.recipe_score),
         "best_score": _figure(found.best_score),
@@ -190,14 +190,6 @@ def _told(found: "Found") -> dict[str, Any]:
             for one in found.ablations
         ],
     }
-
-
-def _verdict(found: "Found") -> str:
-    if not found.ablations:
-        return "no setting tried is better than the recipe's; train nothing for it"
-    if not found.warranted:
-        return "the gain's interval holds 0: a training with the best settings is not warranted"
-    return "put `best` under train.model_options of the recipe"
 
 
 def _figure(one: "Estimate") -> dict[str, Any]:

@@ -67,6 +67,17 @@ class Found:
         """Whether the best is better than the recipe beyond chance."""
         return not self.gain.refused and self.gain.low > 0
 
+    @property
+    def verdict(self) -> str:
+        """What to do about it, in a line."""
+        if not self.ablations:
+            return "no setting tried is better than the recipe's; train nothing for it"
+        if self.gain.refused:
+            return f"cannot tell whether the best is better: {self.gain.refused}"
+        if not self.warranted:
+            return "the gain's interval holds 0: a training with the best settings is not warranted"
+        return "put `best` under train.model_options of the recipe"
+
 
 class Trials:
     """Trains on one side of the train products and judges on the other."""

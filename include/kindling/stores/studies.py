@@ -29,10 +29,9 @@ def in_turn(url: str, begin: Callable[[RDBStorage], Made]) -> Made:
 
     Errors: those of `stores.postgres.connect`.
     """
-    with connect(url) as connection:
-        connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
-        with psycopg.connect(url, autocommit=True) as own:
-            own.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
+    with connect(url, autocommit=True) as connection:
+        connection.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
+        connection.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
         return begin(_storage(url))
 
 

@@ -33,6 +33,7 @@ class ScriptedAirflow:
     ) -> None:
         self._script, self._state, self._others = list(script), state, others
         self.paused, self.failed, self.conf = True, [], {}
+        self.failed_of: list[str] = []
 
     def is_paused(self) -> bool:
         return self.paused
@@ -59,6 +60,7 @@ class ScriptedAirflow:
 
     def fail_run(self, run: str, dag: str = "nightly_retraining") -> None:
         self.failed.append(run)
+        self.failed_of.append(dag)
 
     def report(self, run: str, task: str) -> dict[str, Any]:
         return report(task)
@@ -203,6 +205,7 @@ def test_abandoned_runs_are_failed() -> None:
     airflow = ScriptedAirflow({}, others=("a", "b"))
     pipeline.clear_abandoned_runs(airflow, lambda line: None)  # type: ignore[arg-type]
     assert airflow.failed == ["s1", "a", "b"]
+    assert airflow.failed_of == ["settings_search", "nightly", "nightly"]
 
 
 def test_failure_tells_stage_reason_last_lines_and_log() -> None:

@@ -8,11 +8,11 @@ import pytest
 
 from kindling.errors import DataError
 from kindling.modeling import tfidf
-from kindling.modeling.search import Trials, search
+from kindling.modeling.search import Ablation, Found, Trials, search
 from kindling.modeling.tfidf.model import TfidfModel, train
 from kindling.ports.classifier import Trained, TrainingData
 from kindling.ports.space import Choice, Range
-from kindling.records import SENTIMENTS, Example
+from kindling.records import SENTIMENTS, Estimate, Example
 
 SAID = {
     "negative": ("broke", "awful", "torn"),
@@ -99,6 +99,24 @@ def test_a_better_setting_is_found_and_its_worth_is_told() -> None:
     assert result.warranted and result.best["inverse_penalty"] >= 1.0
     (ablation,) = result.ablations
     assert ablation.setting == "inverse_penalty" and ablation.worth.low > 0
+
+
+@pytest.mark.parametrize(
+    ("low", "refused", "said"),
+    [
+        (0.01, "", "put `best` under train.model_options"),
+        (-0.01, "", "the gain's interval holds 0"),
+        (-1.0, "too few products (4)", "cannot tell whether the best is better: too"),
+    ],
+)
+def test_the_verdict_says_no_more_than_the_gain_shows(
+    low: float, refused: str, said: str
+) -> None:
+    gain = Estimate(0.02, 72, low, 0.05, "c7e24d96", refused=refused)
+    changed = (Ablation("epochs", 4, 2, gain),)
+    found = Found({"epochs": 4}, gain, gain, gain, 2, 0, changed)
+    assert found.verdict.startswith(said)
+    assert found.warranted == found.verdict.startswith("put")
 
 
 def test_a_recipe_outside_the_space_is_a_trial_all_the_same() -> None:
