@@ -181,10 +181,12 @@ def _jaccards(left: Sequence[str], right: Sequence[str], width: int) -> np.ndarr
     count = len(left)
     keys = np.concatenate([_keys(left, width, 0), _keys(right, width, 1)])
     keys = _distinct(keys)
-    pair = (keys >> _PAIR_SHIFT).astype(np.int64)
-    gram = keys >> np.uint64(1)
-    both = np.bincount(pair[1:][gram[1:] == gram[:-1]], minlength=count)
-    union = np.bincount(pair, minlength=count) - both
+    # A pair's keys stand together; a gram of both sides stands twice.
+    ends = np.searchsorted(keys, np.arange(1, count + 1, dtype=np.uint64) << _PAIR_SHIFT)
+    twice = np.zeros(len(keys) + 1, np.int64)
+    np.cumsum((keys[1:] ^ keys[:-1]) == 1, out=twice[2:])
+    both = np.diff(twice[ends], prepend=0)
+    union = np.diff(ends, prepend=0) - both
     return np.where(union > 0, both / np.maximum(union, 1), 1.0)
 
 
