@@ -18,6 +18,7 @@ from airflow.providers.cncf.kubernetes.utils.pod_manager import (
     PodLaunchTimeoutException,
     PodPhase,
 )
+from airflow.providers.cncf.kubernetes.utils.xcom_sidecar import PodDefaults
 from airflow.sdk.exceptions import (
     AirflowException,
     AirflowFailException,
@@ -42,6 +43,8 @@ _NEVER_STARTED = (PodLaunchFailedException, PodLaunchTimeoutException)
 #: Failed pods stay this long to be looked at.
 KEEP_FAILED = timedelta(days=3)
 POLL_S = 2.0
+#: Hands the report over until it is told to end, by Airflow (INT) or with its pod (TERM).
+SIDECAR = 'trap "exit 0" INT TERM; while true; do sleep 1; done'
 
 
 class StagePod(KubernetesPodOperator):
@@ -59,6 +62,20 @@ class StagePod(KubernetesPodOperator):
         return checked_report(
             self.stage, None if result is None else json.dumps(result)
         )
+
+    def build_pod_request_obj(
+        self, context: Any = None, *, dry_run: bool = False
+    ) -> Any:
+        """As the parent does, with a sidecar that ends with its pod.
+
+        The parent's heeds INT alone: a pod that is deleted would hold its node, and the next try,
+        for the whole grace after its stage has ended.
+        """
+        pod = super().build_pod_request_obj(context, dry_run=dry_run)
+        for container in pod.spec.containers:
+            if container.name == PodDefaults.SIDECAR_CONTAINER_NAME:
+                container.command = ["sh", "-c", SIDECAR]
+        return pod
 
     def get_or_create_pod(self, pod_request_obj: Any, context: Any) -> Any:
         """As the parent does, once a pod that is being deleted has gone.

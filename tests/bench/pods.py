@@ -3,8 +3,8 @@
     make bench NAME=pods
 
 Runs `make test-kubernetes` and prints what its tests measured: `green` (the whole night as pods),
-`overhead_s` (a task's time less its container's), `cancel_s` (from "mark as failed" to the pod's
-deletion), and whether a pod survived what its test did to it. A key is missing where its test could not
+`overhead_s` (a task's time less its container's), `cancel_s` (from "mark as failed" until its pod is
+gone), and whether a pod survived what its test did to it. A key is missing where its test could not
 measure; `failed` names the tests that failed.
 """
 

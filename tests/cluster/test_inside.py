@@ -64,7 +64,15 @@ def airflow_pod() -> k8s.V1Pod:
                         k8s.V1EnvVar(name=name, value=value)
                         for name, value in environment.items()
                     ],
-                    volume_mounts=[k8s.V1VolumeMount(name="dags", mount_path="/dags")],
+                    # One file, not the folder: a ConfigMap's folder holds links to its own
+                    # folders, which Airflow refuses to walk as a loop.
+                    volume_mounts=[
+                        k8s.V1VolumeMount(
+                            name="dags",
+                            mount_path="/dags/faults.py",
+                            sub_path="faults.py",
+                        )
+                    ],
                 )
             ],
             volumes=[

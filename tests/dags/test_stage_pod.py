@@ -1,11 +1,14 @@
 """What a pod's task does when things go wrong: one pod at most, none left behind, no try lost for nothing."""
 
 import json
+import signal
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
+import psutil
 import pytest
 from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
 from airflow.providers.cncf.kubernetes.utils.pod_manager import PodManager
@@ -166,6 +169,23 @@ def test_a_pending_pod_waits_on_without_a_second_one_and_without_losing_a_try(
     assert len(cluster_api.created) == 1 and len(cluster_api.pods) == 1
     (pod,) = cluster_api.pods.values()
     assert "already_checked" not in pod.metadata.labels
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("told", [signal.SIGINT, signal.SIGTERM])
+def test_the_sidecar_ends_when_it_is_told_to(
+    task: StagePodOperator, cluster_api: Cluster, told: signal.Signals
+) -> None:
+    with pytest.raises(AirflowRescheduleException):
+        run(task)
+    (pod,) = cluster_api.pods.values()
+    (sidecar,) = [one for one in pod.spec.containers if "sidecar" in one.name]
+    process = psutil.Popen(sidecar.command)
+    # It sleeps once its trap is set.
+    while not process.children():
+        time.sleep(0.01)
+    process.send_signal(told)
+    assert process.wait(30) == 0
 
 
 @pytest.mark.usefixtures("impatient")

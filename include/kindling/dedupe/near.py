@@ -182,7 +182,9 @@ def _jaccards(left: Sequence[str], right: Sequence[str], width: int) -> np.ndarr
     keys = np.concatenate([_keys(left, width, 0), _keys(right, width, 1)])
     keys = _distinct(keys)
     # A pair's keys stand together; a gram of both sides stands twice.
-    ends = np.searchsorted(keys, np.arange(1, count + 1, dtype=np.uint64) << _PAIR_SHIFT)
+    ends = np.searchsorted(
+        keys, np.arange(1, count + 1, dtype=np.uint64) << _PAIR_SHIFT
+    )
     twice = np.zeros(len(keys) + 1, np.int64)
     np.cumsum((keys[1:] ^ keys[:-1]) == 1, out=twice[2:])
     both = np.diff(twice[ends], prepend=0)
