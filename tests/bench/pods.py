@@ -4,7 +4,7 @@
 
 Runs `make test-kubernetes` and prints what its tests measured: `green` (the whole night as pods),
 `overhead_s` (a task's time less its container's), `cancel_s` (from "mark as failed" until its pod is
-gone), and whether a pod survived what its test did to it. A key is missing where its test could not
+gone; `cancel_told_s` until the pod is told to end), and whether a pod survived what its test did to it. A key is missing where its test could not
 measure; `failed` names the tests that failed.
 """
 
