@@ -113,7 +113,6 @@ def _measured(compose: Compose, full: bool) -> dict[str, object]:
     profiles = ("--profile", "demo", *(("--profile", "full") if full else ()))
     compose.run(*profiles, "build", "--quiet")
     demo_up = _timed(lambda: _up(compose, "demo"))
-    print(f"demo: {demo_up:.0f} s to the first answer", flush=True)
     before = compose.rows()
     compose.run("--profile", "demo", "down")
     _up(compose, "demo")
@@ -123,6 +122,7 @@ def _measured(compose: Compose, full: bool) -> dict[str, object]:
         "rows": before,
         **_scaled(compose),
     }
+    print(figures, flush=True)
     if full:
         compose.run("--profile", "demo", "down")
         figures["full_up_s"] = round(_timed(lambda: _up(compose, "full")))

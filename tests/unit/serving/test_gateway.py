@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -266,18 +265,6 @@ def test_keys_are_needed_where_others_can_reach_it(
     assert ((rules.keys is not None), rules.log) == (needed, logged)
     with pytest.raises(ConfigurationError, match="auto, keys, open"):
         from_environment({"KINDLING_API_ACCESS": "sometimes"})
-
-
-def test_the_endpoint_of_the_compose_file_may_start() -> None:
-    """It listens to all of its container's network, without a file of keys."""
-    file = Path(__file__).parents[3] / "docker-compose.yaml"
-    endpoint = yaml.safe_load(file.read_text())["services"]["inference"]
-    given = {
-        name: value
-        for name, value in endpoint["environment"].items()
-        if name.startswith("KINDLING_API_")
-    }
-    assert rules_for(from_environment(given), "0.0.0.0").keys is None
 
 
 def test_who_holds_a_connection_can_tell_that_the_server_ends() -> None:
