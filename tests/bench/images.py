@@ -4,7 +4,8 @@
 
 Builds each from this tree (`DOCKER` names the client, `BASE_IMAGE` another base) and compresses what
 `docker save` writes with gzip, one image alone. `train_mb` is that of the index's own build of torch,
-which carries CUDA; `KINDLING_TORCH=cpu` builds without.
+which carries CUDA; `KINDLING_TORCH=cpu` builds without. `KINDLING_INFERENCE_TORCH=none` for the endpoint
+without torch.
 """
 
 import argparse
@@ -22,6 +23,11 @@ IMAGES = {
     "stages_mb": "pipeline",
     "inference_mb": "inference",
     "train_mb": "train",
+}
+#: Which build of torch each carries: the variable that says so, and what its Dockerfile says.
+TORCH = {
+    "inference": ("KINDLING_INFERENCE_TORCH", "cpu"),
+    "train": ("KINDLING_TORCH", ""),
 }
 CHUNK = 1 << 20
 MB = 1_000_000
@@ -45,8 +51,9 @@ def _build(name: str) -> str:
     arguments = []
     if base := os.environ.get("BASE_IMAGE"):
         arguments += ["--build-arg", f"BASE_IMAGE={base}"]
-    if name in ("inference", "train"):
-        torch = os.environ.get("KINDLING_TORCH", "")
+    if name in TORCH:
+        variable, usual = TORCH[name]
+        torch = os.environ.get(variable, usual)
         arguments += ["--build-arg", f"TORCH={torch}"]
     subprocess.run(
         [
