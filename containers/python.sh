@@ -37,6 +37,14 @@ for library in numpy pandas pyarrow scipy sklearn; do
     [ ! -d "/opt/venv/lib/python3.11/site-packages/$library" ] ||
         find "/opt/venv/lib/python3.11/site-packages/$library" -type d -name tests -prune -exec rm -rf {} +
 done
+packages=/opt/venv/lib/python3.11/site-packages
+rm -rf $packages/pyarrow/include $packages/pyarrow/*_flight* $packages/pyarrow/*_substrait*
+# Of AWS a stage speaks to S3 alone; whoever writes a DAG may speak to all of it.
+case "$extras" in
+    *airflow*) ;;
+    *) [ ! -d $packages/botocore/data ] ||
+        find $packages/botocore/data -mindepth 1 -maxdepth 1 -type d ! -name s3 ! -name 'ss*' ! -name sts -exec rm -rf {} + ;;
+esac
 # What is in it, for whoever has to answer for it (CycloneDX). Debian's own packages are in dpkg's list.
 $uv tool run --quiet --from cyclonedx-bom==7.5.0 cyclonedx-py environment --output-reproducible \
     --of JSON -o /opt/venv/sbom.cdx.json /opt/venv/bin/python

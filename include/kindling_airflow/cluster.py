@@ -7,10 +7,10 @@ import math
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
-from kindling.catalog import Stage
+from kindling.catalog import Stage, stage
 from kindling_airflow.command import product_environment
 
 IMAGE = "KINDLING_IMAGE"
@@ -26,7 +26,8 @@ PENDING_HOURS = "KINDLING_PENDING_HOURS"
 #: Seconds that a pod is given to be taken by a node before its task looks whether it should wait on,
 #: and then to pull gigabytes of torch and start; the provider's default is 120 s.
 START_S = "KINDLING_POD_START_S"
-
+#: `true` for recipes that paint by diffusion or write by a model of their own process.
+SYNTHESIZE_GPU = "KINDLING_SYNTHESIZE_GPU"
 #: Most cores that a pod asks for, where nodes are smaller than what a stage would like.
 POD_CPU = "KINDLING_POD_CPU"
 
@@ -63,8 +64,24 @@ class Cluster:
     start_s: int
     #: Most cores that a pod asks for; infinite where only the stage decides.
     most_cpu: float
+    #: Whether synthesize runs where training does.
+    synthesize_gpu: bool
     #: The product's variables that are no credentials.
     environment: Mapping[str, str]
+
+    def described(self, name: str) -> Stage:
+        """The stage as its pod is made here."""
+        described = stage(name)
+        if name == "synthesize" and self.synthesize_gpu:
+            train = stage("train")
+            return replace(
+                described,
+                extras=(*described.extras, "train"),
+                gpu=train.gpu,
+                cpu=train.cpu,
+                memory_gib=train.memory_gib,
+            )
+        return described
 
     def image_of(self, stage: Stage) -> str:
         """The image that has what the stage imports."""
@@ -81,10 +98,11 @@ def cluster(environment: Mapping[str, str] = os.environ) -> Cluster:
         train_image=fixed_image(train_image, TRAIN_IMAGE) if train_image else image,
         namespace=environment.get(NAMESPACE) or "kindling",
         secret=environment.get(SECRET_NAME) or "kindling",
-        in_cluster=_in_cluster(environment.get(IN_CLUSTER, "")),
+        in_cluster=_truth(environment, IN_CLUSTER),
         pending_hours=_number(environment, PENDING_HOURS, "24", 24 * 365),
         start_s=int(_number(environment, START_S, "600", 24 * 3600)),
         most_cpu=_most_cpu(environment),
+        synthesize_gpu=bool(_truth(environment, SYNTHESIZE_GPU)),
         environment={
             name: value
             for name, value in product_environment(environment).items()
@@ -133,9 +151,10 @@ def _host(url: str) -> str:
         return ""
 
 
-def _in_cluster(value: str) -> bool | None:
+def _truth(environment: Mapping[str, str], name: str) -> bool | None:
+    value = environment.get(name, "")
     if value.lower() not in _TRUTH:
-        raise ValueError(f"{IN_CLUSTER}={value!r}; allowed: true, false, or not set")
+        raise ValueError(f"{name}={value!r}; allowed: true, false, or not set")
     return _TRUTH[value.lower()]
 
 

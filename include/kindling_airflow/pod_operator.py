@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
-from kindling.catalog import stage as stage_of
 from kindling_airflow.cluster import Cluster
 from kindling_airflow.command import shard_arguments
 from kindling_airflow.policies import resumed
@@ -74,14 +73,13 @@ class StagePodOperator(BaseOperator):
         from kindling_airflow.pods import pod_arguments
         from kindling_airflow.stage_pod import StagePod
 
-        described = stage_of(self.stage)
         return StagePod(
             stage=self.stage,
             task_id=self.task_id,
             pending_for=timedelta(hours=self.cluster.pending_hours),
             **_address(self.cluster),
             **pod_arguments(
-                described,
+                self.cluster.described(self.stage),
                 [*self.arguments, *shard_arguments(self.shard)],
                 self.cluster,
             ),

@@ -31,6 +31,16 @@ asyncio.run(main())
 """
 
 
+USE = """
+import boto3, pyarrow, s3fs
+from pyarrow import parquet
+parquet.write_table(pyarrow.table({"stars": [1, 2, 3]}), "/tmp/t.parquet")
+print(parquet.read_table("/tmp/t.parquet").num_rows)
+for service in ("s3", "sts"):
+    print(boto3.client(service, region_name="eu-west-1").meta.service_model.service_name)
+"""
+
+
 @pytest.fixture(scope="session")
 def built(docker: Docker) -> dict[str, str]:
     """Name -> tag, of the images that are built in minutes."""
@@ -56,6 +66,14 @@ def test_every_stage_that_does_not_train_has_help_in_its_image(
 def test_chromium_draws_a_page_in_it(docker: Docker, built: dict[str, str]) -> None:
     said = docker("run", *HARDENED, built["pipeline"], "python", "-c", DRAW)
     assert "drawn 42" in said
+
+
+@pytest.mark.timeout(1800)
+def test_tables_and_s3_work_without_what_was_left_out(
+    docker: Docker, built: dict[str, str]
+) -> None:
+    said = docker("run", *HARDENED, built["pipeline"], "python", "-c", USE)
+    assert said.split() == ["3", "s3", "sts"]
 
 
 @pytest.mark.timeout(1800)

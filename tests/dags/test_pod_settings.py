@@ -42,6 +42,7 @@ def operator_of(name: str, settings: Any) -> StagePodOperator:
         ("KINDLING_ELASTICSEARCH_URL", "http://[::1]:9200", "that pods reach"),
         ("AWS_ENDPOINT_URL", "http://127.0.0.1:9000", "that pods reach"),
         ("KINDLING_IN_CLUSTER", "perhaps", "true, false"),
+        ("KINDLING_SYNTHESIZE_GPU", "1", "true, false"),
         ("KINDLING_PENDING_HOURS", "-1", "above 0, below 8760"),
         ("KINDLING_POD_START_S", "soon", "above 0, below 86400"),
         ("KINDLING_TRAIN_IMAGE", "train:latest", "version tag or digest"),
@@ -88,6 +89,23 @@ def test_only_stages_that_need_torch_get_the_image_that_carries_it() -> None:
         "label": ENVIRONMENT["KINDLING_IMAGE"],
         "train": "kindling-train:1.4.0",
     }
+
+
+@pytest.mark.parametrize("told", ["", "true"])
+def test_synthesize_paints_on_a_gpu_where_it_is_told_to(told: str) -> None:
+    settings = cluster(
+        {
+            **ENVIRONMENT,
+            "KINDLING_TRAIN_IMAGE": "registry.example/train:1.4.0",
+            "KINDLING_SYNTHESIZE_GPU": told,
+        }
+    )
+    pod = operator_of("synthesize", settings).pod()
+    asked = pod.container_resources.limits.get("nvidia.com/gpu")
+    if told:
+        assert (pod.image, asked) == ("registry.example/train:1.4.0", "1")
+    else:
+        assert (pod.image, asked) == (ENVIRONMENT["KINDLING_IMAGE"], None)
 
 
 @pytest.mark.parametrize(
