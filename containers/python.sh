@@ -12,6 +12,7 @@ while [ $# -gt 0 ] && [ "$1" != -- ]; do extras="$extras --extra $1"; shift; don
 if ! python3 -m pip --version >/dev/null 2>&1; then
     apt-get update
     apt-get install -y --no-install-recommends python3-pip ca-certificates
+    apt-get clean
     rm -rf /var/lib/apt/lists/*
 fi
 # Into a folder of its own, which no base's Python objects to, and which does not stay in the image.
