@@ -39,7 +39,7 @@ for library in numpy pandas pyarrow scipy sklearn; do
         find "/opt/venv/lib/python3.11/site-packages/$library" -type d -name tests -prune -exec rm -rf {} +
 done
 packages=/opt/venv/lib/python3.11/site-packages
-rm -rf $packages/pyarrow/include $packages/pyarrow/*_flight* $packages/pyarrow/*_substrait*
+rm -rf $packages/pyarrow/include $packages/pyarrow/*_flight*
 # Of AWS a stage speaks to S3 alone; whoever writes a DAG may speak to all of it.
 case "$extras" in
     *airflow*) ;;
