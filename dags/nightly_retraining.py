@@ -7,7 +7,7 @@ intervals. Stages are idempotent by run id, so **clearing a task is always safe*
 **A task is red.** Its log ends with the reason; how the stage ended says what to do:
 
 - **75, or killed by a signal**: an outside service did not answer, or memory ran out. It was tried
-  three times. Mend the service, or give it memory; then clear the task.
+  five times. Mend the service, or give it memory; then clear the task.
 - **2**: a setting, recipe or parameter is wrong. The message names the key and what is allowed.
 - **3**: the input is missing, damaged or too poor. See the stage:
 

@@ -20,7 +20,10 @@ log = logging.getLogger(__name__)
 #: XCom is a row in Airflow's database and, from a pod, the output of one `cat`: keep it small.
 MAX_REPORT_BYTES = 48 * 1024
 
-#: Seconds before the first and second retry: 10 to 20, then 60 to 120 (Airflow adds up to as much again).
+#: What is final ends at once; these are for services that are away and for whatever kills a stage. Airflow
+#: takes a try for each of its own deaths too (a scheduler that is killed takes the stage with it).
+RETRIES = 4
+#: Seconds before the first retry: 10 to 20, then 60 to 120 (Airflow adds up to as much again), then 120.
 RETRY_DELAY = timedelta(seconds=10)
 RETRY_FACTOR = 6
 #: Airflow counts the tries before a task was cleared too: without a bound the fourth would wait an hour.
@@ -36,7 +39,7 @@ def task_policy(stage: Stage) -> dict[str, Any]:
         "task_id": stage.name,
         "doc_md": stage.summary,
         "pool": stage.pool,
-        "retries": 2,
+        "retries": RETRIES,
         "retry_delay": RETRY_DELAY,
         "retry_exponential_backoff": RETRY_FACTOR,
         "max_retry_delay": MAX_RETRY_DELAY,

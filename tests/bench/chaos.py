@@ -55,7 +55,7 @@ TARGET_SIZE = 40
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=20)
-    parser.add_argument("--pause", type=float, default=5.0, help="seconds between")
+    parser.add_argument("--pause", type=float, default=8.0, help="seconds between")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--data", help="not used")
     options = parser.parse_args()

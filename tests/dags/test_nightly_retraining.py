@@ -177,7 +177,7 @@ def test_tasks_take_their_policy_from_the_catalog(dag: DAG) -> None:
     for stage in STAGES:
         task = dag.get_task(stage.name)
         assert task.execution_timeout == timedelta(minutes=stage.timeout_minutes)
-        assert (task.pool, task.retries) == (stage.pool, 2)
+        assert (task.pool, task.retries) == (stage.pool, 4)
         assert task.retry_exponential_backoff > 1
         assert task.on_failure_callback
 
