@@ -252,6 +252,8 @@ def main() -> None:
                     "requests_over_pages": round(
                         figures["requests"] / figures["pages"], 3
                     ),
+                    "requests": figures["requests"],
+                    "pages": figures["pages"],
                     "quiet_seconds": round(seconds(third), 1),
                     "quiet_rows_written": sum(written(url, "n3").values()),
                     "quiet_stages": [one for one in third if third[one][0].same_as],
