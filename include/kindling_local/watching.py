@@ -16,8 +16,9 @@ from kindling_local.state import load, process
 
 POSTGRES = "postgres"
 POLL_S = 3.0
-#: A service that dies more often than this does not die by chance: its log is for a person to read.
-MOST_RESTARTS, WITHIN_S = 5, 600.0
+#: A service that dies this often does not die by chance: its log is for a person to read, and it is started
+#: again after a rest only. Not left alone: it may have died of PostgreSQL, which is back.
+MOST_RESTARTS, WITHIN_S, REST_S = 5, 600.0, 60.0
 
 Say = Callable[[str], None]
 
@@ -32,7 +33,8 @@ class Watcher:
     _restarts: dict[str, deque[float]] = field(
         default_factory=lambda: defaultdict(deque)
     )
-    _given_up: set[str] = field(default_factory=set)
+    #: When it may be started again, of what dies too often.
+    _rests_until: dict[str, float] = field(default_factory=dict)
 
     def watch(self) -> None:
         """Until it is told to end."""
@@ -66,10 +68,12 @@ class Watcher:
 
     def _dead(self) -> list[str]:
         services = load(self.layout.state).services
+        now = time.monotonic()
+        resting = {name for name, until in self._rests_until.items() if now < until}
         dead = [
             name
             for name, entry in services.items()
-            if name not in {WATCHER, *self._given_up} and process(entry) is None
+            if name not in {WATCHER, *resting} and process(entry) is None
         ]
         if services and postgres.find(self.layout.postgres) is None:
             dead.insert(0, POSTGRES)
@@ -81,8 +85,8 @@ class Watcher:
         while times[0] < times[-1] - WITHIN_S:
             times.popleft()
         if len(times) >= MOST_RESTARTS and name != POSTGRES:
-            self._given_up.add(name)
+            self._rests_until[name] = times[-1] + REST_S
             self.say(
-                f"{name} died {len(times)} times within {WITHIN_S / 60:.0f} minutes: not started again "
-                f"after this; {self.layout.log(name)} says why"
+                f"{name} died {len(times)} times within {WITHIN_S / 60:.0f} minutes: if it dies again it is "
+                f"started after {REST_S:.0f} s; {self.layout.log(name)} says why"
             )

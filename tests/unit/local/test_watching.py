@@ -15,7 +15,7 @@ from kindling_local.services import Service
 from kindling_local.startup import Installation
 from kindling_local.state import alone, load, process, save
 from kindling_local.stopping import stop_services
-from kindling_local.watching import MOST_RESTARTS, Watcher
+from kindling_local.watching import MOST_RESTARTS, REST_S, Watcher
 
 from .conftest import DUMMY, lines, wait_until
 
@@ -115,8 +115,11 @@ def test_a_command_keeps_what_the_watcher_started(
     assert not revived.is_running() or revived.status() == psutil.STATUS_ZOMBIE
 
 
-def test_a_service_that_dies_again_and_again_is_given_up(
-    watcher: tuple[Watcher, list[str]], layout: Layout, launch: Launch
+def test_a_service_that_dies_again_and_again_is_started_after_a_rest(
+    watcher: tuple[Watcher, list[str]],
+    layout: Layout,
+    launch: Launch,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     one, said = watcher
     kill(launch("shop", "plain"))
@@ -127,6 +130,9 @@ def test_a_service_that_dies_again_and_again_is_given_up(
         kill(found)
     assert one.look() == []
     assert str(layout.log("shop")) in said[-1]
+    later = time.monotonic() + REST_S
+    monkeypatch.setattr(watching, "time", SimpleNamespace(monotonic=lambda: later))
+    assert one.look() == ["shop"]
 
 
 def test_restarts_long_apart_do_not_add_up(
