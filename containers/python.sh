@@ -33,18 +33,18 @@ requirements=
 # shellcheck disable=SC2086 # words on purpose
 $uv pip install --quiet --python /opt/venv/bin/python \
     ${TORCH:+--torch-backend=$TORCH} $overrides -c requirements.txt $requirements $packages
-# What no stage reads: the libraries' own tests.
+# What no stage reads: the libraries' own tests, Arrow's headers and its Flight.
+site=/opt/venv/lib/python3.11/site-packages
 for library in numpy pandas pyarrow scipy sklearn; do
-    [ ! -d "/opt/venv/lib/python3.11/site-packages/$library" ] ||
-        find "/opt/venv/lib/python3.11/site-packages/$library" -type d -name tests -prune -exec rm -rf {} +
+    [ ! -d "$site/$library" ] ||
+        find "$site/$library" -type d -name tests -prune -exec rm -rf {} +
 done
-packages=/opt/venv/lib/python3.11/site-packages
-rm -rf $packages/pyarrow/include $packages/pyarrow/*_flight*
+rm -rf $site/pyarrow/include $site/pyarrow/*_flight*
 # Of AWS a stage speaks to S3 alone; whoever writes a DAG may speak to all of it.
 case "$extras" in
     *airflow*) ;;
-    *) [ ! -d $packages/botocore/data ] ||
-        find $packages/botocore/data -mindepth 1 -maxdepth 1 -type d ! -name s3 ! -name 'ss*' ! -name sts -exec rm -rf {} + ;;
+    *) [ ! -d $site/botocore/data ] ||
+        find $site/botocore/data -mindepth 1 -maxdepth 1 -type d ! -name s3 ! -name 'ss*' ! -name sts -exec rm -rf {} + ;;
 esac
 # What is in it, for whoever has to answer for it (CycloneDX). Debian's own packages are in dpkg's list.
 $uv tool run --quiet --from cyclonedx-bom==7.5.0 cyclonedx-py environment --output-reproducible \

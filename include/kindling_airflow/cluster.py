@@ -71,17 +71,17 @@ class Cluster:
 
     def described(self, name: str) -> Stage:
         """The stage as its pod is made here."""
-        described = stage(name)
+        found = stage(name)
         if name == "synthesize" and self.synthesize_gpu:
             train = stage("train")
             return replace(
-                described,
-                extras=(*described.extras, "train"),
+                found,
+                extras=(*found.extras, "train"),
                 gpu=train.gpu,
                 cpu=train.cpu,
                 memory_gib=train.memory_gib,
             )
-        return described
+        return found
 
     def image_of(self, stage: Stage) -> str:
         """The image that has what the stage imports."""
