@@ -24,11 +24,8 @@ IMAGES = {
     "inference_mb": "inference",
     "train_mb": "train",
 }
-#: Which build of torch each carries: the variable that says so, and what its Dockerfile says.
-TORCH = {
-    "inference": ("KINDLING_INFERENCE_TORCH", "cpu"),
-    "train": ("KINDLING_TORCH", ""),
-}
+#: What picks the build of torch; not set: as the image's Dockerfile says.
+TORCH = {"inference": "KINDLING_INFERENCE_TORCH", "train": "KINDLING_TORCH"}
 CHUNK = 1 << 20
 MB = 1_000_000
 
@@ -51,9 +48,8 @@ def _build(name: str) -> str:
     arguments = []
     if base := os.environ.get("BASE_IMAGE"):
         arguments += ["--build-arg", f"BASE_IMAGE={base}"]
-    if name in TORCH:
-        variable, usual = TORCH[name]
-        torch = os.environ.get(variable, usual)
+    torch = os.environ.get(TORCH.get(name, ""))
+    if torch is not None:
         arguments += ["--build-arg", f"TORCH={torch}"]
     subprocess.run(
         [

@@ -119,6 +119,10 @@ class Cluster:
 
         return until(f"a running pod of {run}", running, 120)
 
+    def wait_until_gone(self, run: str = "") -> None:
+        """Until none of the product's pods is left, of one run or of all."""
+        until("no pod", lambda: None if self.pods(run) else True, 120, 0.2)
+
     def evict(self, name: str) -> None:
         """As `kubectl drain` does."""
         for version in ("policy/v1", "policy/v1beta1"):

@@ -47,11 +47,6 @@ def task_process(run: Run) -> psutil.Process:
     return psutil.Process(run.process("work"))
 
 
-def gone(cluster: Cluster, run: Run) -> None:
-    """Wait until the run has no pod any more."""
-    until("no pod", lambda: None if cluster.pods(run.id) else True, 120, 0.2)
-
-
 def test_a_stage_pays_little_for_its_pod(
     airflow: Airflow, cluster: Cluster, figures: dict[str, Any]
 ) -> None:
@@ -60,7 +55,7 @@ def test_a_stage_pays_little_for_its_pod(
     task = run.reaches("work", ["success"], 60)
     figures["overhead_s"] = round(seconds_of(task) - last, 2)
     assert task["try_number"] == 1
-    gone(cluster, run)
+    cluster.wait_until_gone(run.id)
 
 
 def _ended_or_seen(cluster: Cluster, run: Run, name: str) -> float | None:
@@ -84,7 +79,7 @@ def test_a_run_marked_failed_leaves_no_pod(
 
     until("a deletion", told, 120, 0.2)
     figures["cancel_told_s"] = round(time.monotonic() - began, 2)
-    gone(cluster, run)
+    cluster.wait_until_gone(run.id)
     figures["cancel_s"] = round(time.monotonic() - began, 2)
 
 

@@ -36,7 +36,7 @@ def test_a_stage_starts_from_an_airflow_in_a_pod(cluster: Cluster) -> None:
     assert pod.status.phase == "Succeeded", log[-4000:]
     assert "state=success" in log or "marked success" in log.lower(), log[-4000:]
     assert "second 4 of 5" in log, "the stage's own lines"
-    until("the stage's pod deleted", lambda: None if cluster.pods() else True, 60)
+    cluster.wait_until_gone()
 
 
 def airflow_pod() -> k8s.V1Pod:

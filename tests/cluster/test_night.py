@@ -11,7 +11,7 @@ import pytest
 from kindling.catalog import STAGE_NAMES
 
 from .outside import Airflow, Run
-from .rig import PIPELINE, ROOT, TRAIN, Cluster, until
+from .rig import PIPELINE, ROOT, TRAIN, Cluster
 from .stores import database
 
 
@@ -52,7 +52,7 @@ def test_a_night_on_the_cluster_is_green(
 
     assert {name.split("[")[0] for name in states} == set(STAGE_NAMES)
     assert {"scrape[0]", "scrape[1]"} <= set(states)
-    until("no pod of it", lambda: None if cluster.pods(run.id) else True, 60)
+    cluster.wait_until_gone(run.id)
 
     with psycopg.connect(migrated) as connection:
         (reviews,) = connection.execute(
