@@ -163,19 +163,20 @@ class Reader:
         return "the parser's process died"
 
     def _start(self) -> Connection:
-        self._pipe, theirs = _SPAWN.Pipe()
-        self._process = _SPAWN.Process(
+        ours, theirs = _SPAWN.Pipe()
+        process = _SPAWN.Process(
             target=_serve, args=(theirs, self._mapping), daemon=True
         )
-        self._process.start()
-        theirs.close()
+        with theirs:
+            process.start()
+        self._process, self._pipe = process, ours
         # A process that never comes up is no page's fault.
-        if not self._pipe.poll(_IDLE_S) or not self._greeted():
+        if not ours.poll(_IDLE_S) or not self._greeted():
             self._stop()
             raise KindlingError(
                 f"the page reader's process died at its start, or did nothing for {_IDLE_S:g} s"
             )
-        return self._pipe
+        return ours
 
     def _greeted(self) -> bool:
         try:

@@ -97,6 +97,19 @@ def test_a_reader_that_dies_is_replaced(saved, mapping):
     assert len(after.reviews) == 2
 
 
+def test_a_reader_that_cannot_start_says_why(saved, mapping, monkeypatch):
+    def refuse(*_):
+        raise OSError(12, "Cannot allocate memory")
+
+    async def go():
+        async with Reader(mapping) as reader:
+            await reader.read(saved("plain"), URL)
+
+    monkeypatch.setattr("kindling.scraping.reader._SPAWN.Process.start", refuse)
+    with pytest.raises(OSError, match="Cannot allocate memory"):
+        asyncio.run(go())
+
+
 def test_text_without_end_is_rejected_before_it_is_cleaned(crawled):
     found = extract(
         b'<li class="customer-review" data-review-id="z"><div class="review-text">'
