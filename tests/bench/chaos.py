@@ -73,6 +73,7 @@ def main() -> None:
             run = stormy.night()
             state, kills = stormy.follow(run, iter(targets), options.pause)
             found = stormy.rows(run)
+    tell_differences(expected, found)
     left = calm.left() + stormy.left()
     for line in left:
         print(f"left: {line}")
@@ -91,6 +92,17 @@ def main() -> None:
             }
         )
     )
+
+
+def tell_differences(
+    expected: dict[str, list[str]], found: dict[str, list[str]]
+) -> None:
+    """Print a few rows of each table that only one of the two nights has."""
+    for table in TABLES:
+        calm, stormy = set(expected[table]), set(found[table])
+        for name, rows in (("calm", calm - stormy), ("stormy", stormy - calm)):
+            for row in sorted(rows)[:3]:
+                print(f"{table}, {name} alone ({len(rows)}): {row}", flush=True)
 
 
 class Laptop:
