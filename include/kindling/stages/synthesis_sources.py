@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from kindling.errors import DataError
 from kindling.ports.generation import Cell
 from kindling.recipe import SynthesizeConfig
-from kindling.records import Photo, Product, Review, Split
+from kindling.records import Photo, Product, Review, Split, sentiment_of
 from kindling.stages.contract import Context, Shard
 from kindling.stages.view import RunView
 
@@ -23,7 +23,8 @@ class Sources:
     products: Sequence[Product]
     #: Category -> products that a synthetic review may be about, those of the train split if there are any.
     subjects: Mapping[str, Sequence[str]]
-    #: Category -> photos to edit; product -> its own among them.
+    #: Category -> photos to edit; product -> its own among them. Who takes a photo of what
+    #: disappointed often shows damage, and an edit of it would be called by the wrong name.
     photos: Mapping[str, Sequence[Photo]]
     own_photos: Mapping[str, Sequence[Photo]]
     #: Photos taken to show an intact thing: the shop's own, and those of reviews with five stars.
@@ -45,14 +46,21 @@ def sources_of(context: Context, view: RunView) -> Sources:
         for photo in usable.values()
         if split_of.get(photo.product_id) == "train"
     }
-    for review in train:
-        shown = view.shown_photo(review)
-        if shown in usable:
-            pictured.add((review.product_id, shown))
+    shown_by = [(view.shown_photo(review), review) for review in train]
+    pictured |= {
+        (review.product_id, photo) for photo, review in shown_by if photo in usable
+    }
+    liked = {photo for photo, review in shown_by if _praises(review)}
+    blamed = {photo for photo, review in shown_by if not _praises(review)}
+    bases = sorted(
+        (product_id, one)
+        for product_id, one in pictured
+        if one not in blamed and (one in liked or usable[one].kind == "product")
+    )
     category_of = {product.product_id: product.category for product in products}
     by_category: dict[str, dict[str, Photo]] = defaultdict(dict)
     own: dict[str, list[Photo]] = defaultdict(list)
-    for product_id, photo_id in sorted(pictured):
+    for product_id, photo_id in bases:
         by_category[category_of.get(product_id, "")][photo_id] = usable[photo_id]
         own[product_id].append(usable[photo_id])
     return Sources(
@@ -65,6 +73,10 @@ def sources_of(context: Context, view: RunView) -> Sources:
         },
         own_photos=own,
     )
+
+
+def _praises(review: Review) -> bool:
+    return sentiment_of(review.rating) == "positive"
 
 
 def _intact(

@@ -14,11 +14,15 @@ Number = Literal["singular", "plural"]
 _BOUNDARY = re.compile(r"(?<=[.!?])\s+|(?<=[.!?][\"')\]])\s+|\n+")
 #: Abbreviations after which a full stop ends no sentence.
 _ABBREVIATION = re.compile(
-    r"\b(?:vs|e\.g|i\.e|approx|etc|dr|mr|mrs|ms|inc|oz|lb|lbs|ft|cm|mm)\.$",
+    r"\b(?:vs|e\.g|i\.e|approx|esp|etc|dr|mr|mrs|ms|inc|oz|lb|lbs|ft|cm|mm)\.$",
     re.IGNORECASE,
 )
 _CONTRAST = re.compile(
     r"[,;]?\s+\b(?:but|however|although|though|yet)\b,?\s+|;\s+", re.IGNORECASE
+)
+#: "I gave 4 stars": it would stand beside another number of stars.
+_STARS = re.compile(
+    r"\b(?:[1-5]|one|two|three|four|five)(?:\s|-)*stars?\b", re.IGNORECASE
 )
 _SINGULAR = frozenset(("it", "its", "it's", "this"))
 _PLURAL = frozenset(("they", "they're", "them", "these", "their"))
@@ -77,7 +81,10 @@ def lowered(sentence: str) -> str:
 def fragments(
     reviews: Iterable[Review], shortest: int = 3, longest: int = 45
 ) -> list[Fragment]:
-    """All usable sentences of `shortest` to `longest` words, the clauses of contrasting ones, and titles."""
+    """All usable sentences of `shortest` to `longest` words, the clauses of contrasting ones, and titles.
+
+    One that counts stars is of no use to another review.
+    """
     return [
         fragment
         for review in reviews
@@ -85,6 +92,7 @@ def fragments(
         if (1 if fragment.position == "title" else shortest)
         <= len(fragment.words)
         <= longest
+        and not _STARS.search(fragment.text)
     ]
 
 

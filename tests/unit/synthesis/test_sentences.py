@@ -17,6 +17,10 @@ def review(body: str, title: str = "") -> Review:
     [
         ("Good.  it works! really?", ["Good.", "it works!", "really?"]),
         ("About 5 lbs. in weight. Fine.", ["About 5 lbs. in weight.", "Fine."]),
+        (
+            "Cool for summer, esp. in July. Fine.",
+            ["Cool for summer, esp. in July.", "Fine."],
+        ),
         ('She said "no." I did not.', ['She said "no."', "I did not."]),
         ("no mark at all", ["no mark at all"]),
         ("", []),
@@ -68,6 +72,17 @@ def test_a_last_sentence_that_was_cut_off_is_left_out() -> None:
         ("It came on time.", "opening"),
         ("The switch is loose.", "middle"),
     ]
+
+
+@pytest.mark.parametrize(
+    "counted",
+    ["I gave it 4 stars.", "Five-star lamp, truly!", "So only one star for it."],
+)
+def test_a_sentence_that_counts_stars_stands_beside_no_other_rating(
+    counted: str,
+) -> None:
+    found = fragments([review(f"It came on time. {counted} It has a star pattern.")])
+    assert [one.text for one in found] == ["It came on time.", "It has a star pattern."]
 
 
 @pytest.mark.parametrize(
