@@ -4,23 +4,19 @@ The frontier goes by levels: each level's addresses are known and put in order b
 so that the result depends neither on concurrency nor on which answer comes first.
 """
 
-import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from kindling.errors import DataError, TransientError
 from kindling.records import Rejection
-from kindling.scraping.asking import Answer, Asking, reviews_of
+from kindling.scraping.asking import Answer, Asking
 from kindling.scraping.fetch import FetchError
 from kindling.scraping.findings import Extraction
-from kindling.scraping.induction import Verdict
-from kindling.scraping.quarantine import MAX_TRIALS, Trial, refusal, spread
-from kindling.scraping.reading import MAX_SAMPLES, SavedPage
+from kindling.scraping.learning import Learning
 from kindling.scraping.site import Crawl, CrawledPage, LayoutVerdict, Site
 from kindling.scraping.sitemap_pages import sitemap_pages
-from kindling.scraping.snapshot import KeptPage, digests
 from kindling.scraping.urls import page_key
 
 log = logging.getLogger(__name__)
@@ -81,7 +77,6 @@ class _Work:
         self._renderer = site.renderer
         self._asking = Asking(site)
         self._failed: set[str] = set(site.allowance.earlier.failed)
-        self._quarantined = ""
         #: Keys of pages, for one page has several addresses.
         self._known: set[str] = set()
         self._pages: dict[str, CrawledPage] = {}
@@ -90,7 +85,7 @@ class _Work:
         self._chains: dict[str, _Chain] = defaultdict(_Chain)
         self._judged: set[str] = set()
         self._verdicts: list[LayoutVerdict] = []
-        self._learnt: Verdict | None = None
+        self._learning = Learning(site)
         self._attempted = self._outages = self._left = self._told = 0
 
     def new(self, urls: Iterable[str]) -> list[str]:
@@ -140,68 +135,11 @@ class _Work:
         return self._leads(drawn)
 
     async def learn_structure(self) -> list[str]:
-        """Look once for rules in the structure of pages without reviews; returns where these newly lead to.
-
-        Pages that have what the rules need are read again from the store, not fetched again.
-        """
-        load = self._site.load
-        pages = sorted(self._pages.items())
-        bare = [url for url, page in pages if not page.extraction.reviews]
-        if load is None or self._learnt is not None or len(bare) < 2:
-            return []
-        with_reviews = [url for url, page in pages if page.extraction.reviews]
-        chosen = [*spread(bare, MAX_SAMPLES), *spread(with_reviews, MAX_SAMPLES // 2)]
-        samples = [await self._saved(self._pages[url], load) for url in chosen]
-        self._learnt = await self._site.reader.learn(samples)
-        if self._learnt.rules is None:
-            log.info("no rules in the pages' structure: %s", self._learnt.why)
-            return []
-        log.info("rules in the pages' structure: items are %s", self._learnt.rules.item)
-        found = {url: await self._read_again(self._pages[url], load) for url in bare}
-        if why := await self._in_quarantine(found, load):
-            log.warning("the rules are not used: %s", why)
-            self._quarantined = why
-            self._site.reader.unlearn()
-            return []
-        read = [url for url, extraction in found.items() if extraction.reviews]
-        for url in read:
-            self._pages[url] = replace(self._pages[url], extraction=found[url])
-        return self._leads(read)
-
-    async def _in_quarantine(
-        self, found: dict[str, Extraction], load: Callable[[str], bytes]
-    ) -> str:
-        """Why rules of a shop that was read on earlier nights are not to be used yet."""
-        earlier = self._site.allowance.earlier.pages
-        trusted = [url for url, page in sorted(earlier.items()) if page.texts]
-        tried = [
-            await self._trial(earlier[url], load) for url in spread(trusted, MAX_TRIALS)
-        ]
-        old = [one for one in tried if one is not None]
-        changed = [
-            Trial(earlier[url].texts, digests(reviews_of(found[url])))
-            for url in trusted
-            if url in found
-        ]
-        return refusal(old, changed[:MAX_TRIALS])
-
-    async def _trial(
-        self, page: KeptPage, load: Callable[[str], bytes]
-    ) -> Trial | None:
-        """The page as it was read and as it is read now; None where it is not stored any more."""
-        try:
-            found = await self._read_again(page, load)
-        except DataError:
-            log.info("%s was forgotten since: no trial of the rules", page.url)
-            return None
-        return Trial(page.texts, digests(reviews_of(found)))
-
-    async def _read_again(
-        self, page: CrawledPage | KeptPage, load: Callable[[str], bytes]
-    ) -> Extraction:
-        body = await asyncio.to_thread(load, page.uri)
-        at = page.ended_at or page.url
-        return await self._site.reader.read(body, at, page.content_type)
+        """Look once for rules in the structure of pages without reviews; returns where these newly lead to."""
+        found = await self._learning.look(self._pages)
+        for url, extraction in found.items():
+            self._pages[url] = replace(self._pages[url], extraction=extraction)
+        return self._leads(list(found))
 
     def _paid(self, urls: list[str]) -> tuple[dict[str, str], list[str]]:
         """Those that tonight's allowance pays for, each with its action, and those that are kept."""
@@ -229,11 +167,6 @@ class _Work:
         if answer.page is not None:
             self._pages[url] = replace(answer.page, action=action)
 
-    @staticmethod
-    async def _saved(page: CrawledPage, load: Callable[[str], bytes]) -> SavedPage:
-        body = await asyncio.to_thread(load, page.uri)
-        return SavedPage(page.url, page.url, body, page.content_type)
-
     def result(self) -> Crawl:
         pages = tuple(page for _, page in sorted(self._pages.items()))
         spent = self._site.allowance.spent
@@ -246,10 +179,10 @@ class _Work:
             attempted=self._attempted,
             outages=self._outages,
             left=self._left,
-            learnt=self._learnt,
+            learnt=self._learning.verdict,
             failed=tuple(sorted(self._failed)),
             requests=requests,
-            quarantined=self._quarantined,
+            quarantined=self._learning.quarantined,
         )
 
     async def _draw_layout(self, layout: str, urls: list[str]) -> list[str]:
