@@ -119,8 +119,13 @@ class Asking:
         renderer = self._site.renderer
         if renderer is None:
             raise ValueError("pages are to be drawn, and the site has no renderer")
-        answers = {}
-        for url, result in sorted((await renderer.render(urls)).items()):
+        robots = self._site.robots
+        refused = {url: why for url in urls if (why := robots.ai_opt_out(url))}
+        answers = {
+            url: _refused(url, "ai_opt_out", why) for url, why in refused.items()
+        }
+        asked = [url for url in urls if url not in refused]
+        for url, result in sorted((await renderer.render(asked)).items()):
             if isinstance(result, FetchError):
                 failed = _refused(url, result.reason, result.detail)
                 missing = result.kind == "browser_needed"

@@ -105,9 +105,12 @@ class _Work:
         urls = urls[:room]
         paid, kept = self._paid(urls)
         self._attempted += len(paid)
-        answers = await self._site.sharing.answers(list(paid), self._asking.fetching)
-        for url, answer in answers.items():
+        drawn = await self._drawn_at_once(list(paid))
+        rest = [url for url in paid if url not in drawn]
+        answers = await self._site.sharing.answers(rest, self._asking.fetching)
+        for url, answer in (answers | drawn).items():
             self._take(url, answer, paid[url])
+        self._judge(sorted(drawn))
         for url in kept:
             page = self._site.allowance.earlier.pages[url]
             self._take(url, await self._asking.kept(page), "kept")
@@ -120,6 +123,27 @@ class _Work:
             )
         return self._leads([url for url in urls if url in self._pages])
 
+    async def _drawn_at_once(self, urls: list[str]) -> dict[str, Answer]:
+        """Answers for those pages that a browser had to draw when they were last got.
+
+        One that it cannot draw tonight is left to a request, like any other.
+        """
+        memory = self._site.memory
+        if self._renderer is None or memory is None:
+            return {}
+        allowed = self._site.robots.allowed
+        known = [url for url in urls if memory.to_be_drawn(url) and allowed(url)]
+        answers = await self._site.sharing.answers(known, self._asking.drawing)
+        done = {
+            url: one
+            for url, one in answers.items()
+            if one.page is not None or _is_refused(one)
+        }
+        if any(one.no_browser for one in answers.values()):
+            self._renderer = None
+        self._attempted += len(known) - len(done)
+        return done
+
     async def draw_lossy(self) -> list[str]:
         """Draw what showed signs of more than it held, by layout; returns where that newly leads to."""
         layouts: dict[str, list[str]] = defaultdict(list)
@@ -130,7 +154,6 @@ class _Work:
                 layouts[page.extraction.layout].append(url)
         drawn: list[str] = []
         for layout, urls in sorted(layouts.items()):
-            self._judged.update(urls)
             drawn += await self._draw_layout(layout, urls)
         return self._leads(drawn)
 
@@ -211,10 +234,16 @@ class _Work:
                     ),
                 )
         self._verdicts.append(LayoutVerdict(layout, len(urls), len(drawn), gained))
-        for url in urls:
-            if self._pages[url].extraction.lossy and url not in self._rejections:
-                self._lost(url)
+        self._judge(urls)
         return drawn
+
+    def _judge(self, urls: Sequence[str]) -> None:
+        """Nothing more can be done for pages that a browser has drawn, or could not."""
+        self._judged.update(urls)
+        for url in urls:
+            page = self._pages.get(url)
+            if page and page.extraction.lossy and url not in self._rejections:
+                self._lost(url)
 
     async def _draw(self, urls: list[str]) -> tuple[list[str], int]:
         """Draw and keep these pages; those that could be drawn, and how many reviews they hold."""
@@ -240,8 +269,7 @@ class _Work:
 
     def _draw_taken(self, url: str, answer: Answer) -> None:
         action = self._pages[url].action
-        reasons = {one.reason for one in answer.rejections}
-        if answer.page is None and "ai_opt_out" not in reasons:
+        if answer.page is None and not _is_refused(answer):
             self._unreached_product(url)
         for one in answer.rejections:
             self._reject(one.row_id, one.reason, one.detail)
@@ -330,3 +358,8 @@ class _Work:
 
     def _reject(self, row_id: str, reason: str, detail: str) -> None:
         self._rejections[row_id] = Rejection(row_id, reason, detail[:500])
+
+
+def _is_refused(answer: Answer) -> bool:
+    """Whether the page is there, and not for us."""
+    return any(one.reason == "ai_opt_out" for one in answer.rejections)

@@ -5,7 +5,7 @@ the same, every page has one review fewer. Each is compared with the same figure
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from kindling.scraping.rows import Rows
@@ -49,12 +49,7 @@ def health(pages: Sequence[CrawledPage], rows: Rows) -> Health:
         name: sum(bool(getattr(review, name)) for review in reviews) / found
         for name in ("body", "title", "published", "rating", "photo_id")
     }
-    stated = {
-        product.product_id: product.stated_reviews or 0
-        for page in pages
-        if (product := page.extraction.product) is not None
-    }
-    total = sum(stated.values())
+    total = stated_reviews(pages)
     damaged = sum(
         bool(
             page.extraction.problems
@@ -75,6 +70,16 @@ def health(pages: Sequence[CrawledPage], rows: Rows) -> Health:
         damaged_pages=damaged / max(len(pages), 1),
         rejected=len(rows.rejections) / found,
     )
+
+
+def stated_reviews(pages: Iterable[CrawledPage]) -> int:
+    """Reviews that the products' pages say there are; of a product's pages the one that was got last counts."""
+    stated: dict[str, int] = {}
+    for page in sorted(pages, key=lambda one: (one.fetched_at, one.url)):
+        product = page.extraction.product
+        if product is not None and product.stated_reviews is not None:
+            stated[product.product_id] = product.stated_reviews
+    return sum(stated.values())
 
 
 def alarms(now: Health, before: Health) -> list[str]:

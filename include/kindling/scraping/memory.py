@@ -116,16 +116,23 @@ class Memory:
     def unchanged(self, url: str) -> CrawledPage | None:
         """The page, where the sitemap says that it has not changed since."""
         one = self._recent(url)
-        if one is None:
-            return None
-        changed = self.changes.get(self._first.get(url, url))
-        if changed is None:
-            if not self._is_covered(one.page):
-                return None
-        elif one.changed != changed:
+        if one is None or not self._stands(url, one):
             return None
         self.taken += 1
         return one.page
+
+    def to_be_drawn(self, url: str) -> bool:
+        """Whether a request would bring what had to be drawn when the page was last got."""
+        one = self._recent(url)
+        if one is None or one.page.fetcher != "browser":
+            return False
+        return not self._stands(url, one)
+
+    def _stands(self, url: str, one: RememberedPage) -> bool:
+        changed = self.changes.get(self._first.get(url, url))
+        if changed is None:
+            return self._is_covered(one.page)
+        return one.changed == changed
 
     def _is_covered(self, page: CrawledPage) -> bool:
         """Whether a page leads to products alone, and to none that the sitemap does not name."""

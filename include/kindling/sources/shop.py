@@ -331,14 +331,10 @@ def _pages(found: "Crawl") -> list[Page]:
 
 def _figures(collected: _Collected, rows: "Rows") -> dict[str, Any]:
     """Counts and rates of one crawl; none is an estimate of anything beyond it."""
+    from kindling.scraping.health import stated_reviews
     from kindling.scraping.rows import languages
 
     pages = collected.crawl.pages
-    stated = {
-        page.extraction.product.product_id: page.extraction.product.stated_reviews or 0
-        for page in pages
-        if page.extraction.product
-    }
     reasons = Counter(one.reason for one in collected.crawl.rejections)
     return {
         "pages": len(pages),
@@ -352,7 +348,7 @@ def _figures(collected: _Collected, rows: "Rows") -> dict[str, Any]:
         "pages_confirmed": collected.memory.confirmed if collected.memory else 0,
         "pages_by_action": _counted(page.action for page in pages),
         "delay_seconds": collected.delay_s,
-        "reviews_stated_by_pages": sum(stated.values()),
+        "reviews_stated_by_pages": stated_reviews(pages),
         "cross_checks": sum(page.extraction.checked for page in pages),
         "cross_check_conflicts": sum(len(page.extraction.conflicts) for page in pages),
         "personal_data_masked": {

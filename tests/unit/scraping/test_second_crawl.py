@@ -2,8 +2,9 @@
 
 import asyncio
 import hashlib
+import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -14,8 +15,9 @@ from hypothesis import strategies as st
 
 from kindling.scraping.crawl import crawl
 from kindling.scraping.extract import extract
-from kindling.scraping.fetch import Fetched, Policy, open_fetcher
+from kindling.scraping.fetch import Fetched, FetchError, Policy, open_fetcher
 from kindling.scraping.findings import Extraction
+from kindling.scraping.health import stated_reviews
 from kindling.scraping.induction import Verdict
 from kindling.scraping.mapping import load
 from kindling.scraping.memory import Memory, Remembered, packed, unpacked
@@ -98,6 +100,31 @@ class Shop:
         )
 
 
+class Scripted(Shop):
+    """A script puts the reviews on its pages: a request brings none, a browser all of them."""
+
+    works = True
+
+    def __init__(self, stock: Stock, dates: bool = True, tags: bool = True) -> None:
+        super().__init__(stock, dates, tags)
+        self.drawn: list[str] = []
+
+    def _page(self, path: str) -> str | None:
+        whole = super()._page(path)
+        return whole and re.sub("<ul>.*</ul>", "<ul></ul>", whole)
+
+    async def render(self, urls: Sequence[str]) -> dict[str, Fetched | FetchError]:
+        paths = [url.removeprefix(URL) for url in urls]
+        self.drawn += paths
+        found = [super(Scripted, self)._page(path) or "" for path in paths]
+        return {
+            url: Fetched(url, 200, {}, html.encode(), datetime.now(UTC))
+            if self.works
+            else FetchError(url, "browser", "cannot")
+            for url, html in zip(urls, found, strict=True)
+        }
+
+
 class Reader:
     """Reads in this process; counts how many pages."""
 
@@ -151,7 +178,7 @@ class Night:
                 fetcher=fetcher,
                 robots=await fetcher.robots(),
                 store=self.store.put,
-                renderer=None,
+                renderer=self.shop if isinstance(self.shop, Scripted) else None,
                 max_pages=500,
                 load=self.store.pages.__getitem__,
                 memory=self.memory,
@@ -294,17 +321,72 @@ def played(history: list[dict[str, tuple[int, set[int]]]]) -> Iterator[Stock]:
         yield {product: list(held[product]) for product in night}
 
 
-@settings(max_examples=40)
-@given(histories, st.booleans(), st.booleans())
+@settings(max_examples=80)
+@given(histories, st.booleans(), st.booleans(), st.sampled_from([Shop, Scripted]))
 def test_any_nights_find_what_a_crawl_from_nothing_finds(
-    history: list[dict[str, tuple[int, set[int]]]], dates: bool, tags: bool
+    history: list[dict[str, tuple[int, set[int]]]],
+    dates: bool,
+    tags: bool,
+    kind: type[Shop],
 ) -> None:
     remembered, store = Remembered(), Store()
     for number, shown in enumerate(played(history)):
         now = NOW + timedelta(days=number)
-        night = Night(Shop(shown, dates, tags), remembered, store=store, now=now)
+        night = Night(kind(shown, dates, tags), remembered, store=store, now=now)
         remembered = night.remembered
-        assert night.texts == Night(Shop(shown, dates, tags)).texts
+        assert night.texts == Night(kind(shown, dates, tags)).texts
+
+
+GROWN = stock(pot=[(11, 0), *stock()["pot"]])
+
+
+def test_what_had_to_be_drawn_is_drawn_without_a_request_before() -> None:
+    first = Night(Scripted(stock()))
+    shop = Scripted(GROWN)
+    second = Night(shop, first.remembered, store=first.store)
+    assert second.asked == [] and shop.drawn == ["/p/pot"]
+    assert second.texts == Night(Scripted(GROWN)).texts
+    # Later pages are as they were, and their count of all reviews with them.
+    assert stated_reviews(second.crawl.pages) == 23
+
+
+def test_what_cannot_be_drawn_tonight_is_asked_for_and_told() -> None:
+    first = Night(Scripted(stock()))
+    shop = Scripted(GROWN)
+    shop.works = False
+    second = Night(shop, first.remembered, store=first.store)
+    assert second.asked[0] == "/p/pot"
+    told = {one.row_id: one.reason for one in second.crawl.rejections}
+    assert told[f"{URL}/p/pot"] == "browser_failed"
+    assert "pot" in second.crawl.unreached
+
+
+@pytest.mark.parametrize(
+    ("path", "answer", "reason"),
+    [
+        ("/robots.txt", "User-agent: *\nDisallow: /p/pot", "robots_disallowed"),
+        (
+            "/.well-known/tdmrep.json",
+            '[{"location": "/p/*", "tdm-reservation": 1}]',
+            "ai_opt_out",
+        ),
+    ],
+)
+def test_no_page_is_drawn_that_may_not_be_asked_for_any_more(
+    path: str, answer: str, reason: str
+) -> None:
+    class Forbids(Scripted):
+        def __call__(self, request: httpx.Request) -> httpx.Response:
+            if request.url.path == path:
+                return httpx.Response(200, text=answer)
+            return super().__call__(request)
+
+    first = Night(Scripted(stock()))
+    shop = Forbids(GROWN)
+    second = Night(shop, first.remembered, store=first.store)
+    assert shop.drawn == [] and "/p/pot" not in shop.asked
+    told = {one.row_id: one.reason for one in second.crawl.rejections}
+    assert told[f"{URL}/p/pot"] == reason
 
 
 class LateReader(Reader):
