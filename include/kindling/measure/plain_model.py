@@ -1,23 +1,14 @@
 """TF-IDF and logistic regression, set once: the model that takes seconds and that others are held against."""
 
-from collections.abc import Mapping
-
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 
 
-def word_features(vocabulary: Mapping[str, int] | None = None) -> TfidfVectorizer:
-    """Words and pairs of words seen in two texts at least, sublinear counts, accents aside.
-
-    With a `vocabulary`, for weights that were learned before, nothing is left to fit.
-    """
+def word_features() -> TfidfVectorizer:
+    """Words and pairs of words seen in two texts at least, sublinear counts, accents aside."""
     return TfidfVectorizer(
-        ngram_range=(1, 2),
-        min_df=2 if vocabulary is None else 1,
-        sublinear_tf=True,
-        strip_accents="unicode",
-        vocabulary=vocabulary,
+        ngram_range=(1, 2), min_df=2, sublinear_tf=True, strip_accents="unicode"
     )
 
 

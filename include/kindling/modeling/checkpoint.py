@@ -1,17 +1,12 @@
 """A training run's state in the object store: a killed run, or the pod that replaces it, goes on where it was."""
 
-import contextlib
-import errno
 import io
-import os
 import pickle
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import torch
 
-from kindling.errors import DataError, KindlingError
+from kindling.errors import DataError
 from kindling.ports.objects import ObjectStore
 
 
@@ -43,19 +38,3 @@ class Checkpoint:
         buffer = io.BytesIO()
         torch.save(state, buffer)
         self._objects.put_named(self._name, buffer.getvalue())
-
-
-@contextlib.contextmanager
-def disk_full_named(path: Path) -> Iterator[None]:
-    """A full disk becomes an error that says where; torch and safetensors report it in their own ways."""
-    try:
-        yield
-    except (OSError, RuntimeError) as error:
-        free = os.statvfs(
-            next(parent for parent in (path, *path.parents) if parent.exists())
-        ).f_bavail
-        if getattr(error, "errno", None) == errno.ENOSPC or free == 0:
-            raise KindlingError(
-                f"disk full while writing {path}; free some space and run again"
-            ) from error
-        raise

@@ -3,13 +3,16 @@
 Loading such a folder runs no code that came with it.
 """
 
+import contextlib
+import errno
 import hashlib
 import json
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kindling.errors import DataError
+from kindling.errors import DataError, KindlingError
 from kindling.records import SENTIMENTS
 
 if (
@@ -93,6 +96,22 @@ def write_weights(path: Path, weights: "dict[str, torch.Tensor]") -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     plain = {name: one.detach().cpu().contiguous() for name, one in weights.items()}
     safetensors.torch.save_file(plain, path)
+
+
+@contextlib.contextmanager
+def disk_full_named(path: Path) -> Iterator[None]:
+    """A full disk becomes an error that says where; torch and safetensors report it in their own ways."""
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        free = os.statvfs(
+            next(parent for parent in (path, *path.parents) if parent.exists())
+        ).f_bavail
+        if getattr(error, "errno", None) == errno.ENOSPC or free == 0:
+            raise KindlingError(
+                f"disk full while writing {path}; free some space and run again"
+            ) from error
+        raise
 
 
 def _hashes(folder: Path) -> dict[str, str]:

@@ -203,6 +203,22 @@ def test_a_model_that_remembers_answers_the_same_and_reads_everything_once(
     assert read[0] == 4 and sum(read) == 4 + 3 * 4, "once remembering, thrice not"
 
 
+def test_words_of_the_category_stand_beside_the_tower(trained: Fit, drawn) -> None:
+    one = trained.model
+    alone = CompactModel(one.text, one.image, one.fusion, "tiny", 32)
+    photos: dict[str, bytes] = {}
+    fresh = drawn[0](240, "golden", 3, photos, photo_share=0.0)
+    truth = np.array([SENTIMENTS.index(row.sentiment) for row in fresh])
+    texts, nothing = [row.text for row in fresh], [None] * len(fresh)
+
+    def right(model: CompactModel) -> float:
+        found = model.predict(texts, nothing).probabilities
+        return float((found.argmax(1) == truth).mean())
+
+    assert right(one) >= right(alone) - 0.02
+    assert one.parameters > alone.parameters
+
+
 def test_a_saved_model_answers_the_same(trained: Fit, tmp_path: Path, drawn) -> None:
     photo = drawn[1]("torn", np.random.default_rng(0))
     request = (
@@ -254,6 +270,7 @@ def saved(trained: Fit, tmp_path: Path) -> Path:
         "fusion.json",
         "config.json",
         "text/tokenizer.json",
+        "words/weights.safetensors",
     ],
 )
 def test_a_changed_file_is_refused(saved: Path, name: str) -> None:
@@ -308,22 +325,29 @@ def test_a_model_of_another_code_is_refused(
         CompactModel.load(saved)
 
 
-def test_a_folder_from_before_the_pretrained_eyes_is_read_without_its_image_tower(
+def test_folders_of_older_formats_answer_by_what_they_hold(
     trained: Fit, tmp_path: Path
 ) -> None:
     one = trained.model
-    CompactModel(one.text, None, one.fusion, "tiny", 32).save(tmp_path / "text")
-    one.save(tmp_path / "both")
-    for name in ("text", "both"):
-        older = json.loads((tmp_path / name / "config.json").read_text())
-        older["format"] = 3
-        del older["kind"]
-        (tmp_path / name / "config.json").write_text(json.dumps(older))
-        seal(tmp_path / name)
-    found = load_classifier(tmp_path / "text")
+    text = CompactModel(one.text, None, one.fusion, "tiny", 32)
+    towers = CompactModel(one.text, one.image, one.fusion, "tiny", 32)
+    for model, number in ((text, 3), (towers, 4), (one, 3)):
+        folder = tmp_path / f"{number}-{model.reads_photos}"
+        model.save(folder)
+        older = json.loads((folder / "config.json").read_text())
+        del older["kind"], older["tower_temperature"]
+        older["format"] = number
+        (folder / "config.json").write_text(json.dumps(older))
+        seal(folder)
+    found = load_classifier(tmp_path / "3-False")
     assert found.kind == "compact" and not found.reads_photos
+    said = ["the vase is lovely", "awful lamp"], [None, None]
+    assert np.array_equal(
+        CompactModel.load(tmp_path / "4-True").predict(*said).probabilities,
+        towers.predict(*said).probabilities,
+    )
     with pytest.raises(DataError, match="model format 3 .*train it again"):
-        load_classifier(tmp_path / "both")
+        load_classifier(tmp_path / "3-True")
 
 
 def test_rows_that_cannot_be_answered_are_named(trained: Fit) -> None:

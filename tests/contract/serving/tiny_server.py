@@ -86,10 +86,20 @@ def full_model(folder: Path, seed: int, exported: bool = True) -> None:
     text = TextClassifier.fresh(pretrained.locate(None)[0], 3, 128, seed)
     image = ImageClassifier.fresh(128, 3, 4, seed)
     fusion = Fusion(1.5, 1.2, 1.0, 1.0, (0.0, 0.0, 0.0), "naive-bayes", 0)
-    model = CompactModel(text, image, fusion, "minilm", 128)
+    model = CompactModel(text, image, fusion, "minilm", 128, _words())
     model.save(folder)
     if exported:
         export(model, folder)
+
+
+def _words() -> Any:
+    import numpy as np
+
+    from kindling.modeling.compact.pooled import Words
+    from kindling.modeling.tfidf.model import TfidfModel
+
+    said = ["the seam ripped and the colour faded", "it is fine", "soft, true to size"]
+    return Words(TfidfModel.fit(said * 2, np.array([0, 1, 2] * 2), np.ones(6)), 1.5)
 
 
 def export(model: Any, folder: Path) -> None:

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from kindling.errors import DataError, KindlingError
-from kindling.modeling.checkpoint import Checkpoint, disk_full_named
+from kindling.modeling.checkpoint import Checkpoint
+from kindling.modeling.folder import disk_full_named
 from kindling.stores.objects import FsspecObjects
 
 NAME = "runs/r/checkpoints/one/text.pt"

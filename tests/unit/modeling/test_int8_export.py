@@ -61,6 +61,19 @@ def test_graphs_answer_a_text_a_photo_and_both_as_torch_does(
     assert graphs.calibrated == torch_model.calibrated
 
 
+def test_graphs_read_the_words_beside_the_text(
+    model: tuple[CompactModel, Path],
+) -> None:
+    folder = model[1]
+    graphs = int8_model.Int8Model.load(folder, 1)
+    config = files.read_json(folder / files.CONFIG) | {"tower_temperature": None}
+    alone = int8_model.Int8Model.from_graphs(folder, config, 1)
+    some = ["The seam ripped and the colour faded.", "Soft, true to size."]
+    gained = graphs.predict(some, [None] * 2).probabilities
+    gained -= alone.predict(some, [None] * 2).probabilities
+    assert gained[0, 0] > 0.02 and gained[1, 2] > 0.02
+
+
 def test_a_text_is_answered_alike_whatever_stands_beside_it(
     model: tuple[CompactModel, Path],
 ) -> None:
@@ -134,14 +147,16 @@ def test_a_file_that_is_no_graph_is_told_by_name(tmp_path: Path) -> None:
         onnx_session.opened(path, 1)
 
 
-def test_serving_by_graphs_imports_no_torch(model: tuple[CompactModel, Path]) -> None:
+def test_serving_by_graphs_imports_nothing_that_trains(
+    model: tuple[CompactModel, Path],
+) -> None:
     program = (
         "import sys, json; from pathlib import Path\n"
         "from kindling.serving.engine import Engines\n"
         "from kindling.serving.champion import Champion\n"
         "engine = Engines(None, 1).open(Path(sys.argv[1]))\n"
         "engine.model.predict(['soft'], [None]); engine.encoder.encode(['soft'])\n"
-        "print(json.dumps([engine.name, sorted({'torch', 'transformers'} & set(sys.modules))]))\n"
+        "print(json.dumps([engine.name, sorted({'torch', 'transformers', 'sklearn'} & set(sys.modules))]))\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", program, str(model[1])],

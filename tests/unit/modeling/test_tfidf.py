@@ -2,8 +2,12 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from kindling.measure.plain_model import plain_model
 from kindling.modeling.tfidf.model import TfidfModel
+from kindling.modeling.word_grams import WordGrams
 
 TEXTS = [
     "it tore at once",
@@ -46,3 +50,42 @@ def test_row_weights_count() -> None:
         np.concatenate([np.ones(18), weights]),
     )
     assert both.probabilities(["it tore"]).argmax() == 0
+
+
+SAID = [
+    *TEXTS,
+    "Café, très jolie robe",
+    "cafe tres jolie",
+    "ＦＵＬＬ width 100 %",
+    "full width 100",
+]
+PLAIN = plain_model(seed=0, balanced=True).fit(SAID, np.arange(len(SAID)) % 3)
+words = st.sampled_from(
+    [
+        "it",
+        "tore",
+        "fine",
+        "Café",
+        "CAFE",
+        "tre\u0300s",
+        "ＦＵＬＬ",
+        "ı",
+        "İ",
+        "ß",
+        "a",
+        "x2",
+        "_",
+        "'s",
+        "\n",
+    ]
+)
+
+
+@given(st.one_of(st.lists(words, max_size=12).map(" ".join), st.text(max_size=40)))
+def test_words_are_counted_as_scikit_learn_counts_them(text: str) -> None:
+    features, regression = PLAIN["tfidf"], PLAIN["classifier"]
+    grams = WordGrams(
+        features.vocabulary_, features.idf_, regression.coef_, regression.intercept_
+    )
+    theirs = regression.decision_function(features.transform([text]))
+    assert grams.logits([text]) == pytest.approx(theirs, abs=1e-9)

@@ -13,6 +13,7 @@ from kindling.modeling import folder as files
 from kindling.modeling import pretrained
 from kindling.modeling.compact.answering import Towers, answered
 from kindling.modeling.compact.fusion import Fusion
+from kindling.modeling.compact.pooled import load_words
 from kindling.modeling.onnx_session import opened
 from kindling.modeling.onnx_text import GraphEncoder, TextGraph
 from kindling.modeling.photos import decode
@@ -67,7 +68,9 @@ class Int8Model:
     ) -> "Int8Model":
         """The same without asking whether the folder is sealed."""
         tokenizer = pretrained.load_tokenizer(folder / "text", config["max_tokens"])
-        texts = TextGraph(folder / FOLDER / TEXT, tokenizer, threads)
+        graph = TextGraph(folder / FOLDER / TEXT, tokenizer, threads)
+        words = load_words(folder, config)
+        texts = words.beside(graph) if words else graph
         image = config["image"]
         photos = _PhotoGraph(folder, image["size"], threads) if image else None
         return cls(

@@ -12,7 +12,6 @@ from transformers import BertConfig, BertModel
 from kindling.errors import DataError
 from kindling.modeling import folder as files
 from kindling.modeling import pretrained
-from kindling.modeling.checkpoint import disk_full_named
 from kindling.modeling.compact.answering import Towers, answered
 from kindling.modeling.compact.fusion import Fusion
 from kindling.modeling.compact.image_tower import (
@@ -20,12 +19,15 @@ from kindling.modeling.compact.image_tower import (
     ImageTower,
     Preprocessing,
 )
+from kindling.modeling.compact.pooled import WORDS, Words, load_words
 from kindling.modeling.compact.text_tower import TextClassifier, TextTower
 from kindling.modeling.memo import Memo
 from kindling.ports.classifier import Prediction
 from kindling.records import CONDITIONS, SENTIMENTS
 
-FORMAT = 4
+FORMAT = 5
+#: Written before word n-grams stood beside the text tower: it answers without them.
+TOWERS_FORMAT = 4
 #: Written before the pretrained eyes: its image tower is gone, its text tower is the same.
 TEXT_ONLY_FORMAT = 3
 FUSION = "fusion.json"
@@ -39,7 +41,9 @@ WANTED = (files.CONFIG, FUSION, TEXT_CONFIG, TEXT_WEIGHTS, TOKENIZER)
 
 
 class CompactModel:
-    """Text tower, image tower (None in a text-only model) and their fusion."""
+    """Text tower with word n-grams beside it (None in an older folder), image tower (None in a text-only
+    model) and their fusion.
+    """
 
     kind = "compact"
 
@@ -50,23 +54,28 @@ class CompactModel:
         fusion: Fusion,
         base_model: str,
         max_tokens: int,
+        words: Words | None = None,
     ) -> None:
         self.text = text
+        self.words = words
         self.image = image
         self.fusion = fusion
         #: Name of the published weights that the text tower started from.
         self.base_model = base_model
         self.max_tokens = max_tokens
-        self._read_texts: Callable[[Sequence[str]], NDArray[np.float32]] = text.logits
+        self._read_texts: Callable[[Sequence[str]], NDArray[np.float32]] = (
+            words.beside(text.logits) if words else text.logits
+        )
         self._read_photos: Callable[[Sequence[bytes]], NDArray[np.float32]] | None = (
             image.logits if image else None
         )
 
     @property
     def parameters(self) -> int:
-        """How many weights both towers have, frozen ones included."""
+        """How many weights it has, frozen ones included."""
         text = sum(one.numel() for one in self.text.tower.parameters())
-        return text + (self.image.parameters if self.image else 0)
+        words = self.words.model.parameters if self.words else 0
+        return text + words + (self.image.parameters if self.image else 0)
 
     @property
     def reads_photos(self) -> bool:
@@ -86,7 +95,12 @@ class CompactModel:
     def remembering(self) -> "CompactModel":
         """The same model; each tower reads a text or photo once, whatever it is put together with."""
         other = CompactModel(
-            self.text, self.image, self.fusion, self.base_model, self.max_tokens
+            self.text,
+            self.image,
+            self.fusion,
+            self.base_model,
+            self.max_tokens,
+            self.words,
         )
         other._read_texts = Memo(self._read_texts)
         if self._read_photos:
@@ -109,7 +123,7 @@ class CompactModel:
 
         Files that are already in the folder (the baseline's) become part of the manifest.
         """
-        with disk_full_named(folder):
+        with files.disk_full_named(folder):
             (folder / "text").mkdir(parents=True, exist_ok=True)
             files.write_json(
                 folder / TEXT_CONFIG, self.text.tower.encoder.config.to_diff_dict()
@@ -122,6 +136,8 @@ class CompactModel:
                 files.write_weights(
                     folder / IMAGE_WEIGHTS, dict(self.image.tower.state_dict())
                 )
+            if self.words:
+                self.words.model.save(folder / WORDS)
             files.write_json(folder / FUSION, self.fusion.to_dict())
             files.write_json(folder / files.CONFIG, self._config())
             files.seal(folder)
@@ -138,6 +154,7 @@ class CompactModel:
             "labels": SENTIMENTS,
             "text_model": self.base_model,
             "max_tokens": self.max_tokens,
+            "tower_temperature": self.words and self.words.tower_temperature,
             "image": image,
         }
 
@@ -146,12 +163,14 @@ class CompactModel:
         """The model in a folder; DataError when a file is missing or is not the one that was written."""
         files.verify(folder, WANTED)
         config = files.read_json(folder / files.CONFIG)
-        readable = (FORMAT,) if config["image"] else (FORMAT, TEXT_ONLY_FORMAT)
+        readable = [FORMAT, TOWERS_FORMAT]
+        if not config["image"]:
+            readable.append(TEXT_ONLY_FORMAT)
         if config["format"] not in readable or tuple(config["labels"]) != SENTIMENTS:
             raise DataError(
                 f"{folder}: model format {config['format']} with labels {config['labels']}; "
-                f"this code reads format {FORMAT} (or {TEXT_ONLY_FORMAT} without an image tower)"
-                f" with {list(SENTIMENTS)}; train it again"
+                f"this code reads formats {TOWERS_FORMAT} and {FORMAT} (and {TEXT_ONLY_FORMAT} without an"
+                f" image tower) with {list(SENTIMENTS)}; train it again"
             )
         return cls(
             _load_text(folder, config["max_tokens"]),
@@ -159,6 +178,7 @@ class CompactModel:
             Fusion.from_dict(files.read_json(folder / FUSION)),
             config["text_model"],
             config["max_tokens"],
+            load_words(folder, config),
         )
 
 

@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 from torch.nn.functional import cross_entropy
 
 from kindling.modeling import preflight, pretrained
+from kindling.modeling.calibration import fit_temperature
 from kindling.modeling.checkpoint import Checkpoint
 from kindling.modeling.compact.fusion import fit_fusion
 from kindling.modeling.compact.image_tower import ImageClassifier
 from kindling.modeling.compact.image_training import fit_image
 from kindling.modeling.compact.model import CompactModel
 from kindling.modeling.compact.options import Options
+from kindling.modeling.compact.pooled import Words
 from kindling.modeling.compact.rows import (
     Indices,
     Reviews,
@@ -34,6 +36,7 @@ from kindling.modeling.fitting import (
     fit,
     length_bucketed_plan,
 )
+from kindling.modeling.tfidf.model import TfidfModel
 from kindling.ports.classifier import Trained, TrainingData, TrainingTools
 from kindling.records import SENTIMENTS
 
@@ -71,6 +74,7 @@ def train(data: TrainingData, options: Options, tools: TrainingTools) -> Trained
             if model.image
             else "compact text only: too few training photos",
             "text_tower": model.base_model,
+            "words": TfidfModel.base_model,
             "fusion": model.fusion.method,
             "device": describe(),
         },
@@ -98,8 +102,10 @@ def fit_model(
         tools.seed + 1,
     )
     image, image_fit = seen if seen else (None, None)
+    tower_logits = text.logits(validation.texts)
+    words = _words(reviews, validation, tower_logits)
     fusion = fit_fusion(
-        text.logits(validation.texts),
+        words.pooled(tower_logits, validation.texts),
         validation.labels,
         validation.pictured,
         _image_logits(image, validation) if image else None,
@@ -113,8 +119,19 @@ def fit_model(
         fusion.image_weight,
     )
     base = pretrained.model_id(folder, sha256)
-    model = CompactModel(text, image, fusion, base, options.max_tokens)
+    model = CompactModel(text, image, fusion, base, options.max_tokens, words)
     return Fit(model, text_fit, image_fit)
+
+
+def _words(
+    reviews: Reviews, validation: Reviews, tower_logits: NDArray[np.float32]
+) -> Words:
+    """N-grams of the train rows, and the tower's temperature beside them."""
+    fitted = TfidfModel.fit(reviews.texts, reviews.labels, reviews.weights)
+    return Words(
+        fitted.calibrated_on(validation.texts, validation.labels),
+        fit_temperature(tower_logits, validation.labels),
+    )
 
 
 def sentiment_loss(

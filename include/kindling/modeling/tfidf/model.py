@@ -8,14 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 from scipy.special import softmax
-from sklearn.feature_extraction.text import TfidfVectorizer
 
 from kindling.errors import DataError
-from kindling.measure.plain_model import plain_model, word_features
 from kindling.modeling import folder as files
-from kindling.modeling.calibration import fit_temperature
-from kindling.modeling.checkpoint import disk_full_named
 from kindling.modeling.tfidf.options import Options
+from kindling.modeling.word_grams import WordGrams
 from kindling.ports.classifier import Modality, Prediction, Trained, TrainingData
 from kindling.records import SENTIMENTS, Example
 
@@ -33,17 +30,8 @@ class TfidfModel:
     base_model = "TF-IDF + logistic regression"
     reads_photos = False
 
-    def __init__(
-        self,
-        vectorizer: TfidfVectorizer,
-        coefficients: Numbers,
-        intercepts: Numbers,
-        temperature: float = 1.0,
-    ) -> None:
-        self._vectorizer = vectorizer
-        #: [3, terms] and [3].
-        self._coefficients = coefficients
-        self._intercepts = intercepts
+    def __init__(self, grams: WordGrams, temperature: float = 1.0) -> None:
+        self._grams = grams
         self._temperature = temperature
 
     @classmethod
@@ -55,6 +43,8 @@ class TfidfModel:
         options: Options | None = None,
     ) -> "TfidfModel":
         """`labels` [n] are indices in SENTIMENTS, `weights` [n] what each row counts."""
+        from kindling.measure.plain_model import plain_model
+
         options = options or Options()
         absent = [name for at, name in enumerate(SENTIMENTS) if at not in labels]
         if absent:
@@ -64,17 +54,19 @@ class TfidfModel:
         model = plain_model(seed=0, balanced=True)
         model.set_params(classifier__C=options.inverse_penalty)
         model.fit(texts, labels, classifier__sample_weight=weights)
-        regression = model["classifier"]
-        return cls(model["tfidf"], regression.coef_, regression.intercept_)
+        features, regression = model["tfidf"], model["classifier"]
+        vocabulary = {term: int(row) for term, row in features.vocabulary_.items()}
+        numbers = (features.idf_, regression.coef_, regression.intercept_)
+        return cls(WordGrams(vocabulary, *numbers))
 
     def calibrated_on(
         self, texts: Sequence[str], labels: NDArray[np.int64]
     ) -> "TfidfModel":
         """The same model with the temperature that suits rows it has not seen."""
-        temperature = fit_temperature(self._logits(texts), labels)
-        return TfidfModel(
-            self._vectorizer, self._coefficients, self._intercepts, temperature
-        )
+        from kindling.modeling.calibration import fit_temperature
+
+        temperature = fit_temperature(self._grams.logits(texts), labels)
+        return TfidfModel(self._grams, temperature)
 
     @property
     def calibrated(self) -> bool:
@@ -84,7 +76,7 @@ class TfidfModel:
     @property
     def parameters(self) -> int:
         """How many weights it has."""
-        return int(self._coefficients.size + self._intercepts.size)
+        return int(self._grams.coefficients.size + self._grams.intercepts.size)
 
     def remembering(self) -> "TfidfModel":
         """Itself: a text costs microseconds."""
@@ -107,21 +99,18 @@ class TfidfModel:
 
     def probabilities(self, texts: Sequence[str]) -> Numbers:
         """float64 [n, 3]."""
-        scaled = self._logits(texts) / self._temperature
+        scaled = self._grams.logits(texts) / self._temperature
         return np.asarray(softmax(scaled, axis=1), dtype=np.float64)
 
     def save(self, folder: Path) -> None:
         """Plain numbers and words; the manifest with every file's SHA-256 comes last."""
-        with disk_full_named(folder):
+        with files.disk_full_named(folder):
             folder.mkdir(parents=True, exist_ok=True)
-            terms = self._vectorizer.vocabulary_.items()
-            files.write_json(
-                folder / VOCABULARY, {term: int(row) for term, row in terms}
-            )
+            files.write_json(folder / VOCABULARY, dict(self._grams.vocabulary))
             numbers = {
-                "idf": np.ascontiguousarray(self._vectorizer.idf_),
-                "coefficients": np.ascontiguousarray(self._coefficients),
-                "intercepts": np.ascontiguousarray(self._intercepts),
+                "idf": np.ascontiguousarray(self._grams.idf),
+                "coefficients": np.ascontiguousarray(self._grams.coefficients),
+                "intercepts": np.ascontiguousarray(self._grams.intercepts),
             }
             save_file(numbers, folder / WEIGHTS)
             config = {
@@ -139,19 +128,13 @@ class TfidfModel:
         files.verify(folder, WANTED)
         config = files.read_config(folder, "TF-IDF", FORMAT)
         numbers = load_file(folder / WEIGHTS)
-        vocabulary = files.read_json(folder / VOCABULARY)
-        vectorizer = word_features(vocabulary)
-        vectorizer.idf_ = numbers["idf"]
-        return cls(
-            vectorizer,
+        grams = WordGrams(
+            files.read_json(folder / VOCABULARY),
+            numbers["idf"],
             numbers["coefficients"],
             numbers["intercepts"],
-            config["temperature"],
         )
-
-    def _logits(self, texts: Sequence[str]) -> Numbers:
-        features = self._vectorizer.transform(texts)
-        return np.asarray(features @ self._coefficients.T + self._intercepts)
+        return cls(grams, config["temperature"])
 
 
 def train(data: TrainingData, options: Options) -> Trained:

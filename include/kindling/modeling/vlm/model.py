@@ -12,7 +12,6 @@ from torch import nn
 from kindling.errors import DataError
 from kindling.modeling import folder as files
 from kindling.modeling.calibration import fit_temperature
-from kindling.modeling.checkpoint import disk_full_named
 from kindling.modeling.device import device
 from kindling.modeling.vlm import weights
 from kindling.modeling.vlm.conversation import PROMPT, Conversation, Turn
@@ -100,7 +99,7 @@ class VlmModel:
 
     def save(self, folder: Path) -> None:
         """The whole model, not an adapter; the manifest with every file's SHA-256 comes last."""
-        with disk_full_named(folder):
+        with files.disk_full_named(folder):
             folder.mkdir(parents=True, exist_ok=True)
             self.model.save_pretrained(folder / INNER)  # type: ignore[operator]
             self.conversation.processor.save_pretrained(folder / INNER)
