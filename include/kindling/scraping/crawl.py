@@ -133,6 +133,8 @@ class _Work:
             return {}
         allowed = self._site.robots.allowed
         known = [url for url in urls if memory.to_be_drawn(url) and allowed(url)]
+        if not known:
+            return {}
         answers = await self._site.sharing.answers(known, self._asking.drawing)
         done = {
             url: one
