@@ -5,6 +5,7 @@ import signal
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -180,7 +181,9 @@ def test_the_sidecar_ends_when_it_is_told_to(
         run(task)
     (pod,) = cluster_api.pods.values()
     (sidecar,) = [one for one in pod.spec.containers if "sidecar" in one.name]
-    process = psutil.Popen(sidecar.command)
+    # What a job in a shell's background ignores, its children ignore, and sh cannot trap.
+    heeds = partial(signal.signal, told, signal.SIG_DFL)
+    process = psutil.Popen(sidecar.command, preexec_fn=heeds)
     # It sleeps once its trap is set.
     while not process.children():
         time.sleep(0.01)
