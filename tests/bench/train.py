@@ -1,4 +1,4 @@
-"""The compact model's text tower on real clothing reviews, against TF-IDF and against a plain trainer.
+"""The compact model on the texts of real clothing reviews, against TF-IDF and against a plain trainer.
 
     make bench NAME=train DATA=<folder that holds clothing/>
 
