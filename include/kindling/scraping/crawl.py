@@ -339,7 +339,9 @@ class _Work:
         self._pages[url] = rest.joined_to(page)
         for later in rest.pages:
             self.new([later.url])
-            self._pages[later.url] = later
+            # As if it had been asked for: rows do not depend on what spared the request.
+            action = self._site.allowance.action(later.url)
+            self._pages[later.url] = replace(later, action=action)
         return True
 
     def _goes_on(self, url: str) -> bool:

@@ -3,11 +3,13 @@
 import asyncio
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 import httpx
 
+from kindling.scraping.allowance import Allowance
+from kindling.scraping.asking import reviews_of
 from kindling.scraping.crawl import crawl
 from kindling.scraping.extract import extract
 from kindling.scraping.fetch import Fetched, FetchError, Policy, open_fetcher
@@ -17,7 +19,8 @@ from kindling.scraping.mapping import load
 from kindling.scraping.memory import Memory, Remembered, packed, unpacked
 from kindling.scraping.reading import SavedPage
 from kindling.scraping.rows import join
-from kindling.scraping.site import Crawl, Site
+from kindling.scraping.site import Crawl, CrawledPage, Site
+from kindling.scraping.snapshot import KeptPage, Snapshot, digests
 
 URL = "http://shop.example"
 A_PAGE = 3
@@ -145,6 +148,24 @@ class Store:
         return uri
 
 
+def snapshot_of(pages: Iterable[CrawledPage]) -> Snapshot:
+    """What a trusted night leaves of its pages."""
+    return Snapshot(
+        {
+            page.url: KeptPage(
+                page.url,
+                page.uri,
+                page.sha256,
+                page.status,
+                page.fetcher,
+                page.fetched_at,
+                texts=digests(reviews_of(page.extraction)),
+            )
+            for page in pages
+        }
+    )
+
+
 class Night:
     """One crawl of a shop with what is remembered of the one before."""
 
@@ -157,7 +178,11 @@ class Night:
         now: datetime = NOW,
         reader: str = "v1",
         reading: type[Reader] = Reader,
+        earlier: Crawl | None = None,
     ) -> None:
+        self.allowance = Allowance(
+            earlier=snapshot_of(earlier.pages if earlier else ())
+        )
         self.shop, self.reader, self.store = shop, reading(), store or Store()
         self.memory = Memory(before or Remembered(), reader, now)
         self.crawl = asyncio.run(self._crawl())
@@ -177,6 +202,7 @@ class Night:
                 max_pages=500,
                 load=self.store.pages.__getitem__,
                 memory=self.memory,
+                allowance=self.allowance,
             )
             return await crawl(site)
 

@@ -248,3 +248,20 @@ def test_pages_that_were_passed_over_are_asked_for_on_no_quiet_night_after() -> 
     third = Night(Shop(GROWN, tags=False), second.remembered, store=first.store)
     assert [one for one in third.asked if one.startswith("/p/")] == []
     assert third.texts == second.texts
+
+
+def test_pages_that_were_passed_over_are_told_as_those_that_were_asked_for() -> None:
+    first = Night(Shop(stock(), tags=False))
+    known = {"store": first.store, "earlier": first.crawl}
+    passing = Night(Shop(GROWN, tags=False), first.remembered, **known)
+    # Another reader may not rest on what the first one knew: it looks at every page.
+    asking = Night(Shop(GROWN, tags=False), first.remembered, **known, reader="v2")
+    assert passing.memory.passed_over and not asking.memory.passed_over
+    actions = [
+        {page.url: page.action for page in one.crawl.pages} for one in (passing, asking)
+    ]
+    shared = actions[0].keys() & actions[1].keys()
+    assert {one: actions[0][one] for one in shared} == {
+        one: actions[1][one] for one in shared
+    }
+    assert "deeper" in actions[0].values()
