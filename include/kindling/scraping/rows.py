@@ -160,10 +160,13 @@ def _placed(
     product_id = _id(found.product) if found.product else ""
     category = found.product.category if found.product else ""
     seen = page.fetched_at.date()
+    named: set[str] = set()
     for number, stated in enumerate(found.reviews):
         photo = photos.get(stated.photo_url)
+        # By its own id where it has one: its place moves with every review that comes before it.
+        name = normalise(stated.review_id)[:_MAX_ID]
         place = Place(
-            row_id=f"{page.url}#{number}",
+            row_id=f"{page.url}#{name if name and name not in named else number}",
             product_id=product_id,
             category=category,
             source_url=page.url,
@@ -172,6 +175,7 @@ def _placed(
             seen=seen,
             photo_id=photo.photo_id if photo else None,
         )
+        named.add(name)
         yield place, stated
 
 

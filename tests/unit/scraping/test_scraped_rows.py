@@ -100,6 +100,21 @@ def test_unusable_reviews_are_rejected_with_the_reason(change, reason):
     assert [one.reason for one in rows.rejections] == [reason]
 
 
+def test_a_rejection_is_named_by_the_review_wherever_on_its_page_it_stands():
+    bare = replace(FINE, body="", title="", review_id="bare")
+    nameless = replace(bare, review_id="")
+    names = [
+        [one.row_id for one in join([page(*reviews)], PHOTOS).rejections]
+        for reviews in ((bare, FINE), (FINE, bare), (bare, bare, nameless))
+    ]
+    url = f"{SHOP}/p/1"
+    assert names == [
+        [f"{url}#bare"],
+        [f"{url}#bare"],
+        [f"{url}#bare", f"{url}#1", f"{url}#2"],
+    ]
+
+
 def test_a_title_alone_is_text():
     assert len(join([page(replace(FINE, body=""))], {}).reviews) == 1
 
