@@ -228,9 +228,10 @@ def _waiting(labels: Sequence[Label]) -> list[Rejection]:
             label.review_id,
             f"label_{label.band}",
             f"{label.sentiment} with {label.confidence:.2f}; "
+            # A label that was kept comes back from the record, whose order is another.
             + ", ".join(
                 f"{voter} {probability:.2f}"
-                for voter, probability in label.votes.items()
+                for voter, probability in sorted(label.votes.items())
             ),
         )
         for label in labels
