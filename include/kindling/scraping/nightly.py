@@ -87,7 +87,7 @@ def account(
 ) -> Account:
     """What the crawl cost by action, how it is, and the snapshot that it leaves."""
     left = snapshot.Snapshot(
-        pages={page.url: _kept(page) for page in found.pages},
+        pages={page.url: kept_page(page) for page in found.pages},
         photos=stored,
         failed=frozenset(found.failed),
     )
@@ -167,7 +167,8 @@ def _answer(
     return Fetched(url, page.status, headers, body, page.fetched_at)
 
 
-def _kept(page: CrawledPage) -> snapshot.KeptPage:
+def kept_page(page: CrawledPage) -> snapshot.KeptPage:
+    """What a night's snapshot holds of a page."""
     return snapshot.KeptPage(
         page.url,
         page.uri,

@@ -3,13 +3,12 @@
 import asyncio
 import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 import httpx
 
 from kindling.scraping.allowance import Allowance
-from kindling.scraping.asking import reviews_of
 from kindling.scraping.crawl import crawl
 from kindling.scraping.extract import extract
 from kindling.scraping.fetch import Fetched, FetchError, Policy, open_fetcher
@@ -17,10 +16,11 @@ from kindling.scraping.findings import Extraction
 from kindling.scraping.induction import Verdict
 from kindling.scraping.mapping import load
 from kindling.scraping.memory import Memory, Remembered, packed, unpacked
+from kindling.scraping.nightly import kept_page
 from kindling.scraping.reading import SavedPage
 from kindling.scraping.rows import join
-from kindling.scraping.site import Crawl, CrawledPage, Site
-from kindling.scraping.snapshot import KeptPage, Snapshot, digests
+from kindling.scraping.site import Crawl, Site
+from kindling.scraping.snapshot import Snapshot
 
 URL = "http://shop.example"
 A_PAGE = 3
@@ -148,24 +148,6 @@ class Store:
         return uri
 
 
-def snapshot_of(pages: Iterable[CrawledPage]) -> Snapshot:
-    """What a trusted night leaves of its pages."""
-    return Snapshot(
-        {
-            page.url: KeptPage(
-                page.url,
-                page.uri,
-                page.sha256,
-                page.status,
-                page.fetcher,
-                page.fetched_at,
-                texts=digests(reviews_of(page.extraction)),
-            )
-            for page in pages
-        }
-    )
-
-
 class Night:
     """One crawl of a shop with what is remembered of the one before."""
 
@@ -180,8 +162,9 @@ class Night:
         reading: type[Reader] = Reader,
         earlier: Crawl | None = None,
     ) -> None:
+        pages = earlier.pages if earlier else ()
         self.allowance = Allowance(
-            earlier=snapshot_of(earlier.pages if earlier else ())
+            earlier=Snapshot({page.url: kept_page(page) for page in pages})
         )
         self.shop, self.reader, self.store = shop, reading(), store or Store()
         self.memory = Memory(before or Remembered(), reader, now)
